@@ -1,0 +1,72 @@
+"""What every pass is: a frozen dataclass with a kebab-case name, typed options, and `run(module, state)`.
+
+The contract: a pass takes a module that verifies and leaves one that verifies; where its conditions do not hold it
+leaves the IR as it was and says why with `state.refuse`. Numbers of constants are in `state.weights`, never in the IR.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import iree.compiler.ir as ir
+from iree.compiler import rewrite
+
+from rt3d_mlir.weights import WeightTable
+
+#: What a pattern returns: None after a rewrite, anything truthy where it does not match (MLIR's convention).
+Failure = object
+NO_MATCH = True
+
+
+@dataclass(frozen=True)
+class Note:
+    """One refusal: which pass left which layer alone, and why."""
+
+    pass_name: str
+    layer: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.pass_name}: {self.layer}: {self.reason}"
+
+
+@dataclass
+class State:
+    """What passes share besides the IR: the side table of weights, the refusals, and facts for the report."""
+
+    weights: WeightTable = field(default_factory=WeightTable)
+    notes: list[Note] = field(default_factory=list)
+    layers: dict[str, dict] = field(default_factory=dict)
+
+    def refuse(self, pass_name: str, layer: str, reason: str) -> Failure:
+        """Records a refusal once; returns the pattern's 'no match'."""
+        note = Note(pass_name, layer, reason)
+        if note not in self.notes:
+            self.notes.append(note)
+        return NO_MATCH
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Base of all passes; a subclass sets `name` and implements `run`. Its dataclass fields are its options."""
+
+    name: ClassVar[str]
+
+    def run(self, module: ir.Module, state: State) -> None:
+        raise NotImplementedError
+
+
+Pattern = Callable[[ir.OpView, rewrite.PatternRewriter], Failure | None]
+
+
+def apply_patterns(module: ir.Module, patterns: Mapping[str, Pattern]) -> None:
+    """Applies one pattern an op name, greedily to a fixed point, and drops ops whose results nobody uses.
+
+    MLIR's own folding stays off: it would fold masked weights before a pattern sees them.
+    """
+    pattern_set = rewrite.RewritePatternSet()
+    for op_name, pattern in patterns.items():
+        pattern_set.add(op_name, pattern)
+    config = rewrite.GreedyRewriteConfig()
+    config.enable_folding = False
+    rewrite.apply_patterns_and_fold_greedily(module.operation, pattern_set.freeze(), config)

@@ -1,0 +1,96 @@
+"""block-layout: activations stay channel-blocked from the first conv to the last.
+
+pack-kgs puts a conversion on each side of every conv. A conversion and its inverse cancel, and elementwise ops, max
+pools and zero padding do the same to each channel, so they commute with the conversion:
+
+    pack(unpack(x)) = x      f(unpack(x)) = unpack(f(x))      pack(pad(x)) = pad(pack(x))
+
+One conversion on entry and one on exit are left. Padding becomes an insert into a zero-filled tensor, which the
+producer's kernel writes, border included: no padded copy is made between layers.
+
+Given:
+    %u = linalg.unpack %yb ... : tensor<1x4x4x4x4x4xf32> -> tensor<1x16x4x4x4xf32>
+    %r = linalg.generic { addf, maximumf } ins(%u, %bias) -> tensor<1x16x4x4x4xf32>
+    %p = tensor.pad %r low[0, 0, 1, 1, 1] high[0, 0, 1, 1, 1] -> tensor<1x16x6x6x6xf32>
+    %b = linalg.pack %p ... : tensor<1x16x6x6x6xf32> -> tensor<1x4x6x6x6x4xf32>
+Result:
+    %r = linalg.generic { addf, maximumf } ins(%yb, %bias_blocked) -> tensor<1x4x4x4x4x4xf32>
+    %b = tensor.insert_slice %r into %zeros[0, 0, 1, 1, 1, 0] ... into tensor<1x4x6x6x6x4xf32>
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import iree.compiler.ir as ir
+from iree.compiler import rewrite
+from iree.compiler.dialects import tensor
+
+from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
+from rt3d_mlir.passes.block_elementwise import block_elementwise
+from rt3d_mlir.passes.block_pool import block_max_pool
+from rt3d_mlir.passes.build import filled
+from rt3d_mlir.passes.match import defining_op, integers, pad_amounts
+from rt3d_mlir.passes.pack_kgs import pack_channels
+
+
+@dataclass(frozen=True)
+class BlockLayout(Pass):
+    """Moves layout conversions outwards until they cancel; refuses, by name, the ops they cannot pass."""
+
+    name: ClassVar[str] = "block-layout"
+
+    def run(self, module: ir.Module, state: State) -> None:
+        def generic(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+            return block_elementwise(op, rewriter, state) and block_max_pool(op, rewriter, state)
+
+        apply_patterns(module, {"linalg.pack": _pack, "linalg.generic": generic})
+        self._report_conversions(module, state)
+
+    def _report_conversions(self, module: ir.Module, state: State) -> None:
+        """Says which conversions are left inside the net: a pack whose data another conv has already blocked."""
+        for function in module.body.operations:
+            for region in function.operation.regions:
+                for op in (op for block in region for op in block.operations):
+                    if op.name == "linalg.unpack" and (blocker := _blocker(op)) is not None:
+                        state.refuse(
+                            self.name,
+                            blocker,
+                            "it has no blocked form; its input is converted to NCDHW and back",
+                        )
+
+
+def _pack(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+    source = defining_op(op.operands[0])
+    if source is None:
+        return NO_MATCH
+    if source.name == "linalg.unpack" and source.operands[0].type == op.results[0].type:
+        rewriter.replace_op(op, [source.operands[0]])
+        return None
+    amounts = pad_amounts(source)
+    if amounts is None or amounts.value != 0.0 or any(amounts.low[:2]) or any(amounts.high[:2]):
+        return NO_MATCH
+    with rewriter.ip, op.operation.location:
+        block = integers(op.attributes["static_inner_tiles"])[0]
+        inner = pack_channels(amounts.source, block)
+        sizes = list(inner.type.shape)
+        offsets = [0, 0, *amounts.low[2:], 0]
+        zeros = filled(op.results[0].type.shape, 0.0)
+        inserted = tensor.insert_slice(inner, zeros, [], [], [], offsets, sizes, [1] * 6)
+    rewriter.replace_op(op, [inserted])
+    return None
+
+
+def _blocker(unpack: ir.OpView) -> str | None:
+    """The op that keeps an unpack from meeting a pack; None where the unpack is on the way out."""
+    users = [use.owner for use in unpack.results[0].uses]
+    seen = set()
+    while users:
+        user = users.pop()
+        if user in seen:
+            continue
+        seen.add(user)
+        following = [use.owner for result in user.results for use in result.uses]
+        if any(op.name == "linalg.pack" for op in (user, *following)):
+            return user.name
+        users += following
+    return None

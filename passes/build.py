@@ -1,0 +1,87 @@
+"""Small builders on top of the bindings; all insert at the current insertion point and location."""
+
+from collections.abc import Callable, Sequence
+
+import iree.compiler.ir as ir
+import numpy as np
+from iree.compiler.dialects import arith, linalg, tensor
+
+from rt3d_mlir.passes.base import State
+
+
+def f32() -> ir.Type:
+    return ir.F32Type.get()
+
+
+def index_constant(number: int) -> ir.Value:
+    return arith.constant(ir.IndexType.get(), number)
+
+
+def f32_constant(number: float) -> ir.Value:
+    return arith.constant(f32(), float(number))
+
+
+def constant(state: State, name: str, array: np.ndarray, origin: str | None = None) -> ir.Value:
+    """An arith.constant whose numbers go to the side table under `name` (small ones stay inline)."""
+    attribute = state.weights.attribute(name, array, origin)
+    return arith.ConstantOp(attribute.type, attribute).result
+
+
+def empty(shape: Sequence[int], element: ir.Type | None = None) -> ir.Value:
+    return tensor.empty(list(shape), element or f32())
+
+
+def filled(shape: Sequence[int], number: float) -> ir.Value:
+    """A tensor of one number: linalg.fill of a tensor.empty."""
+    return linalg.fill(f32_constant(number), outs=[empty(shape)])
+
+
+def maps(*texts: str) -> ir.ArrayAttr:
+    """Affine map attributes from `(d0, d1) -> (d1)`."""
+    return ir.ArrayAttr.get([ir.Attribute.parse(f"affine_map<{text}>") for text in texts])
+
+
+def identity_text(rank: int) -> str:
+    """`(d0, d1) -> (d0, d1)` of a rank."""
+    dims = ", ".join(f"d{i}" for i in range(rank))
+    return f"({dims}) -> ({dims})"
+
+
+def generic(
+    inputs: Sequence[ir.Value],
+    output: ir.Value,
+    indexing_maps: ir.ArrayAttr,
+    reductions: int,
+    body: Callable[..., ir.Value],
+) -> ir.OpView:
+    """A linalg.generic with its last `reductions` loops reduced; `body` gets the block's arguments."""
+    rank = ir.AffineMapAttr(indexing_maps[0]).value.n_dims
+    kinds = ["parallel"] * (rank - reductions) + ["reduction"] * reductions
+    iterators = ir.ArrayAttr.get([ir.Attribute.parse(f"#linalg.iterator_type<{kind}>") for kind in kinds])
+    op = linalg.GenericOp(
+        result_tensors=[output.type],
+        inputs=list(inputs),
+        outputs=[output],
+        indexing_maps=indexing_maps,
+        iterator_types=iterators,
+    )
+    scalars = [ir.RankedTensorType(value.type).element_type for value in (*inputs, output)]
+    location = op.operation.location
+    block = op.operation.regions[0].blocks.append(*scalars, arg_locs=[location] * len(scalars))
+    with ir.InsertionPoint(block), location:
+        linalg.YieldOp([body(*block.arguments)])
+    return op
+
+
+def clone_body(block: ir.Block, arguments: Sequence[ir.Value]) -> ir.Value:
+    """Clones a generic's body at the insertion point, its block arguments replaced; returns the yielded value."""
+    values = dict(zip(block.arguments, arguments, strict=False))
+    for inner in block.operations:
+        operands = [values.get(operand, operand) for operand in inner.operands]
+        if inner.name == "linalg.yield":
+            return operands[0]
+        copy = inner.operation.clone().operation
+        for position, operand in enumerate(operands):
+            copy.operands[position] = operand
+        values[inner.results[0]] = copy.results[0]
+    raise AssertionError("a generic's body ends with linalg.yield")

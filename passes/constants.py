@@ -1,0 +1,109 @@
+"""Constant expressions of the IR, evaluated in numpy.
+
+torch-mlir leaves a batch norm's `1 / sqrt(var + eps)` and torch.nn.utils.prune's `weight * mask` as elementwise
+generics over constants. `constant_value` reads through them, so a pass sees the numbers, however they were written.
+"""
+
+from collections.abc import Callable
+
+import iree.compiler.ir as ir
+import numpy as np
+
+from rt3d_mlir.passes.match import defining_op, generic_body, integers, is_elementwise, scalar_constant
+from rt3d_mlir.weights import WeightTable
+
+_SCALAR_OPS: dict[str, Callable[..., np.ndarray]] = {
+    "arith.addf": np.add,
+    "arith.subf": np.subtract,
+    "arith.mulf": np.multiply,
+    "arith.divf": np.divide,
+    "arith.negf": np.negative,
+    "arith.maximumf": np.maximum,
+    "arith.extf": lambda x: x.astype(np.float64),
+    "arith.truncf": lambda x: x.astype(np.float32),
+    "math.sqrt": np.sqrt,
+    "math.rsqrt": lambda x: 1 / np.sqrt(x),
+    "arith.uitofp": lambda x: x.astype(np.float32),
+    "arith.sitofp": lambda x: x.astype(np.float32),
+}
+_IGNORED_OPS = {"cf.assert", "arith.cmpf", "linalg.yield"}
+
+
+def constant_value(value: ir.Value, weights: WeightTable) -> tuple[np.ndarray, str | None] | None:
+    """The numbers of a tensor value that depends on constants only, and the name of the largest of them.
+
+    Returns None where the value is not constant, or is made by an op that is not evaluated here.
+    """
+    op = defining_op(value)
+    if op is None:
+        return None
+    if op.name == "arith.constant":
+        return weights.read(op.attributes["value"])
+    if op.name in ("tensor.expand_shape", "tensor.collapse_shape"):
+        source = constant_value(op.operands[0], weights)
+        return source and (source[0].reshape(value.type.shape), source[1])
+    if op.name == "linalg.transpose":
+        source = constant_value(op.operands[0], weights)
+        return source and (source[0].transpose(integers(op.attributes["permutation"])), source[1])
+    if op.name == "linalg.broadcast":
+        source = constant_value(op.operands[0], weights)
+        if source is None:
+            return None
+        expanded = np.expand_dims(source[0], tuple(integers(op.attributes["dimensions"])))
+        return np.broadcast_to(expanded, value.type.shape), source[1]
+    if op.name == "linalg.fill":
+        scalar = scalar_constant(op.operands[0])
+        return None if scalar is None else (np.full(value.type.shape, scalar, np.float32), None)
+    if op.name == "linalg.generic" and is_elementwise(op):
+        return _evaluate_generic(op, weights)
+    return None
+
+
+def _evaluate_generic(op: ir.OpView, weights: WeightTable) -> tuple[np.ndarray, str | None] | None:
+    body = generic_body(op)
+    inputs = [constant_value(operand, weights) for operand in op.inputs]
+    if not inputs or any(item is None for item in inputs):
+        return None
+    maps = [ir.AffineMapAttr(attribute).value for attribute in op.attributes["indexing_maps"]]
+    shape = op.results[0].type.shape
+    scalars: dict[ir.Value, np.ndarray] = {}
+    for argument, item, affine_map in zip(body.arguments, inputs, maps, strict=False):
+        assert item is not None
+        aligned = _align(item[0], affine_map, len(shape))
+        if aligned is None:
+            return None
+        scalars[argument] = aligned
+    for inner in body.operations:
+        if inner.name in _IGNORED_OPS:
+            continue
+        if inner.name not in _SCALAR_OPS:
+            return None
+        operands = [scalars[v] if v in scalars else scalar_constant(v) for v in inner.operands]
+        if any(operand is None for operand in operands):
+            return None
+        scalars[inner.results[0]] = _SCALAR_OPS[inner.name](*(np.asarray(operand) for operand in operands))
+    yielded = body.operations[len(body.operations) - 1].operands[0]
+    if yielded not in scalars:
+        return None
+    name = max((item for item in inputs if item and item[1]), key=lambda item: item[0].size, default=(None, None))[1]
+    return np.broadcast_to(scalars[yielded], shape), name
+
+
+def _align(array: np.ndarray, affine_map: ir.AffineMap, rank: int) -> np.ndarray | None:
+    """Places an operand's axes on the loop axes its map names, so that numpy broadcasts as linalg does."""
+    axes: list[int] = []
+    for axis, expression in enumerate(affine_map.results):
+        if isinstance(expression, ir.AffineDimExpr):
+            axes.append(ir.AffineDimExpr(expression).position)
+        elif array.shape[axis] != 1:
+            return None
+        else:
+            axes.append(-1)
+    kept = [axis for axis, loop in enumerate(axes) if loop >= 0]
+    loops = [axes[axis] for axis in kept]
+    if loops != sorted(loops):
+        return None
+    shape = [1] * rank
+    for axis, loop in zip(kept, loops, strict=True):
+        shape[loop] = array.shape[axis]
+    return array.reshape(shape)

@@ -1,0 +1,58 @@
+"""The CPU kernel of the entry conversion: [N, C, D, H, W] to padded channel blocks, missing channels zero."""
+
+from dataclasses import dataclass
+from math import prod
+
+import iree.compiler.ir as ir
+from iree.compiler.dialects import arith, memref
+
+from rt3d_mlir.passes import kernel as k
+from rt3d_mlir.passes.blocked import Blocked
+
+
+@dataclass(frozen=True)
+class PackKernel:
+    """A workgroup converts one depth plane of one channel block; the last plane's index writes the border."""
+
+    channels: int
+    out: Blocked
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        return self.out.size[0] + self.out.padded, self.out.blocks, self.out.batch
+
+    def body(self, bindings: list[ir.Value], ids: list[ir.Value]) -> None:
+        x, target = bindings
+        d, block, n = ids
+
+        def compute() -> None:
+            for channel in range(self.out.block):
+                self._channel(x, target, channel, d, block, n)
+
+        if not self.out.padded:
+            compute()
+            return
+        inside = k.less(d, k.index(self.out.size[0]))
+        k.if_else(inside, compute, lambda: self.out.zero_border(target, n, block))
+
+    def _channel(self, x: ir.Value, target: ir.Value, channel: int, d: ir.Value, block: ir.Value, n: ir.Value) -> None:
+        """Copies a plane of one channel into its lane of the block."""
+        _, height, width = self.out.size
+        source = k.at(f"a * {self.out.block} + {channel}", block)
+        plane = k.at(f"((a * {self.channels} + b) * {self.out.size[0]} + c) * {height * width}", n, source, d)
+
+        def each(value_at: object) -> None:
+            with k.loop(k.index(0), k.index(height)) as h:
+                line = self.out.row_offset(n, block, k.at(f"a * {height} + b", d, h))
+                with k.loop(k.index(0), k.index(width)) as w:
+                    memref.store(value_at(h, w), target, [k.at(f"a + b * {self.out.block} + {channel}", line, w)])
+
+        zero = arith.constant(ir.F32Type.get(), 0.0)
+
+        def copy() -> None:
+            each(lambda h, w: memref.load(x, [k.at(f"a + b * {width} + c", plane, h, w)]))
+
+        if self.channels == prod((self.out.blocks, self.out.block)):
+            copy()
+        else:
+            k.if_else(k.less(source, k.index(self.channels)), copy, lambda: each(lambda _h, _w: zero))

@@ -1,0 +1,74 @@
+"""An epilogue read back from its blocked generic, and built again on vectors inside a kernel."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import iree.compiler.ir as ir
+
+from rt3d_mlir.passes.base import State
+from rt3d_mlir.passes.constants import constant_value
+from rt3d_mlir.passes.kernel import splat
+from rt3d_mlir.passes.match import generic_body, is_elementwise, is_identity, only_user, scalar_constant
+
+_CHANNEL_MAP = "(d0, d1, d2, d3, d4, d5) -> (d1, d5)"
+
+
+@dataclass(frozen=True)
+class Epilogue:
+    """The elementwise generic behind a conv: `vectors` are its constants per channel, [O, C]."""
+
+    op: ir.OpView
+    vectors: tuple[ir.Value, ...]
+    conv_at: int
+
+    @property
+    def result(self) -> ir.Value:
+        return self.op.results[0]
+
+    def apply(self, total: ir.Value, operands: Sequence[ir.Value]) -> ir.Value:
+        """The epilogue of one vector of sums; `operands` are the vectors of its filters."""
+        arguments = list(operands)
+        arguments.insert(self.conv_at, total)
+        block = generic_body(self.op)
+        lanes = ir.VectorType(total.type).shape[0]
+        values = dict(zip(block.arguments, arguments, strict=False))
+
+        def lookup(value: ir.Value) -> ir.Value:
+            number = scalar_constant(value) if value not in values else None
+            return splat(number, lanes) if number is not None else values[value]
+
+        for inner in block.operations:
+            if inner.name == "linalg.yield":
+                return lookup(inner.operands[0])
+            if inner.name == "arith.constant":
+                continue
+            kind = ir.VectorType.get([lanes], inner.results[0].type)
+            attributes = {
+                item.name if hasattr(item, "name") else item: inner.attributes[item] for item in inner.attributes
+            }
+            copy = ir.Operation.create(inner.name, [kind], [lookup(v) for v in inner.operands], attributes)
+            values[inner.results[0]] = copy.results[0]
+        raise AssertionError("a generic's body ends with linalg.yield")
+
+
+def epilogue_after(result: ir.Value, state: State) -> Epilogue | None:
+    """The only user of a conv's result, if it is elementwise arithmetic over it and constants per channel."""
+    op = only_user(result)
+    if op is None or op.name != "linalg.generic" or not is_elementwise(op):
+        return None
+    if not all(_vectorizable(inner) for inner in generic_body(op).operations):
+        return None
+    vectors, conv_at = [], None
+    for position, (value, mapping) in enumerate(zip(op.inputs, op.attributes["indexing_maps"], strict=False)):
+        if value == result and is_identity(mapping):
+            conv_at = position
+        elif str(ir.AffineMapAttr(mapping).value) == _CHANNEL_MAP and constant_value(value, state.weights):
+            vectors.append(value)
+        else:
+            return None
+    return None if conv_at is None else Epilogue(op, tuple(vectors), conv_at)
+
+
+def _vectorizable(op: ir.OpView) -> bool:
+    dialect = op.name.partition(".")[0]
+    return op.name == "linalg.yield" or (dialect in ("arith", "math") and not op.operation.regions)

@@ -1,0 +1,145 @@
+"""fold-batch-norm: a per-channel affine map after a conv goes into the conv's weights and bias.
+
+    s_m * (sum_n W[m, n] x[n] + b_m) + t_m = sum_n (s_m W[m, n]) x[n] + (s_m b_m + t_m)
+
+An evaluated batch norm arrives as four elementwise generics, `- mean`, `* 1/sqrt(var + eps)`, `* gamma`, `+ beta`;
+each is such a map (s, t) with one of them trivial, and is folded on its own. Zeros of W stay zeros, so masks survive.
+
+Given:
+    %c = linalg.conv_3d_ncdhw_fcdhw ins(%x, %w) outs(%init)
+    %y = linalg.generic { arith.mulf } ins(%c, %scale : tensor<1x8x4x4x4xf32>, tensor<8x1x1x1xf32>)
+Result:
+    %y = linalg.conv_3d_ncdhw_fcdhw ins(%x, %w_scaled) outs(%init_scaled)
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import iree.compiler.ir as ir
+import numpy as np
+from iree.compiler import rewrite
+from iree.compiler.dialects import linalg
+
+from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
+from rt3d_mlir.passes.build import constant, empty
+from rt3d_mlir.passes.constants import constant_value
+from rt3d_mlir.passes.match import (
+    body_ops,
+    channel_map,
+    defining_op,
+    generic_body,
+    is_elementwise,
+    is_identity,
+    only_user,
+    scalar_constant,
+)
+
+_CONV = "linalg.conv_3d_ncdhw_fcdhw"
+
+
+@dataclass(frozen=True)
+class FoldBatchNorm(Pass):
+    """Folds per-channel affine generics into the conv before them; refuses where the conv has other users."""
+
+    name: ClassVar[str] = "fold-batch-norm"
+
+    def run(self, module: ir.Module, state: State) -> None:
+        def affine(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+            return self._fold(op, rewriter, state)
+
+        apply_patterns(module, {"linalg.generic": affine})
+        _erase_asserts_of_dead_constants(module)
+
+    def _fold(self, op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
+        matched = _affine_of_conv(op, state)
+        if matched is None:
+            return NO_MATCH
+        conv, scale, shift = matched
+        weight = constant_value(conv.operands[1], state.weights)
+        init = constant_value(conv.operands[2], state.weights)
+        layer = (weight and weight[1]) or "conv"
+        if weight is None or init is None:
+            return state.refuse(self.name, layer, "the weights or the bias before the batch norm are not constant")
+        if only_user(conv.results[0]) is None:
+            return state.refuse(self.name, layer, "the conv before the batch norm has other users")
+        array, key = weight
+        channels = array.shape[0]
+        s, t = (np.broadcast_to(v.astype(np.float64).reshape(-1), channels) for v in (scale, shift))
+        bias = init[0][0, :, 0, 0, 0].astype(np.float64) if init[0].ndim == 5 else init[0]
+        w_folded = (array * s.reshape(-1, 1, 1, 1, 1)).astype(array.dtype)
+        b_folded = (bias * s + t).astype(array.dtype)
+        shape = conv.results[0].type.shape
+        with rewriter.ip, op.operation.location:
+            w = constant(state, f"{layer}.folded", w_folded, origin=key)
+            b = constant(state, f"{layer}.bias.folded", b_folded, origin=key)
+            filled = linalg.broadcast(b, outs=[empty(shape)], dimensions=[0, 2, 3, 4])
+            new = linalg.conv_3d_ncdhw_fcdhw(
+                conv.operands[0],
+                w,
+                outs=[filled],
+                strides=conv.attributes["strides"],
+                dilations=conv.attributes["dilations"],
+            )
+        rewriter.replace_op(op, [new])
+        return None
+
+
+def _affine_of_conv(op: ir.OpView, state: State) -> tuple[ir.OpView, np.ndarray, np.ndarray] | None:
+    """(conv, scale[M], shift[M]) where op is `conv +-*/ constant per channel`."""
+    if len(op.results) != 1 or not 1 <= len(op.inputs) <= 2 or not is_elementwise(op):
+        return None
+    ops = body_ops(op)
+    if len(ops) != 2 or ops[0].name not in ("arith.addf", "arith.subf", "arith.mulf", "arith.divf"):
+        return None
+    kind = ops[0].name
+    arguments = list(generic_body(op).arguments)
+    sides = list(ops[0].operands)
+    conv_at = next((i for i, value in enumerate(op.inputs) if _is_conv(value)), None)
+    if conv_at is None or arguments[conv_at] not in sides or not is_identity(op.attributes["indexing_maps"][conv_at]):
+        return None
+    side = sides.index(arguments[conv_at])
+    other = sides[1 - side]
+    number = _per_channel(op, other, arguments, state)
+    if number is None or (side == 1 and kind == "arith.divf"):
+        return None
+    one, zero = np.ones_like(number), np.zeros_like(number)
+    scale, shift = {
+        "arith.addf": (one, number),
+        "arith.subf": (one, -number) if side == 0 else (-one, number),
+        "arith.mulf": (number, zero),
+        "arith.divf": (1 / number, zero),
+    }[kind]
+    conv = defining_op(op.inputs[conv_at])
+    assert conv is not None
+    return conv, scale, shift
+
+
+def _is_conv(value: ir.Value) -> bool:
+    op = defining_op(value)
+    return op is not None and op.name == _CONV
+
+
+def _per_channel(op: ir.OpView, value: ir.Value, arguments: list, state: State) -> np.ndarray | None:
+    scalar = scalar_constant(value)
+    if scalar is not None:
+        return np.asarray([scalar])
+    if value not in arguments[: len(op.inputs)]:
+        return None
+    position = arguments.index(value)
+    if not channel_map(op.attributes["indexing_maps"][position]):
+        return None
+    found = constant_value(op.inputs[position], state.weights)
+    return None if found is None else found[0].astype(np.float64)
+
+
+def _erase_asserts_of_dead_constants(module: ir.Module) -> None:
+    """torch-mlir's reciprocal asserts its operand is not zero; the assert keeps a dead generic alive."""
+
+    def dead_reciprocal(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+        names = {inner.name for inner in body_ops(op)}
+        if "cf.assert" not in names or any(list(result.uses) for result in op.results):
+            return NO_MATCH
+        rewriter.erase_op(op)
+        return None
+
+    apply_patterns(module, {"linalg.generic": dead_reciprocal})

@@ -1,0 +1,48 @@
+"""fold-mask: a conv's weights that are computed from constants become one constant.
+
+`torch.nn.utils.prune` and RT3D's own training code keep `weight_orig` and `weight_mask` and multiply them in every
+forward; torch-mlir writes that as an elementwise generic over two constants. conv(x, W o mask) with both constant is
+conv(x, W') with W' = W o mask, and the zeros of W' are what pack-kgs packs away.
+
+Given:
+    %wm = linalg.generic { arith.mulf } ins(%w, %mask : tensor<8x4x3x3x3xf32>, tensor<8x4x3x3x3xf32>)
+    %y = linalg.conv_3d_ncdhw_fcdhw ins(%x, %wm) outs(%init)
+Result:
+    %folded = arith.constant dense_resource<c.weight.masked> : tensor<8x4x3x3x3xf32>
+    %y = linalg.conv_3d_ncdhw_fcdhw ins(%x, %folded) outs(%init)
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import iree.compiler.ir as ir
+import numpy as np
+from iree.compiler import rewrite
+
+from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
+from rt3d_mlir.passes.build import constant
+from rt3d_mlir.passes.constants import constant_value
+from rt3d_mlir.passes.match import defining_op
+
+
+@dataclass(frozen=True)
+class FoldMask(Pass):
+    """Folds constant expressions in front of conv weights; refuses weights that depend on the input."""
+
+    name: ClassVar[str] = "fold-mask"
+
+    def run(self, module: ir.Module, state: State) -> None:
+        def conv(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+            source = defining_op(op.operands[1])
+            if source is not None and source.name == "arith.constant":
+                return NO_MATCH
+            value = constant_value(op.operands[1], state.weights)
+            if value is None:
+                return state.refuse(self.name, "conv", "its weights are not a constant expression")
+            array, key = value
+            with rewriter.ip, op.operation.location:
+                folded = constant(state, f"{key or 'conv'}.masked", np.ascontiguousarray(array), origin=key)
+            op.operation.operands[1] = folded
+            return None
+
+        apply_patterns(module, {"linalg.conv_3d_ncdhw_fcdhw": conv})

@@ -1,0 +1,90 @@
+"""fuse-epilogue: what follows a conv elementwise becomes one generic, its epilogue.
+
+    relu(conv(x, W, init = b)) = relu(conv(x, W, init = 0) + b)
+
+The conv then starts from zero, and bias and ReLU stand in one generic behind it, which the scheduler puts into the
+conv's dispatch, where the sums are still in registers.
+
+Given:
+    %b = linalg.broadcast ins(%bias : tensor<8xf32>) outs(%e) dimensions = [0, 2, 3, 4]
+    %c = linalg.conv_3d_ncdhw_fcdhw ins(%x, %w) outs(%b)
+    %y = linalg.generic { cmpf ugt, select } ins(%c)
+Result:
+    %c = linalg.conv_3d_ncdhw_fcdhw ins(%x, %w) outs(%zero)
+    %y = linalg.generic { addf, maximumf } ins(%c, %bias) attrs = {epilogue}
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import iree.compiler.ir as ir
+import numpy as np
+from iree.compiler import rewrite
+from iree.compiler.dialects import arith, linalg
+
+from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
+from rt3d_mlir.passes.build import constant, empty, f32_constant, filled, generic, maps
+from rt3d_mlir.passes.constants import constant_value
+from rt3d_mlir.passes.match import is_fill, is_relu, only_user
+
+_BIAS_MAP = "(d0, d1, d2, d3, d4) -> (d1)"
+_FULL_MAP = "(d0, d1, d2, d3, d4) -> (d0, d1, d2, d3, d4)"
+
+
+@dataclass(frozen=True)
+class FuseEpilogue(Pass):
+    """Gathers bias and ReLU behind each conv; refuses an initial value that is not a bias."""
+
+    name: ClassVar[str] = "fuse-epilogue"
+
+    def run(self, module: ir.Module, state: State) -> None:
+        def conv(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+            return self._fuse(op, rewriter, state)
+
+        apply_patterns(module, {"linalg.conv_3d_ncdhw_fcdhw": conv})
+
+    def _fuse(self, op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
+        user = only_user(op.results[0])
+        relu = user if user is not None and is_relu(user) else None
+        plain_init = is_fill(op.operands[2], 0.0)
+        if plain_init and relu is None:
+            return NO_MATCH
+        bias = np.zeros(op.results[0].type.shape[1], np.float32), None
+        if not plain_init:
+            found = _bias(op.operands[2], state)
+            if found is None:
+                return state.refuse(self.name, "conv", "its initial value is not a constant per channel")
+            bias = found
+        shape = op.results[0].type.shape
+        last = relu or op
+        with ir.InsertionPoint(last.operation), op.operation.location:
+            new = linalg.conv_3d_ncdhw_fcdhw(
+                op.operands[0],
+                op.operands[1],
+                outs=[filled(shape, 0.0)],
+                strides=op.attributes["strides"],
+                dilations=op.attributes["dilations"],
+            )
+            array, key = bias
+            vector = constant(state, f"{key or 'conv.bias'}.epilogue", np.ascontiguousarray(array), origin=key)
+
+            def body(value: ir.Value, shift: ir.Value, _: ir.Value) -> ir.Value:
+                summed = arith.addf(value, shift)
+                return arith.maximumf(summed, f32_constant(0.0)) if relu else summed
+
+            epilogue = generic([new, vector], empty(shape), maps(_FULL_MAP, _BIAS_MAP, _FULL_MAP), 0, body)
+            epilogue.operation.attributes["epilogue"] = ir.UnitAttr.get()
+        rewriter.replace_op(last, [epilogue.results[0]])
+        return None
+
+
+def _bias(init: ir.Value, state: State) -> tuple[np.ndarray, str | None] | None:
+    """A conv's initial value as [M], where it depends on the channel alone."""
+    value = constant_value(init, state.weights)
+    if value is None or value[0].ndim != 5:
+        return None
+    array, key = value
+    vector = array[0, :, 0, 0, 0]
+    if not np.array_equal(np.broadcast_to(vector.reshape(1, -1, 1, 1, 1), array.shape), array):
+        return None
+    return vector, key

@@ -1,0 +1,150 @@
+"""linear-to-conv: a linear layer is a convolution whose kernel covers all positions.
+
+    y[b, m] = sum_k x[b, k] W[m, k]                                      (torch.nn.Linear)
+            = conv3d(x as [B, K, 1, 1, 1], W as [M, K, 1, 1, 1])
+            = conv3d(z as [B, C, D, H, W], W as [M, C, D, H, W])         where x = flatten(z)
+
+So a linear layer takes the packed path of the convs, and the flatten in front of it, which would force the blocked
+layout back to NCDHW, disappears.
+
+Given:
+    %f = tensor.collapse_shape %z [[0], [1, 2, 3, 4]] : tensor<1x512x1x4x4xf32> into tensor<1x8192xf32>
+    %t = linalg.transpose ins(%w : tensor<4096x8192xf32>) ... permutation = [1, 0]
+    %y = linalg.matmul ins(%f, %t) outs(%zero) -> tensor<1x4096xf32>
+    %b = linalg.generic { addf of %bias along d1 } ins(%y, %bias)
+Result:
+    %c = linalg.conv_3d_ncdhw_fcdhw ins(%z, %w5) outs(%broadcast_bias) -> tensor<1x4096x1x1x1xf32>
+    %b = tensor.collapse_shape %c [[0], [1, 2, 3, 4]] into tensor<1x4096xf32>
+
+A ReLU after it moves in front of the collapse_shape, so that the next linear layer finds its flatten again.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import iree.compiler.ir as ir
+from iree.compiler import rewrite
+from iree.compiler.dialects import linalg, tensor
+
+from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
+from rt3d_mlir.passes.build import clone_body, constant, empty, filled, generic, identity_text, maps
+from rt3d_mlir.passes.constants import constant_value
+from rt3d_mlir.passes.match import (
+    body_ops,
+    channel_map,
+    defining_op,
+    generic_body,
+    is_elementwise,
+    is_fill,
+    is_identity,
+    only_user,
+    static_shape,
+)
+
+_FLATTEN = [[0], [1, 2, 3, 4]]
+
+
+@dataclass(frozen=True)
+class LinearToConv(Pass):
+    """Turns matmuls with constant weights into convs; refuses those with weights known only at run time."""
+
+    name: ClassVar[str] = "linear-to-conv"
+
+    def run(self, module: ir.Module, state: State) -> None:
+        def matmul(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+            return self._matmul(op, rewriter, state)
+
+        apply_patterns(
+            module,
+            {
+                "linalg.matmul": matmul,
+                "linalg.generic": _hoist_elementwise,
+                "tensor.expand_shape": _cancel_flatten,
+            },
+        )
+
+    def _matmul(self, op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
+        x, weight = op.operands[0], op.operands[1]
+        batch, channels = static_shape(x) or (0, 0)
+        if not batch:
+            return state.refuse(self.name, "matmul", f"its input has a dynamic shape, {x.type}")
+        if not is_fill(op.operands[2], 0.0):
+            return state.refuse(self.name, "matmul", "it adds to a value that is not zero")
+        value = constant_value(weight, state.weights)
+        if value is None:
+            return state.refuse(self.name, "matmul", "its weights are not constant")
+        array, key = value
+        source, shape = _flattened(x, batch, channels)
+        bias_op, bias = _bias_after(op)
+        with rewriter.ip, op.operation.location:
+            m = array.shape[1]
+            kernel = array.T.reshape(m, *shape[1:])
+            name = key or f"linear_{m}x{channels}"
+            w5 = constant(state, f"{name}.conv", kernel, origin=key)
+            if source is None:
+                output = [batch, channels, 1, 1, 1]
+                source = tensor.expand_shape(
+                    ir.RankedTensorType.get(output, x.type.element_type), x, _FLATTEN, [], output
+                )
+            out_shape = [batch, m, 1, 1, 1]
+            init = (
+                filled(out_shape, 0.0)
+                if bias is None
+                else linalg.broadcast(bias, outs=[empty(out_shape)], dimensions=[0, 2, 3, 4])
+            )
+            conv = linalg.conv_3d_ncdhw_fcdhw(source, w5, outs=[init], strides=[1, 1, 1], dilations=[1, 1, 1])
+            flat = tensor.collapse_shape(op.results[0].type, conv, _FLATTEN)
+        rewriter.replace_op(bias_op or op, [flat])
+        return None
+
+
+def _flattened(x: ir.Value, batch: int, channels: int) -> tuple[ir.Value | None, Sequence[int]]:
+    """What x is the flatten of, [B, C, D, H, W], or (None, its shape as a 1x1x1 volume)."""
+    op = defining_op(x)
+    if op is not None and op.name == "tensor.collapse_shape":
+        shape = static_shape(op.operands[0])
+        if shape is not None and len(shape) == 5 and shape[0] == batch:
+            return op.operands[0], shape
+    return None, (batch, channels, 1, 1, 1)
+
+
+def _bias_after(op: ir.OpView) -> tuple[ir.OpView | None, ir.Value | None]:
+    """The generic that adds a [M] bias to the matmul's only use, and that bias."""
+    user = only_user(op.results[0])
+    if user is None or user.name != "linalg.generic" or len(user.inputs) != 2 or not is_elementwise(user):
+        return None, None
+    if [inner.name for inner in body_ops(user)] != ["arith.addf", "linalg.yield"]:
+        return None, None
+    indexing = user.attributes["indexing_maps"]
+    for position, other in ((0, 1), (1, 0)):
+        matches = user.inputs[position] == op.results[0] and is_identity(indexing[position])
+        vector = len(static_shape(user.inputs[other]) or ()) == 1
+        if matches and vector and channel_map(indexing[other]) and defining_op(user.inputs[other]) is not None:
+            return user, user.inputs[other]
+    return None, None
+
+
+def _hoist_elementwise(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+    """f(collapse(x)) -> collapse(f(x)) for an elementwise f of one input behind a flatten."""
+    if len(op.inputs) != 1 or not is_elementwise(op) or not is_identity(op.attributes["indexing_maps"][0]):
+        return NO_MATCH
+    flat = defining_op(op.inputs[0])
+    if flat is None or flat.name != "tensor.collapse_shape" or len(static_shape(flat.operands[0]) or ()) != 5:
+        return NO_MATCH
+    x = flat.operands[0]
+    with rewriter.ip, op.operation.location:
+        mapping = maps(*[identity_text(5)] * 2)
+        new = generic([x], empty(x.type.shape), mapping, 0, lambda *arguments: clone_body(generic_body(op), arguments))
+        result = tensor.collapse_shape(op.results[0].type, new.results[0], _FLATTEN)
+    rewriter.replace_op(op, [result])
+    return None
+
+
+def _cancel_flatten(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+    """expand(collapse(x)) -> x: between two linear layers nothing is reshaped."""
+    flat = defining_op(op.operands[0])
+    if flat is None or flat.name != "tensor.collapse_shape" or flat.operands[0].type != op.results[0].type:
+        return NO_MATCH
+    rewriter.replace_op(op, [flat.operands[0]])
+    return None

@@ -1,0 +1,76 @@
+"""Max pooling on the blocked layout, floor 2: a linalg.generic whose window is clamped to the input.
+
+    out[n, o, d, h, w, c] = max over kd, kh, kw of
+        x[n, o, clamp(d*sd + kd - pd), clamp(h*sh + kh - ph), clamp(w*sw + kw - pw), c]
+
+Clamping replaces padding with -inf: a position outside the input is moved to its nearest one inside, which belongs to
+the same window (every window meets the input), so the maximum is the same and no padded copy is made.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import iree.compiler.ir as ir
+from iree.compiler.dialects import arith, linalg, tensor
+
+from rt3d_mlir.passes.build import empty, filled, generic, index_constant, maps
+from rt3d_mlir.passes.match import body_ops, integers
+
+_MAPS = (
+    "(n, o, d, h, w, c, i, j, k) -> (i, j, k)",
+    "(n, o, d, h, w, c, i, j, k) -> (n, o, d, h, w, c)",
+)
+
+
+@dataclass(frozen=True)
+class MaxPool:
+    """A blocked max pool in the IR: its input and, for (d, h, w), kernel, strides and low padding."""
+
+    op: ir.OpView
+    x: ir.Value
+    kernel: tuple[int, ...]
+    strides: tuple[int, ...]
+    low: tuple[int, ...]
+
+    @staticmethod
+    def match(op: ir.OpView) -> "MaxPool | None":
+        """The max pool behind a generic made by `build`; None for any other op."""
+        if "max_pool" not in op.attributes:
+            return None
+        facts = ir.DictAttr(op.attributes["max_pool"])
+        x = next(inner.operands[0] for inner in body_ops(op) if inner.name == "tensor.extract")
+        kernel, strides, low = (tuple(integers(facts[name])) for name in ("kernel", "strides", "low"))
+        return MaxPool(op, x, kernel, strides, low)
+
+
+def build(
+    x: ir.Value, spatial: Sequence[int], kernel: Sequence[int], strides: Sequence[int], low: Sequence[int]
+) -> ir.Value:
+    """Max pool of a blocked `x` [N, Q, D, H, W, C] to [N, Q, *spatial, C]."""
+    batch, blocks, *size, block = x.type.shape
+    out = filled([batch, blocks, *spatial, block], float("-inf"))
+
+    def body(_window: ir.Value, acc: ir.Value) -> ir.Value:
+        n, o, d, h, w, c, *window = (linalg.IndexOp(axis).result for axis in range(9))
+        position = [
+            clamped(at, k, stride, pad, extent)
+            for at, k, stride, pad, extent in zip((d, h, w), window, strides, low, size, strict=True)
+        ]
+        return arith.maximumf(acc, tensor.extract(x, [n, o, *position, c]))
+
+    op = generic([empty(kernel)], out, maps(*_MAPS), 3, body)
+    op.operation.attributes["max_pool"] = ir.DictAttr.get(
+        {
+            "kernel": ir.DenseI64ArrayAttr.get(list(kernel)),
+            "strides": ir.DenseI64ArrayAttr.get(list(strides)),
+            "low": ir.DenseI64ArrayAttr.get(list(low)),
+        }
+    )
+    return op.results[0]
+
+
+def clamped(at: ir.Value, k: ir.Value, stride: int, pad: int, extent: int) -> ir.Value:
+    """clamp(at * stride + k - pad, 0, extent - 1)."""
+    start = arith.addi(arith.muli(at, index_constant(stride)), k)
+    position = arith.subi(start, index_constant(pad))
+    return arith.minsi(arith.maxsi(position, index_constant(0)), index_constant(extent - 1))

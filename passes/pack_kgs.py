@@ -1,0 +1,117 @@
+"""pack-kgs: a conv with constant weights becomes a packed conv; its zero blocks are gone.
+
+The kept gM x gN blocks of each row of filter groups are stored one after the other with a tap list (RT3D, AAAI 2021,
+"KGS"; see rt3d_mlir.sparsity.packing). A dense layer is the same thing with all taps kept. The conv reads and writes
+channel blocks of C = gcd(gM, gN), so a row of groups writes whole blocks; where gN is more than C, a tap is
+simply stored as gN/C taps.
+
+Given (fuse-epilogue ran: the conv starts from zero):
+    %y = linalg.conv_3d_ncdhw_fcdhw ins(%x, %w) outs(%zero)
+         : tensor<1x8x6x6x6xf32>, tensor<16x8x3x3x3xf32> -> tensor<1x16x4x4x4xf32>
+Result, with groups of 8x4:
+    %xb = linalg.pack %x inner_dims_pos = [1] inner_tiles = [4] : -> tensor<1x2x6x6x6x4xf32>
+    %yb = linalg.generic { gather over taps } attrs = {packed_conv = {...}} -> tensor<1x4x4x4x4x4xf32>
+    %y = linalg.unpack %yb inner_dims_pos = [1] inner_tiles = [4] : -> tensor<1x16x4x4x4xf32>
+"""
+
+from dataclasses import dataclass, field
+from math import gcd
+from typing import ClassVar
+
+import iree.compiler.ir as ir
+import numpy as np
+from iree.compiler import rewrite
+from iree.compiler.dialects import linalg
+
+from rt3d_mlir.passes import packed_conv
+from rt3d_mlir.passes.base import Failure, Pass, State, apply_patterns
+from rt3d_mlir.passes.build import empty, f32_constant
+from rt3d_mlir.passes.constants import constant_value
+from rt3d_mlir.passes.match import integers, is_fill, static_shape
+from rt3d_mlir.sparsity import GroupSize, pack
+
+
+@dataclass(frozen=True)
+class PackKgs(Pass):
+    """Packs every conv. Options: `group`, gM x gN, and `dense`, which keeps all taps (the baseline)."""
+
+    name: ClassVar[str] = "pack-kgs"
+    group: GroupSize = field(default_factory=lambda: GroupSize(8, 4))
+    dense: bool = False
+
+    @property
+    def block(self) -> int:
+        """C, the channel block of the activations."""
+        return gcd(self.group.m, self.group.n)
+
+    def run(self, module: ir.Module, state: State) -> None:
+        def conv(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+            return self._pack(op, rewriter, state)
+
+        apply_patterns(module, {"linalg.conv_3d_ncdhw_fcdhw": conv})
+
+    def _pack(self, op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
+        x, weight, init = op.operands[0], op.operands[1], op.operands[2]
+        value = constant_value(weight, state.weights)
+        if value is None:
+            return state.refuse(self.name, "conv", "its weights are not constant")
+        array, key = value
+        layer = layer_name(state, key)
+        reason = self._obstacle(x, array, init)
+        if reason:
+            return state.refuse(self.name, layer, reason)
+        packed = pack(array, GroupSize(self.group.m, self.block), dense=self.dense)
+        spatial = list(op.results[0].type.shape)[2:]
+        strides, dilations = integers(op.attributes["strides"]), integers(op.attributes["dilations"])
+        with rewriter.ip, op.operation.location:
+            blocked = pack_channels(x, self.block)
+            result = packed_conv.build(state, blocked, packed, layer, spatial, strides, dilations, key)
+            plain = unpack_channels(result, op.results[0].type.shape)
+        state.layers[layer] = self._facts(state, key, array, packed.weights, op.results[0].type.shape)
+        rewriter.replace_op(op, [plain])
+        return None
+
+    def _obstacle(self, x: ir.Value, array: np.ndarray, init: ir.Value) -> str | None:
+        if static_shape(x) is None:
+            return f"its input has a dynamic shape, {x.type}"
+        if array.dtype != np.float32:
+            return f"its weights are {array.dtype}; f32 is what can be packed"
+        if not is_fill(init, 0.0):
+            return "it does not start from zero (run fuse-epilogue first)"
+        return None
+
+    def _facts(self, state: State, key: str | None, array: np.ndarray, kept: np.ndarray, shape: list[int]) -> dict:
+        """What the report says of the layer: MACs of a batch before and after, in the parameter's own shape."""
+        positions = shape[0] * int(np.prod(shape[2:]))
+        return {
+            "parameter": state.weights.origin(key) if key else None,
+            "weight_shape": list(array.shape),
+            "macs_before": array.size * positions,
+            "macs_after": _real_weights(array, kept, self.dense) * positions,
+        }
+
+
+def layer_name(state: State, key: str | None) -> str:
+    """`conv2` for weights that come from `conv2.weight`; `conv_3` for the fourth layer without a name."""
+    if key is None:
+        return f"conv_{len(state.layers)}"
+    return state.weights.origin(key).removesuffix(".weight")
+
+
+def _real_weights(array: np.ndarray, kept: np.ndarray, dense: bool) -> int:
+    """Kept weights without what pads border groups: a dense layer's count is exactly its weights."""
+    return array.size if dense else min(array.size, kept.size)
+
+
+def pack_channels(x: ir.Value, block: int) -> ir.Value:
+    """[N, C, D, H, W] -> [N, ceil(C/block), D, H, W, block], missing channels zero."""
+    batch, channels, *spatial = x.type.shape
+    shape = [batch, -(-channels // block), *spatial, block]
+    padding = f32_constant(0.0) if channels % block else None
+    return linalg.pack(x, empty(shape), inner_dims_pos=[1], inner_tiles=[block], padding_value=padding)
+
+
+def unpack_channels(x: ir.Value, shape: list[int]) -> ir.Value:
+    """[N, Q, D, H, W, block] -> `shape`, [N, C, D, H, W]."""
+    block = x.type.shape[-1]
+    return linalg.unpack(x, empty(shape), inner_dims_pos=[1], inner_tiles=[block])

@@ -1,0 +1,91 @@
+"""Pipelines of passes: parsed from `pack-kgs{group=8x4},block-layout`, run in order, the IR verified after each."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import fields
+
+import iree.compiler.ir as ir
+
+from rt3d_mlir.errors import PassError, did_you_mean
+from rt3d_mlir.passes.base import Pass, State
+from rt3d_mlir.passes.block_layout import BlockLayout
+from rt3d_mlir.passes.fold_batch_norm import FoldBatchNorm
+from rt3d_mlir.passes.fold_mask import FoldMask
+from rt3d_mlir.passes.fuse_epilogue import FuseEpilogue
+from rt3d_mlir.passes.linear_to_conv import LinearToConv
+from rt3d_mlir.passes.pack_kgs import PackKgs
+from rt3d_mlir.passes.schedule_cpu import ScheduleCpu
+from rt3d_mlir.sparsity import GroupSize
+from rt3d_mlir.targets import Target
+
+#: In the order of the way of the data, floor 1 to floor 3.
+PASSES: dict[str, type[Pass]] = {
+    cls.name: cls for cls in (FoldMask, LinearToConv, FoldBatchNorm, FuseEpilogue, PackKgs, BlockLayout, ScheduleCpu)
+}
+
+_ELEMENT = re.compile(r"\s*([a-z0-9-]+)\s*(?:\{([^}]*)\})?\s*(?:,|$)")
+_PARSERS: dict[type, Callable[[str], object]] = {GroupSize: GroupSize.parse, str: str}
+
+
+def default_pipeline(group: GroupSize, target: Target, dense: bool = False) -> list[Pass]:
+    """All passes for a CPU target, in order."""
+    return [
+        FoldMask(),
+        LinearToConv(),
+        FoldBatchNorm(),
+        FuseEpilogue(),
+        PackKgs(group=group, dense=dense),
+        BlockLayout(),
+        ScheduleCpu(target=target.name),
+    ]
+
+
+def parse_pipeline(text: str) -> list[Pass]:
+    """Passes from `name{option=value option=value},name`. Raises PassError on unknown names, options and values."""
+    passes, position = [], 0
+    while position < len(text.rstrip()):
+        match = _ELEMENT.match(text, position)
+        if match is None:
+            raise PassError(f"pipeline {text!r}: cannot read {text[position:]!r}; expected name{{option=value}},name")
+        passes.append(_make(match[1], match[2] or ""))
+        position = match.end()
+    return passes
+
+
+def run_pipeline(
+    module: ir.Module,
+    passes: Sequence[Pass],
+    state: State,
+    after_each: Callable[[Pass, ir.Module], None] = lambda _pass, _module: None,
+) -> None:
+    """Runs the passes in place; `after_each` sees the module after each. Raises PassError if a pass breaks the IR."""
+    for step in passes:
+        step.run(module, state)
+        try:
+            module.operation.verify()
+        except ir.MLIRError as error:
+            raise PassError(f"the IR does not verify after {step.name}: {error}") from None
+        after_each(step, module)
+
+
+def _make(name: str, options_text: str) -> Pass:
+    if name not in PASSES:
+        raise PassError(f"no pass is called '{name}'{did_you_mean(name, PASSES)} known: {', '.join(PASSES)}")
+    cls = PASSES[name]
+    types = {field.name: field.type for field in fields(cls)}
+    values = {}
+    for item in options_text.replace(",", " ").split():
+        key, equals, value = item.partition("=")
+        if not equals or key not in types:
+            known = ", ".join(types) or "none"
+            raise PassError(f"{name} has no option '{item}'{did_you_mean(key, types)} known: {known}")
+        values[key] = _parse_value(name, key, types[key], value)
+    return cls(**values)
+
+
+def _parse_value(name: str, key: str, kind: object, value: str) -> object:
+    if kind is bool:
+        if value not in ("true", "false"):
+            raise PassError(f"{name}{{{key}={value}}}: expected true or false")
+        return value == "true"
+    return _PARSERS[kind](value)  # type: ignore[index]

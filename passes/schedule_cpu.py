@@ -1,0 +1,129 @@
+"""schedule-cpu: each packed conv, max pool and entry conversion becomes one hand-written dispatch.
+
+The conv's dispatch takes its epilogue with it, and all three write the padded layout of their consumer, border
+included. Register tile and way of broadcasting come from the target preset; see cpu_conv, cpu_pool and cpu_pack.
+
+Given (after block-layout):
+    %c = linalg.generic { gather over taps } attrs = {packed_conv = {layer = "conv2", ...}}
+    %r = linalg.generic { addf, maximumf } ins(%c, %bias)
+    %p = tensor.insert_slice %r into %zeros
+Result:
+    hal.executable.source private @conv2 { ... vector.fma ... }
+    %p = flow.dispatch @conv2::@conv2(%x, %packed, %offsets, %ptr, %bias)
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import iree.compiler.ir as ir
+import numpy as np
+from iree.compiler import rewrite
+
+from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
+from rt3d_mlir.passes.blocked import destination
+from rt3d_mlir.passes.build import constant
+from rt3d_mlir.passes.constants import constant_value
+from rt3d_mlir.passes.cpu_conv import ConvKernel
+from rt3d_mlir.passes.cpu_pack import PackKernel
+from rt3d_mlir.passes.cpu_pool import PoolKernel
+from rt3d_mlir.passes.dispatch import emit_dispatch
+from rt3d_mlir.passes.epilogue import epilogue_after
+from rt3d_mlir.passes.match import static_shape
+from rt3d_mlir.passes.max_pool import MaxPool
+from rt3d_mlir.passes.packed_conv import PackedConv
+from rt3d_mlir.sparsity import offsets
+from rt3d_mlir.targets import get_target
+
+
+@dataclass(frozen=True)
+class ScheduleCpu(Pass):
+    """Emits kernels for the `target` preset; refuses shapes known only at run time."""
+
+    name: ClassVar[str] = "schedule-cpu"
+    target: str = "host"
+
+    def run(self, module: ir.Module, state: State) -> None:
+        def generic(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+            conv = PackedConv.match(op, state)
+            if conv is not None:
+                return self._conv(conv, module, rewriter, state)
+            pool = MaxPool.match(op)
+            return NO_MATCH if pool is None else self._pool(pool, module, rewriter)
+
+        def pack(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+            return self._pack(op, module, rewriter, state)
+
+        apply_patterns(module, {"linalg.generic": generic, "linalg.pack": pack})
+
+    def _conv(
+        self, conv: PackedConv, module: ir.Module, rewriter: rewrite.PatternRewriter, state: State
+    ) -> Failure | None:
+        epilogue = epilogue_after(conv.op.results[0], state)
+        last, out = destination(epilogue.result if epilogue else conv.op.results[0])
+        source = tuple(conv.x.type.shape[1:5])
+        kernel = ConvKernel(
+            target=get_target(self.target),
+            filters=conv.group.m,
+            source=source,
+            strides=conv.strides,
+            out=out,
+            rows=conv.ptr.type.shape[0] - 1,
+            taps=len(conv.taps),
+        )
+        vectors = epilogue.vectors if epilogue else ()
+        with ir.InsertionPoint(last.owner), last.owner.location:
+            columns = offsets(conv.taps, source[1:], conv.dilations)
+            flat = constant(state, f"{conv.layer}.offsets", columns)
+            padded = [_padded(state, conv.layer, vector, kernel) for vector in vectors]
+            result = emit_dispatch(
+                module,
+                conv.layer,
+                [conv.x, conv.packed, flat, conv.ptr, *padded],
+                ir.RankedTensorType(last.type),
+                kernel.grid,
+                lambda bindings, ids: kernel.body(bindings, ids, epilogue and epilogue.apply),
+            )
+        rewriter.replace_op(last.owner, [result])
+        return None
+
+    def _pool(self, pool: MaxPool, module: ir.Module, rewriter: rewrite.PatternRewriter) -> Failure | None:
+        last, out = destination(pool.op.results[0])
+        kernel = PoolKernel(pool, out)
+        with ir.InsertionPoint(last.owner), last.owner.location:
+            result = emit_dispatch(
+                module, "max_pool", [pool.x], ir.RankedTensorType(last.type), kernel.grid, kernel.body
+            )
+        rewriter.replace_op(last.owner, [result])
+        return None
+
+    def _pack(
+        self, op: ir.OpView, module: ir.Module, rewriter: rewrite.PatternRewriter, state: State
+    ) -> Failure | None:
+        shape = static_shape(op.operands[0])
+        if shape is None or len(shape) != 5:
+            return state.refuse(
+                self.name, "linalg.pack", f"its input is {op.operands[0].type}, not a static NCDHW tensor"
+            )
+        last, out = destination(op.results[0])
+        kernel = PackKernel(shape[1], out)
+        with ir.InsertionPoint(last.owner), last.owner.location:
+            result = emit_dispatch(
+                module,
+                "block_layout",
+                [op.operands[0]],
+                ir.RankedTensorType(last.type),
+                kernel.grid,
+                kernel.body,
+            )
+        rewriter.replace_op(last.owner, [result])
+        return None
+
+
+def _padded(state: State, layer: str, vector: ir.Value, kernel: ConvKernel) -> ir.Value:
+    """A per-channel constant [O, C] as [P * gM], zeros behind the last channel."""
+    found = constant_value(vector, state.weights)
+    assert found is not None, "epilogue_after takes constants only"
+    flat = np.zeros(kernel.rows * kernel.filters, found[0].dtype)
+    values = found[0].reshape(-1)[: len(flat)]
+    flat[: len(values)] = values
+    return constant(state, f"{layer}.epilogue", flat)

@@ -1,0 +1,117 @@
+"""Modules in and out: `.mlir` text with its resource section, and bytecode for iree-compile.
+
+Text is split from its `{-# ... #-}` section before parsing: the numbers go straight to the side table.
+"""
+
+import os
+import re
+from pathlib import Path
+
+import iree.compiler.ir as ir
+import numpy as np
+
+from rt3d_mlir.errors import ModelError
+from rt3d_mlir.weights import WeightTable, resource_key
+
+_HANDLE = re.compile(r'dense_resource<"?([^">]+)"?>\s*:\s*(tensor<[^>]*>)')
+_BLOB = re.compile(r'^\s*"?([^\s"]+)"?: "0x([0-9A-Fa-f]*)",?\s*$', re.MULTILINE)
+_DTYPES = {"f32": np.float32, "f16": np.float16, "f64": np.float64, "i32": np.int32, "i64": np.int64}
+
+
+def parse_text(text: str, source: str) -> tuple[ir.Module, WeightTable]:
+    """Parses MLIR text in the current context. `source` names it in errors.
+
+    Raises ModelError where the text does not parse, or a resource's size does not fit its type.
+    """
+    body, separator, resources = text.partition("{-#")
+    blobs = dict(_BLOB.findall(resources)) if separator else {}
+    table = WeightTable()
+    for key, type_text in dict(_HANDLE.findall(body)).items():
+        if key in blobs:
+            table.add(key, _decode(key, type_text, blobs[key], source))
+    try:
+        return ir.Module.parse(body), table
+    except ir.MLIRError as error:
+        first = str(error).strip().splitlines()
+        raise ModelError(f"{source} does not parse as MLIR: {'; '.join(line.strip() for line in first[:4])}") from None
+
+
+def read(path: Path) -> tuple[ir.Module, WeightTable]:
+    """Reads a `.mlir` text file. Raises ModelError if it is missing, not text, or does not parse."""
+    try:
+        return parse_text(path.read_text(encoding="utf-8"), str(path))
+    except FileNotFoundError:
+        raise ModelError(f"no such file: {path}") from None
+    except UnicodeDecodeError:
+        raise ModelError(f"{path} is not MLIR text (bytecode? write it as text with `iree-ir-tool copy`)") from None
+    except IsADirectoryError:
+        raise ModelError(f"{path} is a folder; expected an .mlir file") from None
+
+
+def to_text(module: ir.Module, table: WeightTable) -> str:
+    """The module as text that parses back: handles, then their numbers as a resource section."""
+    body = module.operation.get_asm(large_resource_limit=0).partition("{-#")[0].rstrip()
+    keys = sorted(key for key in _used_keys(module) if key in table)
+    if not keys:
+        return body + "\n"
+    entries = ",\n".join(f'      {_quote(key)}: "0x{_blob(table[key]).hex().upper()}"' for key in keys)
+    return f"{body}\n\n{{-#\n  dialect_resources: {{\n    builtin: {{\n{entries}\n    }}\n  }}\n#-}}\n"
+
+
+def write_text(module: ir.Module, table: WeightTable, path: Path) -> None:
+    """Writes `to_text` through a temporary name."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(to_text(module, table))
+    os.replace(temporary, path)
+
+
+def write_bytecode(module: ir.Module, table: WeightTable, path: Path) -> None:
+    """Attaches the table's arrays to the module's handles and writes MLIR bytecode.
+
+    The module's handles are renamed by MLIR where they get their blob; use it for nothing else afterwards.
+    """
+    for op in _resource_constants(module):
+        key = resource_key(op.attributes["value"])
+        if key in table:
+            array = np.ascontiguousarray(table[key])
+            op.attributes["value"] = ir.DenseResourceElementsAttr.get_from_buffer(array, key, op.result.type)
+    temporary = path.with_name(path.name + ".tmp")
+    with temporary.open("wb") as file:
+        module.operation.write_bytecode(file)
+    os.replace(temporary, path)
+
+
+def _resource_constants(module: ir.Module) -> list[ir.OpView]:
+    found: list[ir.OpView] = []
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        if op.name == "arith.constant" and resource_key(op.attributes["value"]) is not None:
+            found.append(op.opview)
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(visit)
+    return found
+
+
+def _used_keys(module: ir.Module) -> set[str]:
+    return {key for op in _resource_constants(module) if (key := resource_key(op.attributes["value"]))}
+
+
+def _quote(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_$.]*", key) else f'"{key}"'
+
+
+def _blob(array: np.ndarray) -> bytes:
+    """MLIR's blob: the alignment as a little-endian u32, then the elements."""
+    return np.uint32(array.dtype.itemsize).tobytes() + np.ascontiguousarray(array).tobytes()
+
+
+def _decode(key: str, type_text: str, digits: str, source: str) -> np.ndarray:
+    *dims, scalar = type_text.removeprefix("tensor<").removesuffix(">").split("x")
+    shape = tuple(int(dim) for dim in dims)
+    if scalar not in _DTYPES:
+        raise ModelError(f"{source}: resource {key} has element type {scalar}; known are {', '.join(_DTYPES)}")
+    data = np.frombuffer(bytes.fromhex(digits)[4:], _DTYPES[scalar])
+    if data.size != np.prod(shape):
+        raise ModelError(f"{source}: resource {key} holds {data.size} elements, its type {type_text} says otherwise")
+    return data.reshape(shape)

@@ -1,0 +1,73 @@
+"""The 3D CNNs of the RT3D paper, as plain PyTorch, and what they cost."""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+
+from rt3d_mlir.errors import ModelError, did_you_mean
+from rt3d_mlir.models.c3d import C3D
+from rt3d_mlir.models.macs import count_macs
+from rt3d_mlir.models.r2plus1d import R2Plus1D
+from rt3d_mlir.models.s3d import S3D
+
+__all__ = ["C3D", "S3D", "R2Plus1D", "build", "count_macs", "input_shape", "names"]
+
+_Shape = tuple[int, int, int, int, int]
+
+_MODELS: dict[str, tuple[Callable[..., nn.Module], _Shape]] = {
+    "c3d": (C3D, (1, 3, 16, 112, 112)),
+    "r2plus1d_18": (R2Plus1D, (1, 3, 16, 112, 112)),
+    "s3d": (S3D, (1, 3, 16, 224, 224)),
+}
+
+
+def names() -> list[str]:
+    """The models that :func:`build` knows."""
+    return list(_MODELS)
+
+
+def input_shape(name: str) -> _Shape:
+    """The model's usual input (N, 3, T, H, W), float32. Raises ModelError for an unknown name."""
+    return _lookup(name)[1]
+
+
+def build(name: str, num_classes: int = 101, seed: int = 0, **options: object) -> nn.Module:
+    """The model in eval mode, float32, with random weights that depend on `seed` alone.
+
+    `options` go to the model's constructor (`width=8`, `clip=(16, 32, 32)` for C3D). The weights are
+    He-initialised, so activations stay in range through the net; biases and batch norm statistics are random
+    too, so that a compiler which drops one is found out. torch's global random state is not touched.
+    Raises ModelError for an unknown name.
+    """
+    model_class, _ = _lookup(name)
+    with torch.device("meta"):  # skips PyTorch's own, global-state initialisation
+        model = model_class(num_classes=num_classes, **options)
+    model.to_empty(device="cpu")
+    _randomize(model, torch.Generator().manual_seed(seed))
+    return model.eval()
+
+
+def _lookup(name: str) -> tuple[Callable[..., nn.Module], _Shape]:
+    if name not in _MODELS:
+        known = ", ".join(_MODELS)
+        raise ModelError(f"unknown model '{name}'{did_you_mean(name, _MODELS)} (known models: {known})")
+    return _MODELS[name]
+
+
+@torch.no_grad()
+def _randomize(model: nn.Module, generator: torch.Generator) -> None:
+    for layer in model.modules():
+        if isinstance(layer, nn.Conv3d | nn.Linear):
+            fan_in = layer.weight[0].numel()
+            layer.weight.normal_(0, (2 / fan_in) ** 0.5, generator=generator)
+            if layer.bias is not None:
+                layer.bias.uniform_(-0.1, 0.1, generator=generator)
+        elif isinstance(layer, nn.BatchNorm3d):
+            layer.reset_running_stats()
+            layer.weight.uniform_(0.75, 1.25, generator=generator)
+            layer.bias.normal_(0, 0.1, generator=generator)
+            assert layer.running_mean is not None
+            assert layer.running_var is not None
+            layer.running_mean.normal_(0, 0.1, generator=generator)
+            layer.running_var.uniform_(0.75, 1.25, generator=generator)

@@ -1,0 +1,163 @@
+"""What rt3d-mlir-compile leaves behind: a folder with a module, its golden data and a manifest.
+
+DIR/module.vmfb             the program
+DIR/manifest.json           what it is, what it was made with, and a sha256 of every file
+DIR/golden/input_0.npy      one input per entry of `inputs`, in order
+DIR/golden/output_0.npy     what PyTorch answers to it
+"""
+
+import hashlib
+import json
+import os
+from dataclasses import asdict, dataclass, fields
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Self
+
+from rt3d_mlir.errors import ArtifactError
+
+FORMAT, VERSION = "rt3d-artifact", 1
+MODULE, MANIFEST = "module.vmfb", "manifest.json"
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One input or output of the entry function; `dtype` is numpy's name ("float32")."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+
+    def __str__(self) -> str:
+        return f"{'x'.join(map(str, self.shape))} {self.dtype}"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What became of one layer; `reason` says why when it is not `packed`, and is empty otherwise."""
+
+    name: str
+    weight_shape: tuple[int, ...]
+    macs_before: int
+    macs_after: int
+    kept_share: float
+    packed: bool
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """The contents of manifest.json.
+
+    `tools` maps rt3d_mlir, iree_compiler, torch_mlir and torch to versions; `files` maps each file's path,
+    relative to the folder, to its sha256 in hex; `sparsity` holds at least the group ("8x4").
+    """
+
+    tools: dict[str, str]
+    model: str
+    target: str
+    triple: str
+    cpu: str
+    device: str = "local-task"
+    entry: str = "main"
+    inputs: list[TensorSpec]
+    outputs: list[TensorSpec]
+    files: dict[str, str]
+    layers: list[Layer]
+    sparsity: dict[str, Any]
+
+    def write(self, folder: str | Path) -> None:
+        """Writes `folder`/manifest.json: the same manifest gives the same bytes, and never half of them."""
+        data = {"format": FORMAT, "version": VERSION, **asdict(self)}
+        path = Path(folder) / MANIFEST
+        temporary = path.with_name(f".{MANIFEST}.{os.getpid()}")
+        temporary.write_text(json.dumps(data, sort_keys=True, indent=2) + "\n")
+        os.replace(temporary, path)
+
+    @classmethod
+    def read(cls, folder: str | Path) -> Self:
+        """Reads `folder`/manifest.json. Raises ArtifactError when it is not there or not a manifest."""
+        path = Path(folder) / MANIFEST
+        data = _read_json(path)
+        for key, expected in (("format", FORMAT), ("version", VERSION)):
+            if data.get(key) != expected:
+                seen = data.get(key)
+                raise ArtifactError(f"{path}: {key} is {seen!r}, expected {expected!r}; compile again")
+        known = _select(cls, data, str(path))
+        for key in ("tools", "files", "sparsity"):
+            if not isinstance(known[key], dict):
+                raise ArtifactError(f"{path}: {key} is not an object; compile again")
+        for key in ("model", "target", "triple", "cpu", "device", "entry"):
+            if not isinstance(known[key], str):
+                raise ArtifactError(f"{path}: {key} is not a string; compile again")
+        known["inputs"] = _read_list(TensorSpec, known["inputs"], "shape", f"{path}: inputs")
+        known["outputs"] = _read_list(TensorSpec, known["outputs"], "shape", f"{path}: outputs")
+        known["layers"] = _read_list(Layer, known["layers"], "weight_shape", f"{path}: layers")
+        return cls(**known)
+
+
+def tool_versions() -> dict[str, str]:
+    """The installed versions that belong into :attr:`Manifest.tools`."""
+    packages = {
+        "rt3d_mlir": "rt3d-mlir",
+        "iree_compiler": "iree-base-compiler",
+        "torch_mlir": "torch-mlir",
+        "torch": "torch",
+    }
+    return {tool: metadata.version(package) for tool, package in packages.items()}
+
+
+def sha256_file(path: str | Path) -> str:
+    """The file's sha256 in hex."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def verify(folder: str | Path, manifest: Manifest) -> None:
+    """Raises ArtifactError for the first file that is missing or changed since it was compiled."""
+    if MODULE not in manifest.files:
+        raise ArtifactError(f"{Path(folder) / MANIFEST}: files has no sha256 of {MODULE}; compile again")
+    for name, expected in sorted(manifest.files.items()):
+        path = Path(folder) / name
+        if not path.is_file():
+            raise ArtifactError(f"{name} is missing from {folder}; compile again")
+        seen = sha256_file(path)
+        if seen != expected:
+            raise ArtifactError(
+                f"{name} changed since it was compiled: sha256 is {seen}, the manifest says {expected}; "
+                "compile again. A .vmfb is a program: do not run one you do not trust"
+            )
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    folder = path.parent
+    if not folder.is_dir():
+        raise ArtifactError(f"no artifact folder at {folder}; rt3d-mlir-compile -o {folder} makes one")
+    if not path.is_file():
+        raise ArtifactError(f"{folder} has no {MANIFEST}: it is not an artifact of rt3d-mlir-compile")
+    try:
+        data = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise ArtifactError(f"{path} cannot be read as JSON: {error}; compile again") from None
+    if not isinstance(data, dict):
+        raise ArtifactError(f"{path} is not a JSON object; compile again")
+    return data
+
+
+def _select(cls: type, data: dict[str, Any], where: str) -> dict[str, Any]:
+    """The entries of `data` that are fields of `cls`; keys that a later version adds are passed over."""
+    names = [field.name for field in fields(cls)]
+    missing = [name for name in names if name not in data]
+    if missing:
+        raise ArtifactError(f"{where} lacks {', '.join(missing)}; compile again")
+    return {name: data[name] for name in names}
+
+
+def _read_list(cls: type, data: object, shape: str, where: str) -> list[Any]:
+    if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
+        raise ArtifactError(f"{where} is not a list of objects; compile again")
+    entries = [_select(cls, entry, f"{where}[{i}]") for i, entry in enumerate(data)]
+    for i, entry in enumerate(entries):
+        if not isinstance(entry[shape], list) or not all(isinstance(n, int) for n in entry[shape]):
+            raise ArtifactError(f"{where}[{i}]: {shape} is not a list of whole numbers; compile again")
+    return [cls(**{**entry, shape: tuple(entry[shape])}) for entry in entries]

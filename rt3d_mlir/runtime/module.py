@@ -1,0 +1,112 @@
+"""Loads an artifact and calls it on numpy arrays. Needs iree-base-runtime and numpy, nothing of PyTorch."""
+
+import functools
+import platform
+from importlib import metadata
+from pathlib import Path
+
+import iree.runtime as iree
+import numpy as np
+from iree.runtime._binding import clear_hal_driver_cache  # pyright: ignore[reportAttributeAccessIssue]
+
+from rt3d_mlir.errors import ArtifactError, ConfigError, InputError, VersionError, did_you_mean
+from rt3d_mlir.runtime.artifact import MODULE, Manifest, TensorSpec, verify
+
+DEVICES = ("local-task", "local-sync")
+_SAME_MACHINE = {"arm64": "aarch64", "amd64": "x86_64"}
+
+
+def load(path: str | Path, device: str = "local-task", threads: int | None = None) -> "Module":
+    """Loads the artifact folder `path` on this machine's CPU.
+
+    `device` is IREE's: local-task runs on `threads` threads (IREE chooses when None), local-sync on the
+    caller's. A .vmfb is a program: load only what you trust.
+
+    Raises ArtifactError when the folder is not an artifact, a file changed since it was compiled, or it was
+    built for another architecture; VersionError when this iree-base-runtime is not the compiler's version;
+    ConfigError for a device or thread count that cannot be.
+    """
+    manifest = Manifest.read(path)
+    verify(path, manifest)
+    _check_machine(manifest)
+    _check_version(manifest)
+    return Module(Path(path), manifest, device, threads)
+
+
+class Module:
+    """An artifact that is ready to run; made by :func:`load`."""
+
+    def __init__(self, folder: Path, manifest: Manifest, device: str, threads: int | None):
+        self.manifest = manifest
+        self.inputs = manifest.inputs
+        self.device = device
+        self.threads = 1 if device == "local-sync" else threads
+        config = iree.Config(device=_device(device, threads))
+        try:
+            module = iree.VmModule.mmap(config.vm_instance, str(folder / MODULE))
+            self._entry = iree.load_vm_module(module, config)[manifest.entry]
+        except (KeyError, ValueError, RuntimeError) as error:
+            raise ArtifactError(f"{folder / MODULE} cannot be loaded: {error}; compile again") from None
+
+    def __call__(self, *arrays: np.ndarray) -> np.ndarray | tuple[np.ndarray, ...]:
+        """Runs the entry function and waits for its result: one array, or a tuple when it has several.
+
+        Shapes and dtypes must be those of `inputs` (for a video network 1x3xTxHxW float32); nothing is cast
+        or reshaped. Raises InputError otherwise.
+        """
+        _check_inputs(arrays, self.inputs)
+        result = self._entry(*arrays)
+        if isinstance(result, tuple):
+            return tuple(array.to_host() for array in result)
+        return result.to_host()
+
+
+def _check_inputs(arrays: tuple[np.ndarray, ...], specs: list[TensorSpec]) -> None:
+    if len(arrays) != len(specs):
+        names = ", ".join(spec.name for spec in specs)
+        raise InputError(f"got {len(arrays)} inputs, expected {len(specs)} ({names})")
+    for array, spec in zip(arrays, specs, strict=True):
+        seen = TensorSpec(spec.name, np.shape(array), str(getattr(array, "dtype", type(array).__name__)))
+        if seen != spec:
+            raise InputError(f"input '{spec.name}' is {seen}, expected {spec}")
+
+
+def _check_machine(manifest: Manifest) -> None:
+    built, here = manifest.triple.split("-")[0], platform.machine().lower()
+    if _SAME_MACHINE.get(built, built) != _SAME_MACHINE.get(here, here):
+        raise ArtifactError(
+            f"built for {built} ({manifest.cpu}), this machine is {here}: "
+            f"copy the folder to such a machine, or compile again with --target host"
+        )
+
+
+def _check_version(manifest: Manifest) -> None:
+    expected, seen = manifest.tools.get("iree_compiler"), metadata.version("iree-base-runtime")
+    if seen != expected:
+        raise VersionError(
+            f"iree-base-runtime is {seen}, the module was compiled by iree-base-compiler {expected}: "
+            f"install iree-base-runtime=={expected}, or compile again"
+        )
+
+
+@functools.cache
+def _device(name: str, threads: int | None) -> iree.HalDevice:
+    """The device, shared by all modules that ask for the same thread count."""
+    if name not in DEVICES:
+        known = ", ".join(DEVICES)
+        raise ConfigError(f"unknown device '{name}'{did_you_mean(name, DEVICES)} (known: {known})")
+    if threads is not None and threads < 1:
+        raise ConfigError(f"threads is {threads}, expected at least 1")
+    if name == "local-sync" and threads not in (None, 1):
+        raise ConfigError(f"local-sync has one thread, {threads} were asked for; use local-task")
+    # IREE takes the thread count from a process-wide flag (0: its own choice) when it makes a driver, and
+    # keeps the driver. So: a new driver, and none left behind that others would get by surprise.
+    if name == "local-sync" or threads is None:
+        return iree.get_driver(name).create_default_device()
+    iree.flags.parse_flags(f"--task_topology_group_count={threads}")
+    clear_hal_driver_cache()
+    try:
+        return iree.get_driver(name).create_default_device()
+    finally:
+        iree.flags.parse_flags("--task_topology_group_count=0")
+        clear_hal_driver_cache()

@@ -1,0 +1,40 @@
+"""Sparsity of 3-D convolutions in groups of kernels: masks, magnitude pruning, packing, files. No torch.
+
+The way of the data: `load_config` -> `masks_for` -> `save_masks` / `load_masks` -> `apply_masks` -> `pack`.
+"""
+
+from rt3d_mlir.sparsity.configs import PruneConfig, config_names, load_config, masks_for
+from rt3d_mlir.sparsity.files import check_finite, load_masks, load_weights, save_masks, save_weights
+from rt3d_mlir.sparsity.groups import GroupSize, as_5d
+from rt3d_mlir.sparsity.magnitude import magnitude_mask
+from rt3d_mlir.sparsity.mask_set import MaskSet, apply_masks
+from rt3d_mlir.sparsity.masks import Mask, apply, expand, from_zeros, kept_share
+from rt3d_mlir.sparsity.packing import Packed, offsets, pack, unpack
+from rt3d_mlir.sparsity.patterns import Sparsity
+
+__all__ = [
+    "GroupSize",
+    "Mask",
+    "MaskSet",
+    "Packed",
+    "PruneConfig",
+    "Sparsity",
+    "apply",
+    "apply_masks",
+    "as_5d",
+    "check_finite",
+    "config_names",
+    "expand",
+    "from_zeros",
+    "kept_share",
+    "load_config",
+    "load_masks",
+    "load_weights",
+    "magnitude_mask",
+    "masks_for",
+    "offsets",
+    "pack",
+    "save_masks",
+    "save_weights",
+    "unpack",
+]

@@ -1,0 +1,125 @@
+"""Target presets: what iree-compile is told about a core, and what the CPU schedule needs to know of it.
+
+A target is always named; there is no generic default, which would compile to slow code without saying so. `host` asks
+iree-compile what this machine is.
+"""
+
+import functools
+import platform
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from rt3d_mlir.errors import TargetError, did_you_mean
+from rt3d_mlir.sparsity import GroupSize
+
+_ANDROID = "aarch64-none-linux-android29"
+
+
+@dataclass(frozen=True)
+class Target:
+    """One preset.
+
+    vector_bits    width of a vector register
+    columns        output columns whose sums a tile keeps in registers
+    broadcast      "lane": FMA takes one lane of a register (NEON); "memory": FMA broadcasts from memory (x86)
+    group          the kernel group that fills the registers, and the default of pruning
+    """
+
+    name: str
+    description: str
+    triple: str
+    cpu: str
+    vector_bits: int
+    columns: int
+    broadcast: str
+    group: GroupSize
+    cores: str = ""
+    features: str = ""
+
+    @property
+    def lanes(self) -> int:
+        """f32 lanes of a vector register."""
+        return self.vector_bits // 32
+
+    @property
+    def iree_flags(self) -> list[str]:
+        """The flags that describe this target to iree-compile."""
+        cpu = "host" if self.name == "host" else self.cpu
+        return [
+            "--iree-hal-target-device=local",
+            "--iree-hal-local-target-device-backends=llvm-cpu",
+            *([] if self.name == "host" else [f"--iree-llvmcpu-target-triple={self.triple}"]),
+            f"--iree-llvmcpu-target-cpu={cpu}",
+        ]
+
+
+def _neon(name: str, cpu: str, description: str, cores: str = "") -> Target:
+    """A core with 32 NEON registers: groups of 8x4, 8 columns x 2 registers of sums, lane FMAs."""
+    return Target(name, description, _ANDROID, cpu, 128, 8, "lane", GroupSize(8, 4), cores)
+
+
+_PRESETS = [
+    _neon("cortex-a55", "cortex-a55", "in-order little core (2017)"),
+    _neon("cortex-a76", "cortex-a76", "big core of the Snapdragon 855 generation (2018)"),
+    _neon("cortex-a77", "cortex-a77", "big core of the Snapdragon 865 generation (2019)"),
+    _neon("cortex-a78", "cortex-a78", "big core of the Snapdragon 888 generation (2020)"),
+    _neon("cortex-x1", "cortex-x1", "prime core of the Snapdragon 888 (2020)"),
+    _neon("cortex-x2", "cortex-x2", "prime core of the Snapdragon 8 Gen 1 (2021)"),
+    _neon(
+        "snapdragon-865",
+        "cortex-a77",
+        "alias of cortex-a77",
+        cores="1 x cortex-a77 2.84 GHz, 3 x cortex-a77 2.42 GHz, 4 x cortex-a55 1.80 GHz",
+    ),
+]
+
+
+def target_names() -> list[str]:
+    """All presets, `host` first."""
+    return ["host", *(preset.name for preset in _PRESETS)]
+
+
+def get_target(name: str) -> Target:
+    """The preset of that name. Raises TargetError for an unknown one, or a host that no preset describes."""
+    if name == "host":
+        return _host()
+    for preset in _PRESETS:
+        if preset.name == name:
+            return preset
+    raise TargetError(
+        f"no target is called '{name}'{did_you_mean(name, target_names())} known: {', '.join(target_names())}"
+    )
+
+
+_PROBE = "func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> { return %x : tensor<4xf32> }"
+
+
+@functools.cache
+def _host() -> Target:
+    """What iree-compile finds on this machine: its triple, cpu and vector width."""
+    iree_compile = Path(sys.executable).with_name("iree-compile")
+    flags = ["--iree-hal-target-device=local", "--iree-hal-local-target-device-backends=llvm-cpu"]
+    command = [str(iree_compile), "-", *flags, "--iree-llvmcpu-target-cpu=host", "--compile-to=flow"]
+    probe = subprocess.run(command, input=_PROBE, capture_output=True, text=True, check=False)
+    found = {
+        key: match[1]
+        for key in ("cpu", "cpu_features", "target_triple", "native_vector_size")
+        if (match := re.search(rf'\b{key} = "?([^"\s,}}]*)', probe.stdout))
+    }
+    if probe.returncode or "native_vector_size" not in found:
+        raise TargetError(f"iree-compile cannot describe this machine ({platform.machine()}): {probe.stderr.strip()}")
+    bits = 8 * int(found["native_vector_size"])
+    common = {
+        "name": "host",
+        "description": f"this machine: {found.get('cpu', platform.machine())}, {bits}-bit vectors",
+        "triple": found["target_triple"],
+        "cpu": found.get("cpu", "host"),
+        "vector_bits": bits,
+    }
+    if platform.machine() in ("aarch64", "arm64"):
+        return Target(**common, columns=8, broadcast="lane", group=GroupSize(8, 4))
+    # 32 registers of 512 bits hold 28 columns of 16 filters; 16 of 256 bits hold 12 columns of 8.
+    return Target(**common, columns=28 if bits >= 512 else 12, broadcast="memory", group=GroupSize(bits // 32, 4))

@@ -1,0 +1,54 @@
+import pytest
+import torch
+from torch import nn
+
+from rt3d_mlir.models import build, count_macs
+
+
+class Small(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv3d(3, 4, (1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1))
+        self.grouped = nn.Conv3d(4, 8, 3, padding=1, groups=2, bias=False)
+        self.flat = nn.Conv2d(8, 5, 1)
+        self.fc = nn.Linear(5, 7)
+        self.unused = nn.Linear(5, 7)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.flat(self.grouped(self.first(x)).mean(2))
+        return self.fc(self.fc.weight.new_zeros(x.shape[0], 5) + x.mean((2, 3)))
+
+
+def test_by_hand():
+    # positions x filters x weights of one filter; two groups see two of the four channels each
+    assert count_macs(Small(), (1, 3, 2, 8, 8)) == {
+        "first.weight": 2 * 4 * 4 * 4 * 27,
+        "grouped.weight": 2 * 4 * 4 * 8 * 54,
+        "flat.weight": 4 * 4 * 5 * 8,
+        "fc.weight": 7 * 5,
+    }
+
+
+def test_scales_with_the_batch():
+    one, three = (count_macs(Small(), (n, 3, 2, 8, 8)) for n in (1, 3))
+    assert three == {name: 3 * macs for name, macs in one.items()}
+
+
+def test_a_shared_layer_counts_each_time_it_runs():
+    layer = nn.Linear(4, 4)
+    assert sum(count_macs(nn.Sequential(layer, nn.ReLU(), layer), (1, 4)).values()) == 2 * 16
+
+
+def test_leaves_the_model_as_it_was():
+    model = build("c3d", width=4, clip=(16, 16, 16))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    count_macs(model, (1, 3, 16, 16, 16))
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+    assert not any(module._forward_hooks for module in model.modules())
+
+
+def test_removes_its_hooks_when_the_shape_does_not_fit():
+    model = Small()
+    with pytest.raises(RuntimeError):
+        count_macs(model, (1, 4, 2, 8, 8))
+    assert not any(module._forward_hooks for module in model.modules())
