@@ -28,7 +28,7 @@ from rt3d_mlir.passes.base import Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.build import empty, f32_constant
 from rt3d_mlir.passes.constants import constant_value
 from rt3d_mlir.passes.match import integers, is_fill, static_shape
-from rt3d_mlir.sparsity import GroupSize, pack
+from rt3d_mlir.sparsity import GroupSize, from_zeros, kept_share, pack
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class PackKgs(Pass):
             blocked = pack_channels(x, self.block)
             result = packed_conv.build(state, blocked, packed, layer, spatial, strides, dilations, key)
             plain = unpack_channels(result, op.results[0].type.shape)
-        state.layers[layer] = self._facts(state, key, array, packed.weights, op.results[0].type.shape)
+        state.layers[layer] = self._facts(state, key, array, op.results[0].type.shape)
         rewriter.replace_op(op, [plain])
         return None
 
@@ -80,14 +80,17 @@ class PackKgs(Pass):
             return "it does not start from zero (run fuse-epilogue first)"
         return None
 
-    def _facts(self, state: State, key: str | None, array: np.ndarray, kept: np.ndarray, shape: list[int]) -> dict:
-        """What the report says of the layer: MACs of a batch before and after, in the parameter's own shape."""
-        positions = shape[0] * int(np.prod(shape[2:]))
+    def _facts(self, state: State, key: str | None, array: np.ndarray, out_shape: list[int]) -> dict:
+        """What the report says of the layer: its MACs for a whole batch, before and after."""
+        group = GroupSize(self.group.m, self.block)
+        share = 1.0 if self.dense else kept_share(from_zeros(array, group), array.shape, group)
+        positions = out_shape[0] * int(np.prod(out_shape[2:]))
         return {
             "parameter": state.weights.origin(key) if key else None,
-            "weight_shape": list(array.shape),
+            "weight_shape": tuple(array.shape),
             "macs_before": array.size * positions,
-            "macs_after": _real_weights(array, kept, self.dense) * positions,
+            "macs_after": round(share * array.size) * positions,
+            "kept_share": share,
         }
 
 
@@ -96,11 +99,6 @@ def layer_name(state: State, key: str | None) -> str:
     if key is None:
         return f"conv_{len(state.layers)}"
     return state.weights.origin(key).removesuffix(".weight")
-
-
-def _real_weights(array: np.ndarray, kept: np.ndarray, dense: bool) -> int:
-    """Kept weights without what pads border groups: a dense layer's count is exactly its weights."""
-    return array.size if dense else min(array.size, kept.size)
 
 
 def pack_channels(x: ir.Value, block: int) -> ir.Value:

@@ -48,9 +48,14 @@ def read(path: Path) -> tuple[ir.Module, WeightTable]:
         raise ModelError(f"{path} is a folder; expected an .mlir file") from None
 
 
+def without_numbers(module: ir.Module) -> str:
+    """The module as text whose handles have no numbers; it parses, and a side table completes it."""
+    return module.operation.get_asm(large_resource_limit=0).partition("{-#")[0].rstrip()
+
+
 def to_text(module: ir.Module, table: WeightTable) -> str:
     """The module as text that parses back: handles, then their numbers as a resource section."""
-    body = module.operation.get_asm(large_resource_limit=0).partition("{-#")[0].rstrip()
+    body = without_numbers(module)
     keys = sorted(key for key in _used_keys(module) if key in table)
     if not keys:
         return body + "\n"

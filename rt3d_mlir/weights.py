@@ -5,7 +5,7 @@ through each pass would be waste. So the IR only holds handles, `dense_resource<
 the numbers stay in numpy. :mod:`rt3d_mlir.mlir_io` joins the two when a module is written.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import iree.compiler.ir as ir
 import numpy as np
@@ -35,8 +35,8 @@ class WeightTable:
     'conv2.weight'
     """
 
-    def __init__(self) -> None:
-        self._arrays: dict[str, np.ndarray] = {}
+    def __init__(self, arrays: Mapping[str, np.ndarray] | None = None) -> None:
+        self._arrays: dict[str, np.ndarray] = dict(arrays or {})
         self._origins: dict[str, str] = {}
 
     def __contains__(self, name: str) -> bool:
@@ -44,13 +44,6 @@ class WeightTable:
 
     def __getitem__(self, name: str) -> np.ndarray:
         return self._arrays[name]
-
-    def __setitem__(self, name: str, array: np.ndarray) -> None:
-        """Replaces the numbers behind an existing handle; shape and dtype stay."""
-        old = self._arrays[name]
-        assert array.shape == old.shape
-        assert array.dtype == old.dtype
-        self._arrays[name] = array
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)

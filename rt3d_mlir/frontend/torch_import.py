@@ -37,6 +37,17 @@ class _SideTable(fx_importer.FxImporterHooks):
         return torch_ir.Operation.create("torch.vtensor.literal", [result_type], attributes={"value": value}).result
 
 
+def export_program(model: torch.nn.Module, args: tuple[torch.Tensor, ...]) -> ExportedProgram:
+    """torch.export of the model in eval mode. Raises ModelError with torch's first words where it cannot."""
+    model.eval()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch.export's own deprecation notes are not the user's business
+            return torch.export.export(model, args, strict=False)
+    except Exception as error:  # torch raises anything here; what it says is all there is
+        raise ModelError(f"torch.export cannot take this model: {_first_words(error)}") from error
+
+
 def import_torch(
     model: torch.nn.Module | ExportedProgram, args: tuple[torch.Tensor, ...]
 ) -> tuple[ir.Module, WeightTable]:
@@ -45,20 +56,19 @@ def import_torch(
     Raises ModelError where torch.export or torch-mlir cannot take the model, with their first words.
     """
     hooks = _SideTable()
-    if isinstance(model, torch.nn.Module):
-        model.eval()
+    program = export_program(model, args) if isinstance(model, torch.nn.Module) else model
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch.export's own deprecation notes are not the user's business
+            warnings.simplefilter("ignore")
             module = fx.export_and_import(
-                model,
+                program,
                 *args,
                 output_type="linalg-on-tensors",
                 func_name="main",
                 hooks=hooks,
                 experimental_support_mutation=True,
             )
-    except Exception as error:  # torch raises anything here; what it says is all there is
+    except Exception as error:  # so does torch-mlir
         raise ModelError(f"torch-mlir cannot lower this model: {_first_words(error)}") from error
     text = module.operation.get_asm(large_resource_limit=0, large_elements_limit=None)
     parsed, weights = parse_text(text, "torch-mlir's output")

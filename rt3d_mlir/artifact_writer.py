@@ -1,0 +1,152 @@
+"""Compiles an exported model into an artifact folder; nothing half-written is ever left under its name."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import iree.compiler.ir as ir
+import numpy as np
+
+from rt3d_mlir.backend import check_versions, compile_command, iree_compile
+from rt3d_mlir.errors import ArtifactError, CompileError
+from rt3d_mlir.mlir_io import without_numbers, write_bytecode
+from rt3d_mlir.passes.base import Pass, State
+from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
+from rt3d_mlir.runtime.artifact import MANIFEST, MODULE, Manifest, TensorSpec, sha256_file, tool_versions
+from rt3d_mlir.runtime.module import Module
+from rt3d_mlir.targets import Target
+
+if TYPE_CHECKING:
+    from rt3d_mlir.exported import Exported
+
+#: What a compiled module may differ from its golden output by, in shares of that output's range.
+GOLDEN_LIMIT = 1e-4
+
+Progress = Callable[[str], None]
+
+
+def write_artifact(
+    exported: "Exported",
+    folder: Path,
+    target: Target,
+    *,
+    force: bool = False,
+    iree_flags: Sequence[str] = (),
+    dump_ir: Path | None = None,
+    progress: Progress = lambda _what: None,
+) -> Manifest:
+    """Passes, iree-compile, golden data, a check on this machine where the target is `host`, then one rename.
+
+    Raises ArtifactError if the folder exists and `force` is off, or is no artifact; CompileError if the compiler
+    fails or the compiled module answers wrongly.
+    """
+    check_versions()
+    check_folder(folder, force)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+        work = Path(temporary, "artifact")
+        work.mkdir()
+        manifest = _fill(exported, work, target, list(iree_flags), dump_ir, progress)
+        if target.name == "host":
+            progress("checking against the golden output")
+            _check(work, manifest)
+        if folder.exists():
+            shutil.rmtree(folder)
+        os.replace(work, folder)
+    return manifest
+
+
+def check_folder(folder: Path, force: bool) -> None:
+    """Raises ArtifactError if writing to `folder` would lose something."""
+    if not folder.exists():
+        return
+    if not force:
+        raise ArtifactError(f"{folder} exists; choose another folder, or --force to replace it")
+    if not folder.is_dir() or (any(folder.iterdir()) and not (folder / MANIFEST).is_file()):
+        raise ArtifactError(
+            f"{folder} is not an artifact folder ({MANIFEST} is missing): --force replaces artifacts only"
+        )
+
+
+def _fill(
+    exported: "Exported", work: Path, target: Target, iree_flags: list[str], dump_ir: Path | None, progress: Progress
+) -> Manifest:
+    source = (dump_ir or work.parent) / "module.mlirbc"
+    progress("importing")
+    floor1 = exported.floor1
+    group = exported.group or target.group
+    with ir.Context(), ir.Location.unknown():
+        module, table = floor1.parse()
+        state = State(table)
+        dump = _dumper(dump_ir, module)
+        progress("rewriting")
+        run_pipeline(module, default_pipeline(group, target, exported.dense), state, dump)
+        write_bytecode(module, table, source)
+    progress("running iree-compile")
+    iree_compile(source, work / MODULE, [*target.iree_flags, *iree_flags])
+    progress("running the reference")
+    inputs, outputs = exported.golden
+    files = [MODULE, *_write_golden(work / "golden", inputs, outputs)]
+    manifest = Manifest(
+        tools=tool_versions(),
+        model=exported.source.name,
+        target=target.name,
+        triple=target.triple,
+        cpu=target.cpu,
+        inputs=[TensorSpec(n, x.shape, str(x.dtype)) for n, x in zip(floor1.input_names, inputs, strict=True)],
+        outputs=[TensorSpec(f"output_{i}", y.shape, str(y.dtype)) for i, y in enumerate(outputs)],
+        files={name: sha256_file(work / name) for name in files},
+        layers=exported.build_report(state).layers,
+        sparsity={"group": str(group), "dense": exported.dense, "notes": [asdict(note) for note in state.notes]},
+    )
+    manifest.write(work)
+    return manifest
+
+
+def iree_command(folder: Path, target: Target, iree_flags: Sequence[str], dump_ir: Path | None) -> list[str]:
+    """The iree-compile line that `write_artifact` runs; with `dump_ir` its input stays there to run it again."""
+    source = (dump_ir or folder.parent) / "module.mlirbc"
+    return compile_command(source, folder / MODULE, [*target.iree_flags, *iree_flags])
+
+
+def _dumper(dump_ir: Path | None, module: ir.Module) -> Callable[[Pass, ir.Module], None]:
+    """Writes the IR after each pass to `00-imported.mlir`, `01-fold-mask.mlir`, ...; numbers are left out."""
+    if dump_ir is None:
+        return lambda _step, _module: None
+    dump_ir.mkdir(parents=True, exist_ok=True)
+    (dump_ir / "00-imported.mlir").write_text(without_numbers(module) + "\n")
+    count = iter(range(1, 1000))
+
+    def dump(step: Pass, after: ir.Module) -> None:
+        (dump_ir / f"{next(count):02d}-{step.name}.mlir").write_text(without_numbers(after) + "\n")
+
+    return dump
+
+
+def _write_golden(folder: Path, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> list[str]:
+    folder.mkdir()
+    names = []
+    for kind, arrays in (("input", inputs), ("output", outputs)):
+        for i, array in enumerate(arrays):
+            np.save(folder / f"{kind}_{i}.npy", np.ascontiguousarray(array))
+            names.append(f"golden/{kind}_{i}.npy")
+    return names
+
+
+def _check(work: Path, manifest: Manifest) -> None:
+    """Runs the module on the golden input. IREE can compile wrong code without a word; only outputs are trusted."""
+    inputs = [np.load(work / "golden" / f"input_{i}.npy") for i in range(len(manifest.inputs))]
+    result = Module(work, manifest, "local-task", None)(*inputs)
+    outputs = result if isinstance(result, tuple) else (result,)
+    for i, seen in enumerate(outputs):
+        wanted = np.load(work / "golden" / f"output_{i}.npy")
+        error = float(np.abs(seen - wanted).max() / (np.ptp(wanted) or 1)) if seen.shape == wanted.shape else np.inf
+        if not error <= GOLDEN_LIMIT:
+            raise CompileError(
+                f"the compiled module answers wrongly: output {i} is off by {error:.3g} of the reference's range, the "
+                f"limit is {GOLDEN_LIMIT:g}. Nothing was written; this is a bug, please report it with --dump-ir"
+            )

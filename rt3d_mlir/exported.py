@@ -1,0 +1,109 @@
+"""The Python API: a model and its masks in, an artifact folder out.
+
+exported = rt3d_mlir.export(model, (clip,), masks=load_masks("masks.safetensors"))
+print(exported.report().rate)
+exported.compile("artifact", target="cortex-a76")
+"""
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import iree.compiler.ir as ir
+import numpy as np
+import torch
+from torch.export import ExportedProgram
+
+from rt3d_mlir.artifact_writer import write_artifact
+from rt3d_mlir.frontend.source import Floor1, Source, TorchSource
+from rt3d_mlir.mlir_io import write_text
+from rt3d_mlir.passes.base import State
+from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
+from rt3d_mlir.report import Report, build_report
+from rt3d_mlir.runtime.artifact import Manifest
+from rt3d_mlir.sparsity import GroupSize, MaskSet, apply_masks, check_finite
+from rt3d_mlir.targets import get_target
+
+
+def export(
+    model: torch.nn.Module | ExportedProgram,
+    args: Sequence[torch.Tensor],
+    masks: MaskSet | None = None,
+    group: GroupSize | None = None,
+    dense: bool = False,
+) -> "Exported":
+    """A PyTorch model, ready to compile.
+
+    `args` are example inputs, float32 and of the shapes it is compiled for (a clip is 1x3xTxHxW). `masks` zero what
+    they remove; without them, zero blocks that the weights already have are what is packed away. `group` is the block
+    size that is looked for (default: the masks', else the target's own). `dense` keeps all taps. The module is put
+    in eval mode; its weights are not changed. Raises MaskError, WeightError and ModelError.
+    """
+    source = TorchSource(model, args, type(model).__name__)
+    return export_source(source, masks, group, dense)
+
+
+def export_source(
+    source: Source,
+    masks: MaskSet | None = None,
+    group: GroupSize | None = None,
+    dense: bool = False,
+    weights: Mapping[str, np.ndarray] | None = None,
+) -> "Exported":
+    """`export` for any source; `weights` replace the source's parameters."""
+    parameters = {**source.parameters, **(weights or {})}
+    check_finite({key: array for key, array in parameters.items() if array.dtype.kind == "f"})
+    if masks is not None:
+        parameters = apply_masks(parameters, masks)
+        group = group or masks.group
+    return Exported(source, parameters, group, dense)
+
+
+@dataclass(frozen=True, eq=False)
+class Exported:
+    """A model with its final parameters; `group` None means the target's."""
+
+    source: Source
+    parameters: dict[str, np.ndarray]
+    group: GroupSize | None
+    dense: bool
+
+    @functools.cached_property
+    def floor1(self) -> Floor1:
+        """The imported module, before any pass."""
+        return self.source.lower(self.parameters)
+
+    @functools.cached_property
+    def golden(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Seeded random inputs, and what the source itself answers to them."""
+        rng = np.random.default_rng(0)
+        inputs = [rng.standard_normal(shape, dtype=np.float32) for shape in self.source.input_shapes]
+        return inputs, self.source.reference(self.parameters, inputs)
+
+    def report(self, target: str = "host") -> Report:
+        """What packing does to each layer, without compiling. `target` gives the group where none was named."""
+        preset = get_target(target)
+        with ir.Context(), ir.Location.unknown():
+            module, table = self.floor1.parse()
+            state = State(table)
+            run_pipeline(module, default_pipeline(self.group or preset.group, preset, self.dense), state)
+        return self.build_report(state)
+
+    def build_report(self, state: State) -> Report:
+        """The report of a pipeline that ran on this model."""
+        shapes = {key: tuple(array.shape) for key, array in self.parameters.items()}
+        return build_report(state, self.source.macs(), shapes)
+
+    def save_mlir(self, path: str | Path) -> None:
+        """Floor 1 with its masked weights, as .mlir text that rt3d-mlir-compile and rt3d-mlir-opt read."""
+        with ir.Context(), ir.Location.unknown():
+            module, table = self.floor1.parse()
+            write_text(module, table, Path(path))
+
+    def compile(self, path: str | Path, target: str = "host", force: bool = False) -> Manifest:
+        """Writes the artifact folder `path` for a target preset.
+
+        Raises ArtifactError where the folder exists (without `force`), TargetError, CompileError.
+        """
+        return write_artifact(self, Path(path), get_target(target), force=force)

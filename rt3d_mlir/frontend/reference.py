@@ -1,0 +1,30 @@
+"""A reference for models that come without PyTorch: floor 1, compiled by IREE as it is, on this machine."""
+
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import iree.compiler.ir as ir
+import iree.runtime
+import numpy as np
+
+from rt3d_mlir.backend import iree_compile
+from rt3d_mlir.mlir_io import write_bytecode
+from rt3d_mlir.targets import get_target
+from rt3d_mlir.weights import WeightTable
+
+
+def run_floor1(parse: Callable[[], tuple[ir.Module, WeightTable]], inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Runs `main` of the module that `parse` gives, none of our passes applied. Slow: IREE's conv3d is scalar code."""
+    with tempfile.TemporaryDirectory() as folder, ir.Context(), ir.Location.unknown():
+        module, table = parse()
+        source, binary = Path(folder, "floor1.mlirbc"), Path(folder, "floor1.vmfb")
+        write_bytecode(module, table, source)
+        iree_compile(source, binary, get_target("host").iree_flags)
+        config = iree.runtime.Config("local-task")
+        entry = iree.runtime.load_vm_module(
+            iree.runtime.VmModule.copy_buffer(config.vm_instance, binary.read_bytes()), config
+        )
+        result = entry["main"](*inputs)
+        outputs = result if isinstance(result, tuple) else (result,)
+        return [np.array(output.to_host()) for output in outputs]

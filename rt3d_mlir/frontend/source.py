@@ -1,0 +1,129 @@
+"""A model as the compiler takes it: its parameters by name, floor 1 of it, and a reference to check against."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import iree.compiler.ir as ir
+import numpy as np
+import torch
+from torch.export import ExportedProgram
+from torch.func import functional_call
+
+from rt3d_mlir.errors import InputError
+from rt3d_mlir.frontend.reference import run_floor1
+from rt3d_mlir.frontend.torch_import import export_program, import_torch
+from rt3d_mlir.mlir_io import without_numbers
+from rt3d_mlir.models import count_macs
+from rt3d_mlir.weights import WeightTable
+
+Parameters = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Floor1:
+    """The imported module: text with handles only, the numbers behind them, and the entry's input names."""
+
+    text: str
+    weights: dict[str, np.ndarray]
+    input_names: list[str]
+
+    def parse(self) -> tuple[ir.Module, WeightTable]:
+        """The module in the current context, with a side table of its own."""
+        return ir.Module.parse(self.text), WeightTable(self.weights)
+
+
+class Source(Protocol):
+    """What the frontend hands to the compiler, whatever file or object the model came from."""
+
+    name: str
+    input_shapes: list[tuple[int, ...]]
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """All parameters and buffers by name; what masks and weight files refer to."""
+        ...
+
+    def lower(self, parameters: Parameters) -> Floor1:
+        """Floor 1 with these parameters. Raises ModelError where the model cannot be lowered."""
+        ...
+
+    def reference(self, parameters: Parameters, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """What the model answers, computed without any of our passes."""
+        ...
+
+    def macs(self) -> dict[str, int]:
+        """MACs by parameter name, dense; empty where they cannot be counted."""
+        ...
+
+
+class TorchSource:
+    """A torch.nn.Module, or the program in a `.pt2`, with example inputs. The module itself is never changed."""
+
+    def __init__(self, model: torch.nn.Module | ExportedProgram, args: Sequence[torch.Tensor], name: str) -> None:
+        self.name = name
+        self.input_shapes = [tuple(arg.shape) for arg in args]
+        self._args = tuple(args)
+        self._model = model
+        self._module = model.module() if isinstance(model, ExportedProgram) else model
+        if isinstance(model, torch.nn.Module):
+            model.eval()
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        return {key: value.detach().cpu().numpy() for key, value in self._module.state_dict().items()}
+
+    def lower(self, parameters: Parameters) -> Floor1:
+        program = self._model if isinstance(self._model, ExportedProgram) else export_program(self._model, self._args)
+        with ir.Context(), ir.Location.unknown():
+            module, table = import_torch(program, self._args)
+            text = without_numbers(module)
+        weights = {key: parameters.get(key, table[key]) for key in table}
+        return Floor1(text, weights, list(program.graph_signature.user_inputs))
+
+    def reference(self, parameters: Parameters, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        state = {key: torch.from_numpy(np.array(value)) for key, value in parameters.items()}
+        arrays = tuple(torch.from_numpy(np.array(array)) for array in inputs)
+        with torch.no_grad():
+            result = functional_call(self._module, state, arrays)
+        outputs = result if isinstance(result, tuple | list) else [result]
+        return [output.cpu().numpy() for output in outputs]
+
+    def macs(self) -> dict[str, int]:
+        if isinstance(self._model, ExportedProgram):
+            return {}  # its convs are calls of functions, not modules; the report counts the packed ones
+        return count_macs(self._module, self.input_shapes[0])
+
+
+class MlirSource:
+    """Linalg on tensors as torch-mlir writes it, with the function `main`."""
+
+    def __init__(self, text: str, weights: dict[str, np.ndarray], shapes: list[tuple[int, ...]], name: str) -> None:
+        self.name = name
+        self.input_shapes = shapes
+        self._text = text
+        self._weights = weights
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        return dict(self._weights)
+
+    def lower(self, parameters: Parameters) -> Floor1:
+        names = [f"input_{i}" for i in range(len(self.input_shapes))]
+        return Floor1(self._text, {key: parameters[key] for key in self._weights}, names)
+
+    def reference(self, parameters: Parameters, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return run_floor1(self.lower(parameters).parse, inputs)
+
+    def macs(self) -> dict[str, int]:
+        return {}
+
+
+def check_input_shapes(source: Source, shapes: Sequence[tuple[int, ...]]) -> None:
+    """Raises InputError where a model that is fixed to its example inputs is asked for other shapes."""
+    for expected, seen in zip(source.input_shapes, shapes, strict=False):
+        if tuple(seen) != tuple(expected):
+            text = "x".join(map(str, expected))
+            raise InputError(
+                f"{source.name} takes an input of {text}, not {'x'.join(map(str, seen))}; export it for that shape"
+            )

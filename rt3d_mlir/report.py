@@ -1,0 +1,83 @@
+"""What became of each layer: kept share, MACs before and after, packed or why not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from rich.table import Table
+
+from rt3d_mlir.passes.base import Note, State
+from rt3d_mlir.runtime.artifact import Layer
+
+
+@dataclass(frozen=True)
+class Report:
+    """The layers in the order they run, and what the passes refused."""
+
+    layers: list[Layer]
+    notes: list[Note]
+
+    @property
+    def macs_before(self) -> int:
+        return sum(layer.macs_before for layer in self.layers)
+
+    @property
+    def macs_after(self) -> int:
+        return sum(layer.macs_after for layer in self.layers)
+
+    @property
+    def rate(self) -> float:
+        """MACs before over MACs after: what the speedup is measured against."""
+        return self.macs_before / max(1, self.macs_after)
+
+    @property
+    def off_path(self) -> float:
+        """Share of the remaining MACs in layers that are not packed."""
+        return sum(layer.macs_after for layer in self.layers if not layer.packed) / max(1, self.macs_after)
+
+    def table(self) -> Table:
+        """A rich table, a row a layer and the sum below."""
+        table = Table(box=None, pad_edge=False, show_footer=True)
+        table.add_column("layer", footer="all")
+        table.add_column("weights", footer="")
+        table.add_column("kept", justify="right", footer=f"{self.macs_after / max(1, self.macs_before):.1%}")
+        table.add_column("MACs before", justify="right", footer=_giga(self.macs_before))
+        table.add_column("MACs after", justify="right", footer=_giga(self.macs_after))
+        table.add_column("", footer=f"{self.rate:.2f}x fewer")
+        for layer in self.layers:
+            table.add_row(
+                layer.name,
+                "x".join(map(str, layer.weight_shape)),
+                f"{layer.kept_share:.1%}",
+                _giga(layer.macs_before),
+                _giga(layer.macs_after),
+                "packed" if layer.packed else f"not packed: {layer.reason}",
+            )
+        return table
+
+
+def build_report(state: State, dense_macs: Mapping[str, int], shapes: Mapping[str, tuple[int, ...]]) -> Report:
+    """The report of a pipeline that ran.
+
+    `dense_macs` are the model's own MACs by parameter name: a layer in it that was not packed still has its row.
+    """
+    packed = {facts["parameter"] or name: (name, facts) for name, facts in state.layers.items()}
+    layers = []
+    for parameter in [*dense_macs, *(key for key in packed if key not in dense_macs)]:
+        if parameter in packed:
+            name, facts = packed[parameter]
+            shape = shapes.get(parameter, facts["weight_shape"])
+            layers.append(Layer(name, shape, facts["macs_before"], facts["macs_after"], facts["kept_share"], True, ""))
+        else:
+            name = parameter.removesuffix(".weight")
+            macs = dense_macs[parameter]
+            layers.append(Layer(name, shapes[parameter], macs, macs, 1.0, False, _reason(state, name)))
+    return Report(layers, list(state.notes))
+
+
+def _reason(state: State, layer: str) -> str:
+    said = [note.reason for note in state.notes if note.layer == layer]
+    return said[0] if said else "no pass knows this form of it; IREE compiles it as it is"
+
+
+def _giga(macs: int) -> str:
+    return f"{macs / 1e9:.3f} G" if macs >= 1e7 else f"{macs / 1e6:.3f} M"

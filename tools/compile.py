@@ -1,0 +1,167 @@
+"""rt3d-mlir-compile: a model and its masks become an artifact folder for one target."""
+
+import argparse
+import json
+import shlex
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.table import Table
+
+from rt3d_mlir.artifact_writer import check_folder, iree_command, write_artifact
+from rt3d_mlir.backend import check_versions
+from rt3d_mlir.errors import InputError, MaskError
+from rt3d_mlir.exported import Exported, export_source
+from rt3d_mlir.frontend.checkpoint import fit_checkpoint
+from rt3d_mlir.frontend.open_source import open_source
+from rt3d_mlir.report import Report
+from rt3d_mlir.runtime.artifact import Manifest
+from rt3d_mlir.sparsity import GroupSize, MaskSet, load_config, load_masks, load_weights, masks_for
+from rt3d_mlir.targets import Target, get_target, target_names
+from rt3d_mlir.tools import console
+
+PROG = "rt3d-mlir-compile"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The console script; see :func:`rt3d_mlir.tools.console.run` for the exit codes."""
+    return console.run(lambda: _run(sys.argv[1:] if argv is None else argv), PROG)
+
+
+def _run(argv: Sequence[str]) -> None:
+    args = _parse(argv)
+    if args.list_targets:
+        console.out.print(_target_table())
+        return
+    check_versions()
+    target = get_target(args.target)
+    check_folder(args.output, args.force)
+    started = time.monotonic()
+    exported = _export(args, target)
+    with console.log.status("") as status:
+        manifest = write_artifact(
+            exported,
+            args.output,
+            target,
+            force=args.force,
+            iree_flags=args.iree_flags,
+            dump_ir=args.dump_ir,
+            progress=lambda what: _progress(status, what, args.verbose),
+        )
+    report = Report(manifest.layers, [])
+    if args.json:
+        print(json.dumps({**asdict(manifest), "seconds": time.monotonic() - started}, indent=2))
+    else:
+        _print(args, manifest, report, time.monotonic() - started)
+    _warn(manifest, report)
+    if args.print_command:
+        console.out.print(shlex.join(iree_command(args.output, target, args.iree_flags, args.dump_ir)))
+
+
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog=PROG,
+        description="Compile a pruned 3D CNN into an IREE module.",
+        usage="%(prog)s MODEL -o DIR --target TARGET [options] [-- IREE FLAGS]",
+    )
+    parser.add_argument("model", nargs="?", metavar="MODEL", help="c3d and other zoo names | file.pt2 | file.mlir")
+    parser.add_argument("-o", dest="output", type=Path, metavar="DIR", help="the artifact folder")
+    parser.add_argument("--target", help="a preset; see --list-targets")
+    parser.add_argument("--weights", metavar="F", help="safetensors; without it, a zoo model has seeded random weights")
+    pruning = parser.add_mutually_exclusive_group()
+    pruning.add_argument("--masks", metavar="F", help="safetensors masks; without it, zero blocks in the weights count")
+    pruning.add_argument("--prune", metavar="NAME", help="magnitude masks by a shipped config or a YAML/JSON file")
+    parser.add_argument("--group", type=GroupSize.parse, metavar="8x4", help="default: the masks', or the target's")
+    parser.add_argument("--dense", action="store_true", help="keep all taps: the baseline of every comparison")
+    parser.add_argument("--input-shape", metavar="1x3x16x112x112", type=_shape, help="default: the model's own")
+    parser.add_argument(
+        "--dump-ir", type=Path, metavar="DIR", help="write the IR after each pass, and iree-compile's input"
+    )
+    parser.add_argument("--print-command", action="store_true", help="print the iree-compile line")
+    parser.add_argument("--json", action="store_true", help="print the manifest as JSON")
+    parser.add_argument("--force", action="store_true", help="replace an artifact folder that exists")
+    parser.add_argument("-v", "--verbose", action="store_true", help="say each step on stderr")
+    parser.add_argument("--list-targets", action="store_true", help="print the presets and stop")
+    at = list(argv).index("--") if "--" in argv else len(argv)
+    args = parser.parse_args(argv[:at])
+    args.iree_flags = list(argv[at + 1 :])
+    if not args.list_targets:
+        for name, value in (("MODEL", args.model), ("-o DIR", args.output), ("--target TARGET", args.target)):
+            if value is None:
+                parser.error(f"{name} is missing")
+    return args
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    try:
+        shape = tuple(int(number) for number in text.split("x"))
+    except ValueError:
+        shape = ()
+    if not shape or min(shape) < 1:
+        raise InputError(f"--input-shape {text}: expected whole numbers joined by x, as in 1x3x16x112x112")
+    return shape
+
+
+def _export(args: argparse.Namespace, target: Target) -> Exported:
+    source = open_source(args.model, args.input_shape)
+    weights = None
+    if args.weights:
+        weights = fit_checkpoint(load_weights(args.weights), source.parameters, args.weights)
+    elif not Path(args.model).suffix:
+        console.log.print(f"no --weights: {args.model} gets random weights (seed 0); its answers mean nothing")
+    group = args.group
+    masks = _masks(args, {**source.parameters, **(weights or {})}, group or target.group)
+    if args.masks and group is not None and masks is not None and group != masks.group:
+        raise MaskError(f"{args.masks} has masks for groups of {masks.group}, --group says {group}; leave --group out")
+    return export_source(source, masks, group, args.dense, weights)
+
+
+def _masks(args: argparse.Namespace, parameters: dict, group: GroupSize) -> MaskSet | None:
+    if args.masks:
+        return load_masks(args.masks)
+    if not args.prune:
+        return None
+    return masks_for(load_config(args.prune), parameters, group)
+
+
+def _progress(status: object, what: str, verbose: bool) -> None:
+    status.update(f"{what} ...")  # type: ignore[attr-defined]
+    if verbose:
+        console.log.print(what)
+
+
+def _print(args: argparse.Namespace, manifest: Manifest, report: Report, seconds: float) -> None:
+    console.out.print(report.table())
+    size = (args.output / "module.vmfb").stat().st_size / 2**20
+    checked = "its golden output is right" if manifest.target == "host" else "not run here; check it on the target"
+    console.out.print(
+        f"\n{args.output}: {manifest.model} for {manifest.target} ({manifest.cpu}), groups of "
+        f"{manifest.sparsity['group']}, {size:.1f} MiB, {seconds:.1f} s; {checked}"
+    )
+
+
+def _warn(manifest: Manifest, report: Report) -> None:
+    """Says what did not take the fast path: never in silence."""
+    for note in manifest.sparsity["notes"]:
+        console.log.print(f"warning: {note['pass_name']}: {note['layer']}: {note['reason']}")
+    if report.off_path > 0.01:
+        console.log.print(f"warning: {report.off_path:.1%} of the MACs are off the packed path and will be slow")
+
+
+def _target_table() -> Table:
+    table = Table(box=None, pad_edge=False)
+    for title in ("target", "cpu", "group", "tile", "what it is"):
+        table.add_column(title)
+    for name in target_names():
+        target = get_target(name)
+        tile = f"{target.columns} columns x {target.group.m}"
+        what = target.description + (f" ({target.cores})" if target.cores else "")
+        table.add_row(name, target.cpu, str(target.group), tile, what)
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())
