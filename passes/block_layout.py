@@ -30,7 +30,7 @@ from rt3d_mlir.passes.block_elementwise import block_elementwise
 from rt3d_mlir.passes.block_pool import block_max_pool
 from rt3d_mlir.passes.build import filled
 from rt3d_mlir.passes.match import defining_op, integers, pad_amounts
-from rt3d_mlir.passes.pack_kgs import pack_channels
+from rt3d_mlir.passes.pack_kgs import blocked_source, is_channel_layout, pack_channels
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,13 @@ class BlockLayout(Pass):
 
 
 def _pack(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
-    source = defining_op(op.operands[0])
-    if source is None:
+    if not is_channel_layout(op):
         return NO_MATCH
-    if source.name == "linalg.unpack" and source.operands[0].type == op.results[0].type:
-        rewriter.replace_op(op, [source.operands[0]])
+    blocked = blocked_source(op.operands[0])
+    if blocked is not None and blocked.type == op.results[0].type:
+        rewriter.replace_op(op, [blocked])
         return None
-    amounts = pad_amounts(source)
+    amounts = pad_amounts(defining_op(op.operands[0]))
     if amounts is None or amounts.value != 0.0 or any(amounts.low[:2]) or any(amounts.high[:2]):
         return NO_MATCH
     with rewriter.ip, op.operation.location:

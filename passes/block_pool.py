@@ -1,6 +1,7 @@
 """The max pool rule of block-layout: pool(pad(unpack(x), -inf)) = unpack(pool of the blocks, window clamped)."""
 
 import re
+from collections.abc import Sequence
 
 import iree.compiler.ir as ir
 from iree.compiler import rewrite
@@ -8,7 +9,7 @@ from iree.compiler import rewrite
 from rt3d_mlir.passes import max_pool
 from rt3d_mlir.passes.base import NO_MATCH, Failure, State
 from rt3d_mlir.passes.match import body_ops, defining_op, is_fill, pad_amounts
-from rt3d_mlir.passes.pack_kgs import unpack_channels
+from rt3d_mlir.passes.pack_kgs import blocked_source, unpack_channels
 
 _WINDOW_MAP = re.compile(r"d(\d+)(?: \* (\d+))? \+ d(\d+)(?: \* (\d+))?$")
 
@@ -24,13 +25,15 @@ def block_max_pool(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: Stat
     amounts = pad_amounts(defining_op(source))
     if amounts is not None and amounts.value == float("-inf"):
         source, low = amounts.source, amounts.low
-    unpack = defining_op(source)
-    if unpack is None or unpack.name != "linalg.unpack" or any(low[:2]):
+    blocked = blocked_source(source)
+    if blocked is None or any(low[:2]):
         return NO_MATCH
     kernel = list(op.inputs[1].type.shape)
     shape = list(op.results[0].type.shape)
+    if not _windows_meet_input(source.type.shape[2:], shape[2:], kernel, strides, low[2:]):
+        return NO_MATCH
     with rewriter.ip, op.operation.location:
-        pooled = max_pool.build(unpack.operands[0], shape[2:], kernel, strides, low[2:])
+        pooled = max_pool.build(blocked, shape[2:], kernel, strides, low[2:])
         plain = unpack_channels(pooled, shape)
     rewriter.replace_op(op, [plain])
     return None
@@ -48,3 +51,11 @@ def _strides(op: ir.OpView) -> list[int] | None:
             return None
         strides.append(int(match[2] or 1))
     return strides
+
+
+def _windows_meet_input(
+    size: Sequence[int], out: Sequence[int], kernel: Sequence[int], strides: Sequence[int], low: Sequence[int]
+) -> bool:
+    """Whether every window holds an input position: a clamped one that lies in padding alone would not be -inf."""
+    axes = zip(size, out, kernel, strides, low, strict=True)
+    return all(below < k and (count - 1) * stride - below < extent for extent, count, k, stride, below in axes)

@@ -11,7 +11,7 @@ from rt3d_mlir.passes.match import defining_op, integers, is_fill, only_user
 
 @dataclass(frozen=True)
 class Blocked:
-    """`size` is the interior (D, H, W) that a layer computes, `full` its size with the border, `low` its start in it."""
+    """`size` is the interior (D, H, W) that a layer computes, `full` includes the border, `low` is its start in it."""
 
     batch: int
     blocks: int

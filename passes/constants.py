@@ -26,6 +26,7 @@ _SCALAR_OPS: dict[str, Callable[..., np.ndarray]] = {
     "arith.uitofp": lambda x: x.astype(np.float32),
     "arith.sitofp": lambda x: x.astype(np.float32),
 }
+_DTYPES = {"f16": np.float16, "f32": np.float32, "f64": np.float64}
 _IGNORED_OPS = {"cf.assert", "arith.cmpf", "linalg.yield"}
 
 
@@ -38,7 +39,7 @@ def constant_value(value: ir.Value, weights: WeightTable) -> tuple[np.ndarray, s
     if op is None:
         return None
     if op.name == "arith.constant":
-        return weights.read(op.attributes["value"])
+        return weights.read(op.attributes["value"]) if _is_known(value.type) else None
     if op.name in ("tensor.expand_shape", "tensor.collapse_shape"):
         source = constant_value(op.operands[0], weights)
         return source and (source[0].reshape(value.type.shape), source[1])
@@ -53,10 +54,28 @@ def constant_value(value: ir.Value, weights: WeightTable) -> tuple[np.ndarray, s
         return np.broadcast_to(expanded, value.type.shape), source[1]
     if op.name == "linalg.fill":
         scalar = scalar_constant(op.operands[0])
-        return None if scalar is None else (np.full(value.type.shape, scalar, np.float32), None)
+        return None if scalar is None else (np.broadcast_to(np.float32(scalar), value.type.shape), None)
     if op.name == "linalg.generic" and is_elementwise(op):
         return _evaluate_generic(op, weights)
     return None
+
+
+def channel_vector(value: ir.Value, weights: WeightTable) -> tuple[np.ndarray, str | None] | None:
+    """A conv's constant initial value as [M], and its name; None where it depends on more than the channel."""
+    found = constant_value(value, weights)
+    if found is None or found[0].ndim != 5:
+        return None
+    array, key = found
+    vector = array[0, :, 0, 0, 0]
+    once = array[tuple(slice(1) if stride == 0 else slice(None) for stride in array.strides)]  # not what is broadcast
+    same = np.array_equal(np.broadcast_to(once[:1, :, :1, :1, :1], once.shape), once, equal_nan=True)
+    return (vector, key) if same else None
+
+
+def _is_known(kind: ir.Type) -> bool:
+    """Whether numpy has the element type of a tensor type; it has no bf16."""
+    known = (ir.F16Type, ir.F32Type, ir.F64Type, ir.IntegerType)
+    return isinstance(kind, ir.RankedTensorType) and isinstance(ir.RankedTensorType(kind).element_type, known)
 
 
 def _evaluate_generic(op: ir.OpView, weights: WeightTable) -> tuple[np.ndarray, str | None] | None:
@@ -86,7 +105,8 @@ def _evaluate_generic(op: ir.OpView, weights: WeightTable) -> tuple[np.ndarray, 
     if yielded not in scalars:
         return None
     name = max((item for item in inputs if item and item[1]), key=lambda item: item[0].size, default=(None, None))[1]
-    return np.broadcast_to(scalars[yielded], shape), name
+    dtype = _DTYPES.get(str(op.results[0].type.element_type))
+    return None if dtype is None else (np.broadcast_to(scalars[yielded].astype(dtype), shape), name)
 
 
 def _align(array: np.ndarray, affine_map: ir.AffineMap, rank: int) -> np.ndarray | None:

@@ -1,19 +1,22 @@
-"""The CPU kernel of a packed conv: sums of a tile of output columns stay in registers over all taps of a row.
+"""The CPU kernel of a packed conv: sums of a tile of output columns stay in registers over the taps of a row.
 
-    for each row p of filter groups, each tile of rows x columns:
-        sums = 0                                      columns x gM numbers, in vector registers
-        for tap in taps(p):
-            for i in 0..C:
-                w = weights[tap, i, 0..gM]            one vector load
+    for each row p of filters, each tile of output rows x columns:
+        sums = 0                                      columns x filters numbers, in vector registers
+        for tap in the taps of p that do not fall on padding:
+            for each live channel i:
+                w = weights[tap, i, :]                one or two vector loads
                 for each column: sums[column] += x[offset[tap] + column, i] * w
         store epilogue(sums)
 
-A workgroup takes one row p and a chunk of output rows. Where the weights of a layer fit the cache, p runs fastest and
-the input is read once; else the chunks do, and the weights are. One extra chunk writes the zero border.
+A workgroup takes one row p and a chunk of output rows. Where all weights of a layer fit a shared cache, p runs fastest
+and the input is read once; else the chunks do. Where the weights of one row p are too large for the cache of a core and
+several tiles use them, the loops are turned (`streamed`): for each kernel position (kd, kh), all tiles of the chunk,
+their sums kept on the stack in between. One extra chunk writes the zero border.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil
 
 import iree.compiler.ir as ir
@@ -21,162 +24,264 @@ from iree.compiler.dialects import arith, memref, vector
 
 from rt3d_mlir.passes import kernel as k
 from rt3d_mlir.passes.blocked import Blocked
+from rt3d_mlir.passes.cpu_taps import TapLayout
+from rt3d_mlir.passes.cpu_tile import Halo, choose_tile
 from rt3d_mlir.targets import Target
 
-#: Packed weights up to this size stay in the second-level cache of the cores we know (256 KiB to 1 MiB).
-CACHED_WEIGHTS = 256 * 1024
+#: Packed weights up to this size stay in a cache that all cores share, and can be read again for each tile.
+SHARED_CACHE = 2 * 2**20
+#: A row's weights up to this size stay in a core's own cache while its tiles use them.
+CORE_CACHE = 256 * 2**10
+#: Sums of a streamed chunk on the stack; IREE allows a dispatch 32 KiB.
+STACK = 16 * 2**10
 #: Workgroups a layer should have at least, so that 8 cores stay busy with rows of unequal tap count.
 MIN_WORKGROUPS = 64
 
 Epilogue = Callable[[ir.Value, Sequence[ir.Value]], ir.Value]
+Sums = Sequence[ir.Value]
 
 
 @dataclass(frozen=True)
 class ConvKernel:
-    """All a kernel depends on. `source` is the padded input's (Q, Dp, Hp, Wp); `taps` counts all rows' taps."""
+    """All a kernel depends on. `source` is the padded input's (Q, Dp, Hp, Wp), `halo` where its zeros are."""
 
     target: Target
-    filters: int
+    taps: TapLayout
     source: tuple[int, ...]
+    halo: Halo
     strides: tuple[int, ...]
+    dilations: tuple[int, ...]
     out: Blocked
-    rows: int
-    taps: int
 
     @property
+    def filters(self) -> int:
+        return self.taps.filters
+
+    @cached_property
     def tile(self) -> tuple[int, int]:
-        """Output rows and columns whose sums fit the registers, with the least work over the whole output."""
-        per_column = ceil(self.filters / self.target.lanes)
-        budget = self.target.columns * ceil(self.target.group.m / self.target.lanes)
-        most = max(1, budget // per_column)
-        width, rows = self.out.size[2], self.out.rows
-        candidates = [
-            (th, tw) for th in range(1, most + 1) for tw in range(1, min(width, most // th) + 1) if rows % th == 0
-        ]
+        """Output rows and columns whose sums fit the registers."""
+        return choose_tile(self.target, self.filters, len(self.taps.channels), self.out, self.halo, self.taps.kernel)
 
-        def work(tile: tuple[int, int]) -> float:
-            th, tw = tile
-            # A tap costs its FMAs, never less than 8 columns (FMA latency), and about two columns of overhead.
-            return (rows // th) * ceil(width / tw) * (max(th * tw, 8) + 2)
+    @cached_property
+    def tiles(self) -> int:
+        """Tiles that cover the width of an output row."""
+        return ceil(self.out.size[2] / self.tile[1])
 
-        return min(candidates, key=lambda tile: (work(tile), tile[0]))
+    @cached_property
+    def streamed(self) -> bool:
+        """Whether weights pass through the cache once a chunk, not once a tile."""
+        return self.taps.row_bytes > CORE_CACHE and self.tile[0] == 1 and self.out.rows * self.tiles > 1
 
-    @property
-    def weights_fit(self) -> bool:
-        return self.taps * self.out.block * self.filters * 4 <= CACHED_WEIGHTS
+    @cached_property
+    def shared(self) -> bool:
+        return self.taps.weights.nbytes <= SHARED_CACHE
 
-    @property
+    @cached_property
     def chunk(self) -> int:
         """Output rows a workgroup computes: a multiple of the tile's."""
-        th = self.tile[0]
-        wanted = 4 if self.weights_fit else self.out.rows * self.rows * self.out.batch // MIN_WORKGROUPS
-        return min(self.out.rows, max(th, wanted // th * th))
+        th, rows = self.tile[0], self.out.rows
+        if self.streamed:
+            most = max(1, STACK // (self.tiles * self.tile[1] * self.filters * 4))
+            return ceil(rows / ceil(rows / most))
+        wanted = 4 if self.shared else rows * self.taps.rows * self.out.batch // MIN_WORKGROUPS
+        return min(rows, max(th, wanted // th * th))
+
+    @property
+    def chunks(self) -> int:
+        return ceil(self.out.rows / self.chunk)
 
     @property
     def grid(self) -> tuple[int, int, int]:
-        chunks = ceil(self.out.rows / self.chunk) + self.out.padded
-        return (self.rows, chunks, self.out.batch) if self.weights_fit else (chunks, self.rows, self.out.batch)
+        chunks = self.chunks + self.out.padded
+        return (self.taps.rows, chunks, self.out.batch) if self.shared else (chunks, self.taps.rows, self.out.batch)
 
     def body(self, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue | None) -> None:
-        """Bindings: input, packed weights, offsets, ptr, then the epilogue's vectors [P * gM], then the output."""
-        x, weights, offsets, ptr, *vectors, target = bindings
-        row, chunk, n = (ids[0], ids[1], ids[2]) if self.weights_fit else (ids[1], ids[0], ids[2])
-        chunks = ceil(self.out.rows / self.chunk)
-
-        def compute() -> None:
-            first, last = k.load_index(ptr, row), k.load_index(ptr, k.at("a + 1", row))
-            start = k.at(f"a * {self.chunk}", chunk)
-            stop = arith.minsi(k.at(f"a * {self.chunk} + {self.chunk}", chunk), k.index(self.out.rows))
-            th, tw = self.tile
-            with k.loop(start, stop, th) as r, k.loop(k.index(0), k.index(self.out.size[2]), tw) as w:
-                # The last tile of a row moves left and computes some columns twice, rather than a narrower tile.
-                column = w if self.out.size[2] % tw == 0 else arith.minsi(w, k.index(self.out.size[2] - tw))
-                rows = [k.at(f"a + {i}", r) for i in range(th)]
-                sums = self._sums(x, weights, offsets, (first, last), [self._base(n, i, column) for i in rows])
-                self._store(sums, target, (n, row), rows, column, vectors, epilogue)
-
+        """Bindings: input, weights, offsets, starts, then the epilogue's vectors [P * filters], then the output."""
+        work = _Workgroup(self, bindings, ids, epilogue)
+        compute = work.stream if self.streamed else work.compute
         if not self.out.padded:
             compute()
             return
-        k.if_else(k.less(chunk, k.index(chunks)), compute, lambda: self._border(target, n, row))
+        k.if_else(k.less(work.chunk, k.index(self.chunks)), compute, work.border)
 
-    def _base(self, n: ir.Value, row: ir.Value, column: ir.Value) -> ir.Value:
+
+class _Workgroup:
+    """Builds the code of one workgroup."""
+
+    def __init__(self, kernel: ConvKernel, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue | None):
+        self.kernel = kernel
+        self.x, self.weights, self.offsets, self.starts, *self.vectors, self.target = bindings
+        self.p, self.chunk, self.n = (ids[0], ids[1], ids[2]) if kernel.shared else (ids[1], ids[0], ids[2])
+        self.epilogue = epilogue
+        self.zero = k.splat(0.0, kernel.filters)
+
+    def compute(self) -> None:
+        """Tile by tile, each over all its taps."""
+        th, tw = self.kernel.tile
+        start, stop = self._rows()
+        with k.loop(start, stop, th) as r, k.loop(k.index(0), k.index(self.kernel.tiles)) as tile:
+            column = self._column(tile)
+            rows = [k.at(f"a + {i}", r) for i in range(th)]
+            bases = [self._base(row, column) for row in rows]
+            sums = self._over_taps(r, bases, [self.zero] * (th * tw))
+            self._store(sums, rows, column)
+
+    def stream(self) -> None:
+        """Kernel position by kernel position, each over all tiles, with the sums on the stack."""
+        kernel = self.kernel
+        columns, tiles = kernel.tile[1], kernel.tiles
+        slots = kernel.chunk * tiles * columns
+        stack = memref.alloca(ir.MemRefType.get([slots * kernel.filters], ir.F32Type.get()), [], [])
+        start, stop = self._rows()
+        with k.loop(k.index(0), k.index(slots)) as slot:
+            k.store_vector(self.zero, stack, k.at(f"a * {kernel.filters}", slot))
+
+        def places(r: ir.Value, tile: ir.Value) -> list[ir.Value]:
+            first = k.at(f"((a - b) * {tiles} + c) * {columns * kernel.filters}", r, start, tile)
+            return [k.at(f"a + {c * kernel.filters}", first) for c in range(columns)]
+
+        kd_count, kh_count = kernel.taps.kernel
+        with k.loop(k.index(0), k.index(kd_count)) as kd, k.loop(k.index(0), k.index(kh_count)) as kh:
+            span = self._segment(kd, kh, 1)
+            with k.loop(start, stop) as r:
+
+                def tiles_of_row(r: ir.Value = r) -> None:
+                    with k.loop(k.index(0), k.index(tiles)) as tile:
+                        where = places(r, tile)
+                        sums = [k.load_vector(stack, place, kernel.filters) for place in where]
+                        sums = self._taps(span, [self._base(r, self._column(tile))], sums)
+                        for total, place in zip(sums, where, strict=True):
+                            k.store_vector(total, stack, place)
+
+                self._if_inside(r, kd, kh, tiles_of_row)
+        with k.loop(start, stop) as r, k.loop(k.index(0), k.index(tiles)) as tile:
+            sums = [k.load_vector(stack, place, kernel.filters) for place in places(r, tile)]
+            self._store(sums, [r], self._column(tile))
+
+    def border(self) -> None:
+        """The zeros around the interior."""
+        for r in range(self.kernel.filters // self.kernel.out.block):
+            self._if_exists(r, lambda where: self.kernel.out.zero_border(self.target, self.n, where))
+
+    def _rows(self) -> tuple[ir.Value, ir.Value]:
+        """The output rows of this chunk."""
+        size = self.kernel.chunk
+        start = k.at(f"a * {size}", self.chunk)
+        return start, arith.minsi(k.at(f"a + {size}", start), k.index(self.kernel.out.rows))
+
+    def _column(self, tile: ir.Value) -> ir.Value:
+        """A tile's first column. The last tile moves left and computes some columns twice, rather than be narrower."""
+        width, tw = self.kernel.out.size[2], self.kernel.tile[1]
+        column = k.at(f"a * {tw}", tile)
+        return column if width % tw == 0 else arith.minsi(column, k.index(width - tw))
+
+    def _base(self, row: ir.Value, column: ir.Value) -> ir.Value:
         """Where the window of an output position starts in the flat input."""
-        q, depth, height, width = self.source
-        (sd, sh, sw), rows = self.strides, self.out.size[1]
+        kernel = self.kernel
+        q, depth, height, width = kernel.source
+        (sd, sh, sw), rows, block = kernel.strides, kernel.out.size[1], kernel.out.block
         d, h = f"(b floordiv {rows}) * {sd}", f"(b mod {rows}) * {sh}"
-        text = f"(a * {q * depth * height * width} + (({d}) * {height} + {h}) * {width} + c * {sw}) * {self.out.block}"
-        return k.at(text, n, row, column)
+        text = f"(a * {q * depth * height * width} + (({d}) * {height} + {h}) * {width} + c * {sw}) * {block}"
+        return k.at(text, self.n, row, column)
 
-    def _sums(
-        self,
-        x: ir.Value,
-        weights: ir.Value,
-        offsets: ir.Value,
-        span: tuple[ir.Value, ir.Value],
-        bases: Sequence[ir.Value],
-    ) -> Sequence[ir.Value]:
-        """The sums of a tile, one vector a column, row by row."""
-        block, step = self.out.block, self.strides[2] * self.out.block
-        columns = self.tile[1]
+    def _segment(self, kd: ir.Value, kh: ir.Value, count: int) -> tuple[ir.Value, ir.Value]:
+        """First and last tap of `count` kernel positions from (kd, kh) on, in row p."""
+        kd_count, kh_count = self.kernel.taps.kernel
+        at = k.at(f"(a * {kd_count} + b) * {kh_count} + c", self.p, kd, kh)
+        return k.load_index(self.starts, at), k.load_index(self.starts, k.at(f"a + {count}", at))
 
-        def tap(j: ir.Value, sums: Sequence[ir.Value]) -> Sequence[ir.Value]:
-            offset = k.load_index(offsets, j)
+    def _over_taps(self, r: ir.Value, bases: Sequence[ir.Value], sums: Sums) -> Sums:
+        """All taps of row p that meet the input of output row r (of the tile's rows: they share a depth)."""
+        kernel = self.kernel
+        (kd_count, kh_count), (th, _) = kernel.taps.kernel, kernel.tile
+        rows = kernel.out.size[1]
+        d, h = k.at(f"a floordiv {rows}", r), k.at(f"a mod {rows}", r)
+        one_plane = rows % th == 0
+        kd_range = kernel.halo.inside(0, d, kd_count, kernel.strides, kernel.dilations) if one_plane else None
+        kh_range = kernel.halo.inside(1, h, kh_count, kernel.strides, kernel.dilations) if th == 1 else None
+        zero, whole = k.index(0), k.index(kd_count)
+        first_kd, last_kd = kd_range or (zero, whole)
+        if kh_range is None:
+            first, _ = self._segment(first_kd, zero, 0)
+            last, _ = self._segment(last_kd, zero, 0)
+            return self._taps((first, last), bases, sums)
+
+        def plane(kd: ir.Value, carried: Sums) -> Sums:
+            first, _ = self._segment(kd, kh_range[0], 0)
+            last, _ = self._segment(kd, kh_range[1], 0)
+            return self._taps((first, last), bases, carried)
+
+        return k.reduce_loop(first_kd, last_kd, sums, plane)
+
+    def _if_inside(self, r: ir.Value, kd: ir.Value, kh: ir.Value, then: Callable[[], None]) -> None:
+        """Runs `then` unless kernel position (kd, kh) falls on padding for output row r."""
+        kernel, rows = self.kernel, self.kernel.out.size[1]
+        for axis, at, kernel_at, count in (
+            (0, k.at(f"a floordiv {rows}", r), kd, kernel.taps.kernel[0]),
+            (1, k.at(f"a mod {rows}", r), kh, kernel.taps.kernel[1]),
+        ):
+            span = kernel.halo.inside(axis, at, count, kernel.strides, kernel.dilations)
+            if span is not None:
+                then = _guarded(kernel_at, span, then)
+        then()
+
+    def _taps(self, span: tuple[ir.Value, ir.Value], bases: Sequence[ir.Value], sums: Sums) -> Sums:
+        """Adds the taps of a range to the sums of a tile, one vector a column, row by row."""
+        kernel = self.kernel
+        block, step = kernel.out.block, kernel.strides[2] * kernel.out.block
+        channels, columns = kernel.taps.channels, kernel.tile[1]
+
+        def tap(j: ir.Value, carried: Sums) -> Sums:
+            offset = k.load_index(self.offsets, j)
             starts = [k.at(f"a + b * {block} + {t * step}", base, offset) for base in bases for t in range(columns)]
-            read = self._reader(x, starts)
-            for i in range(block):
-                where = k.at(f"(a * {block} + {i}) * {self.filters}", j)
-                weight = k.load_vector(weights, where, self.filters)
-                sums = [vector.fma(read(c, i), weight, total) for c, total in enumerate(sums)]
-            return sums
+            read = self._reader(starts)
+            for i, channel in enumerate(channels):
+                where = k.at(f"(a * {len(channels)} + {i}) * {kernel.filters}", j)
+                weight = k.load_vector(self.weights, where, kernel.filters)
+                carried = [vector.fma(read(c, channel), weight, total) for c, total in enumerate(carried)]
+            return carried
 
-        zero = k.splat(0.0, self.filters)
-        return k.reduce_loop(*span, [zero] * (len(bases) * columns), tap)
+        return k.reduce_loop(*span, sums, tap)
 
-    def _reader(self, x: ir.Value, starts: Sequence[ir.Value]) -> Callable[[int, int], ir.Value]:
+    def _reader(self, starts: Sequence[ir.Value]) -> Callable[[int, int], ir.Value]:
         """(column, channel) -> that input number in all lanes, in the way the target's FMA likes it."""
-        if self.target.broadcast == "lane" and self.out.block > 1:
-            loaded = [k.load_vector(x, start, self.out.block) for start in starts]
-            return lambda c, i: k.broadcast(vector.extract(loaded[c], [], [i]), self.filters)
-        return lambda c, i: k.broadcast(memref.load(x, [k.at(f"a + {i}", starts[c])]), self.filters)
+        block, filters = self.kernel.out.block, self.kernel.filters
+        if self.kernel.target.broadcast == "lane" and block > 1:
+            loaded = [k.load_vector(self.x, start, block) for start in starts]
+            return lambda c, i: k.broadcast(vector.extract(loaded[c], [], [i]), filters)
+        return lambda c, i: k.broadcast(memref.load(self.x, [k.at(f"a + {i}", starts[c])]), filters)
 
-    def _store(
-        self,
-        sums: Sequence[ir.Value],
-        target: ir.Value,
-        place: tuple[ir.Value, ir.Value],
-        rows: Sequence[ir.Value],
-        column: ir.Value,
-        vectors: Sequence[ir.Value],
-        epilogue: Epilogue | None,
-    ) -> None:
-        n, p = place
-        block, columns = self.out.block, self.tile[1]
-        if epilogue is not None:
-            at_row = k.at(f"a * {self.filters}", p)
-            operands = [k.load_vector(v, at_row, self.filters) for v in vectors]
-            sums = [epilogue(total, operands) for total in sums]
-        for r in range(self.filters // block):
+    def _store(self, sums: Sums, rows: Sequence[ir.Value], column: ir.Value) -> None:
+        """The epilogue of a tile, and its blocks of channels to where the consumer reads them."""
+        kernel = self.kernel
+        block, columns, filters = kernel.out.block, kernel.tile[1], kernel.filters
+        if self.epilogue is not None:
+            at_row = k.at(f"a * {filters}", self.p)
+            operands = [k.load_vector(v, at_row, filters) for v in self.vectors]
+            sums = [self.epilogue(total, operands) for total in sums]
+        for r in range(filters // block):
 
-            def write(r: int = r) -> None:
-                where = k.at(f"a * {self.filters // block} + {r}", p)
+            def write(where: ir.Value, r: int = r) -> None:
                 for i, row in enumerate(rows):
-                    line = k.at(f"a + b * {block}", self.out.row_offset(n, where, row), column)
+                    line = k.at(f"a + b * {block}", kernel.out.row_offset(self.n, where, row), column)
                     for c in range(columns):
                         part = k.slice_vector(sums[i * columns + c], r * block, block)
-                        k.store_vector(part, target, k.at(f"a + {c * block}", line))
+                        k.store_vector(part, self.target, k.at(f"a + {c * block}", line))
 
-            self._if_exists(p, r, write)
+            self._if_exists(r, write)
 
-    def _border(self, target: ir.Value, n: ir.Value, p: ir.Value) -> None:
-        for r in range(self.filters // self.out.block):
-            where = k.at(f"a * {self.filters // self.out.block} + {r}", p)
-            self._if_exists(p, r, lambda where=where: self.out.zero_border(target, n, where))
-
-    def _if_exists(self, p: ir.Value, r: int, write: Callable[[], None]) -> None:
-        """Block r of row p may lie behind the last output channel, where gM does not divide M."""
-        per_row = self.filters // self.out.block
-        if self.rows * per_row == self.out.blocks:
-            write()
+    def _if_exists(self, r: int, write: Callable[[ir.Value], None]) -> None:
+        """Calls `write` with block r of row p, which may lie behind the last output channel."""
+        kernel = self.kernel
+        per_row = kernel.filters // kernel.out.block
+        where = k.at(f"a * {per_row} + {r}", self.p)
+        if kernel.taps.rows * per_row == kernel.out.blocks:
+            write(where)
         else:
-            k.if_else(k.less(k.at(f"a * {per_row} + {r}", p), k.index(self.out.blocks)), write)
+            k.if_else(k.less(where, k.index(kernel.out.blocks)), lambda: write(where))
+
+
+def _guarded(at: ir.Value, span: tuple[ir.Value, ir.Value], then: Callable[[], None]) -> Callable[[], None]:
+    """`then` under first <= at < last."""
+    condition = arith.andi(k.less(at, span[1]), arith.xori(k.less(at, span[0]), k.true()))
+    return lambda: k.if_else(condition, then)

@@ -1,5 +1,6 @@
 """The CPU kernel of the entry conversion: [N, C, D, H, W] to padded channel blocks, missing channels zero."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
@@ -41,7 +42,7 @@ class PackKernel:
         source = k.at(f"a * {self.out.block} + {channel}", block)
         plane = k.at(f"((a * {self.channels} + b) * {self.out.size[0]} + c) * {height * width}", n, source, d)
 
-        def each(value_at: object) -> None:
+        def each(value_at: Callable[[ir.Value, ir.Value], ir.Value]) -> None:
             with k.loop(k.index(0), k.index(height)) as h:
                 line = self.out.row_offset(n, block, k.at(f"a * {height} + b", d, h))
                 with k.loop(k.index(0), k.index(width)) as w:

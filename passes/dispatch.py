@@ -98,6 +98,7 @@ def _build_body(executable: ir.OpView, body: Body) -> None:
 def _unique_symbol(module: ir.Module, name: str) -> str:
     """`name` as a symbol that the module does not have yet."""
     base = re.sub(r"[^A-Za-z0-9_]", "_", name)
+    base = base if re.match(r"[A-Za-z_]", base) else f"layer_{base}"
     taken = {
         ir.StringAttr(op.attributes["sym_name"]).value for op in module.body.operations if "sym_name" in op.attributes
     }

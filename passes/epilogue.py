@@ -8,7 +8,14 @@ import iree.compiler.ir as ir
 from rt3d_mlir.passes.base import State
 from rt3d_mlir.passes.constants import constant_value
 from rt3d_mlir.passes.kernel import splat
-from rt3d_mlir.passes.match import generic_body, is_elementwise, is_identity, only_user, scalar_constant
+from rt3d_mlir.passes.match import (
+    generic_body,
+    is_elementwise,
+    is_identity,
+    is_pure_scalar,
+    only_user,
+    scalar_constant,
+)
 
 _CHANNEL_MAP = "(d0, d1, d2, d3, d4, d5) -> (d1, d5)"
 
@@ -40,7 +47,7 @@ class Epilogue:
         for inner in block.operations:
             if inner.name == "linalg.yield":
                 return lookup(inner.operands[0])
-            if inner.name == "arith.constant":
+            if scalar_constant(inner.results[0]) is not None:  # a constant, or the truncf of one
                 continue
             kind = ir.VectorType.get([lanes], inner.results[0].type)
             attributes = {
@@ -56,7 +63,7 @@ def epilogue_after(result: ir.Value, state: State) -> Epilogue | None:
     op = only_user(result)
     if op is None or op.name != "linalg.generic" or not is_elementwise(op):
         return None
-    if not all(_vectorizable(inner) for inner in generic_body(op).operations):
+    if not is_pure_scalar(op) or not all(_vectorizable(inner) for inner in generic_body(op).operations):
         return None
     vectors, conv_at = [], None
     for position, (value, mapping) in enumerate(zip(op.inputs, op.attributes["indexing_maps"], strict=False)):
@@ -70,5 +77,11 @@ def epilogue_after(result: ir.Value, state: State) -> Epilogue | None:
 
 
 def _vectorizable(op: ir.OpView) -> bool:
-    dialect = op.name.partition(".")[0]
-    return op.name == "linalg.yield" or (dialect in ("arith", "math") and not op.operation.regions)
+    """Whether an op of the body computes f32 (or compares them), from values of the body and float constants."""
+    if any(scalar_constant(result) is not None for result in op.results):
+        return True
+    kinds = (ir.F32Type.get(), ir.IntegerType.get_signless(1))
+    inside = [value for value in op.operands if scalar_constant(value) is None]
+    return all(value.type in kinds for value in (*inside, *op.results)) and all(
+        isinstance(value.owner, ir.Block) or value.owner.parent == op.operation.parent for value in inside
+    )

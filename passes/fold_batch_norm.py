@@ -22,14 +22,16 @@ from iree.compiler.dialects import linalg
 
 from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.build import constant, empty
-from rt3d_mlir.passes.constants import constant_value
+from rt3d_mlir.passes.constants import channel_vector, constant_value
 from rt3d_mlir.passes.match import (
     body_ops,
     channel_map,
+    conv_window,
     defining_op,
     generic_body,
     is_elementwise,
     is_identity,
+    layer_obstacle,
     only_user,
     scalar_constant,
 )
@@ -55,20 +57,28 @@ class FoldBatchNorm(Pass):
         if matched is None:
             return NO_MATCH
         conv, scale, shift = matched
+        reason = layer_obstacle(conv)
+        if reason:
+            return state.refuse(self.name, "conv", reason)
         weight = constant_value(conv.operands[1], state.weights)
-        init = constant_value(conv.operands[2], state.weights)
+        init = channel_vector(conv.operands[2], state.weights)
         layer = (weight and weight[1]) or "conv"
         if weight is None or init is None:
-            return state.refuse(self.name, layer, "the weights or the bias before the batch norm are not constant")
+            return state.refuse(
+                self.name, layer, "the weights before the batch norm, or the bias per channel, are not constant"
+            )
+        if not (np.isfinite(scale).all() and np.isfinite(shift).all()):
+            return state.refuse(self.name, layer, "the batch norm's scale or shift is not finite")
         if only_user(conv.results[0]) is None:
             return state.refuse(self.name, layer, "the conv before the batch norm has other users")
         array, key = weight
         channels = array.shape[0]
         s, t = (np.broadcast_to(v.astype(np.float64).reshape(-1), channels) for v in (scale, shift))
-        bias = init[0][0, :, 0, 0, 0].astype(np.float64) if init[0].ndim == 5 else init[0]
+        bias = init[0].astype(np.float64)
         w_folded = (array * s.reshape(-1, 1, 1, 1, 1)).astype(array.dtype)
         b_folded = (bias * s + t).astype(array.dtype)
         shape = conv.results[0].type.shape
+        strides, dilations = conv_window(conv)
         with rewriter.ip, op.operation.location:
             w = constant(state, f"{layer}.folded", w_folded, origin=key)
             b = constant(state, f"{layer}.bias.folded", b_folded, origin=key)
@@ -77,8 +87,8 @@ class FoldBatchNorm(Pass):
                 conv.operands[0],
                 w,
                 outs=[filled],
-                strides=conv.attributes["strides"],
-                dilations=conv.attributes["dilations"],
+                strides=strides,
+                dilations=dilations,
             )
         rewriter.replace_op(op, [new])
         return None
@@ -107,7 +117,7 @@ def _affine_of_conv(op: ir.OpView, state: State) -> tuple[ir.OpView, np.ndarray,
         "arith.addf": (one, number),
         "arith.subf": (one, -number) if side == 0 else (-one, number),
         "arith.mulf": (number, zero),
-        "arith.divf": (1 / number, zero),
+        "arith.divf": (np.divide(1, number, out=np.full_like(number, np.inf), where=number != 0), zero),
     }[kind]
     conv = defining_op(op.inputs[conv_at])
     assert conv is not None
@@ -129,7 +139,8 @@ def _per_channel(op: ir.OpView, value: ir.Value, arguments: list, state: State) 
     if not channel_map(op.attributes["indexing_maps"][position]):
         return None
     found = constant_value(op.inputs[position], state.weights)
-    return None if found is None else found[0].astype(np.float64)
+    channels = op.results[0].type.shape[1]
+    return found[0].astype(np.float64) if found and found[0].size == channels else None
 
 
 def _erase_asserts_of_dead_constants(module: ir.Module) -> None:

@@ -22,7 +22,7 @@ from iree.compiler import rewrite
 from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.build import constant
 from rt3d_mlir.passes.constants import constant_value
-from rt3d_mlir.passes.match import defining_op
+from rt3d_mlir.passes.match import defining_op, layer_obstacle
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,9 @@ class FoldMask(Pass):
             source = defining_op(op.operands[1])
             if source is not None and source.name == "arith.constant":
                 return NO_MATCH
+            reason = layer_obstacle(op)
+            if reason:
+                return state.refuse(self.name, "conv", reason)
             value = constant_value(op.operands[1], state.weights)
             if value is None:
                 return state.refuse(self.name, "conv", "its weights are not a constant expression")

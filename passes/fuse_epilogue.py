@@ -24,8 +24,8 @@ from iree.compiler.dialects import arith, linalg
 
 from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.build import constant, empty, f32_constant, filled, generic, maps
-from rt3d_mlir.passes.constants import constant_value
-from rt3d_mlir.passes.match import is_fill, is_relu, only_user
+from rt3d_mlir.passes.constants import channel_vector
+from rt3d_mlir.passes.match import conv_window, is_fill, is_relu, layer_obstacle, only_user
 
 _BIAS_MAP = "(d0, d1, d2, d3, d4) -> (d1)"
 _FULL_MAP = "(d0, d1, d2, d3, d4) -> (d0, d1, d2, d3, d4)"
@@ -44,6 +44,9 @@ class FuseEpilogue(Pass):
         apply_patterns(module, {"linalg.conv_3d_ncdhw_fcdhw": conv})
 
     def _fuse(self, op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
+        reason = layer_obstacle(op)
+        if reason:
+            return state.refuse(self.name, "conv", reason)
         user = only_user(op.results[0])
         relu = user if user is not None and is_relu(user) else None
         plain_init = is_fill(op.operands[2], 0.0)
@@ -51,19 +54,20 @@ class FuseEpilogue(Pass):
             return NO_MATCH
         bias = np.zeros(op.results[0].type.shape[1], np.float32), None
         if not plain_init:
-            found = _bias(op.operands[2], state)
+            found = channel_vector(op.operands[2], state.weights)
             if found is None:
                 return state.refuse(self.name, "conv", "its initial value is not a constant per channel")
             bias = found
         shape = op.results[0].type.shape
         last = relu or op
+        strides, dilations = conv_window(op)
         with ir.InsertionPoint(last.operation), op.operation.location:
             new = linalg.conv_3d_ncdhw_fcdhw(
                 op.operands[0],
                 op.operands[1],
                 outs=[filled(shape, 0.0)],
-                strides=op.attributes["strides"],
-                dilations=op.attributes["dilations"],
+                strides=strides,
+                dilations=dilations,
             )
             array, key = bias
             vector = constant(state, f"{key or 'conv.bias'}.epilogue", np.ascontiguousarray(array), origin=key)
@@ -76,15 +80,3 @@ class FuseEpilogue(Pass):
             epilogue.operation.attributes["epilogue"] = ir.UnitAttr.get()
         rewriter.replace_op(last, [epilogue.results[0]])
         return None
-
-
-def _bias(init: ir.Value, state: State) -> tuple[np.ndarray, str | None] | None:
-    """A conv's initial value as [M], where it depends on the channel alone."""
-    value = constant_value(init, state.weights)
-    if value is None or value[0].ndim != 5:
-        return None
-    array, key = value
-    vector = array[0, :, 0, 0, 0]
-    if not np.array_equal(np.broadcast_to(vector.reshape(1, -1, 1, 1, 1), array.shape), array):
-        return None
-    return vector, key

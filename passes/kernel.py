@@ -87,5 +87,9 @@ def if_else(condition: ir.Value, then: Callable[[], None], otherwise: Callable[[
             scf.YieldOp([])
 
 
+def true() -> ir.Value:
+    return arith.constant(ir.IntegerType.get_signless(1), 1)
+
+
 def less(a: ir.Value, b: ir.Value) -> ir.Value:
     return arith.cmpi(arith.CmpIPredicate.slt, a, b)

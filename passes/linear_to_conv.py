@@ -36,13 +36,17 @@ from rt3d_mlir.passes.match import (
     defining_op,
     generic_body,
     is_elementwise,
+    is_f32,
     is_fill,
     is_identity,
+    is_pure_scalar,
+    layer_obstacle,
     only_user,
     static_shape,
 )
 
 _FLATTEN = [[0], [1, 2, 3, 4]]
+_MATMUL = ("(m, n, k) -> (m, k)", "(m, n, k) -> (k, n)", "(m, n, k) -> (m, n)")
 
 
 @dataclass(frozen=True)
@@ -66,9 +70,12 @@ class LinearToConv(Pass):
 
     def _matmul(self, op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
         x, weight = op.operands[0], op.operands[1]
-        batch, channels = static_shape(x) or (0, 0)
-        if not batch:
-            return state.refuse(self.name, "matmul", f"its input has a dynamic shape, {x.type}")
+        reason = layer_obstacle(op)
+        if reason:
+            return state.refuse(self.name, "matmul", reason)
+        if "indexing_maps" in op.attributes and op.attributes["indexing_maps"] != maps(*_MATMUL):
+            return state.refuse(self.name, "matmul", "its indexing maps transpose or broadcast an operand")
+        batch, channels = x.type.shape
         if not is_fill(op.operands[2], 0.0):
             return state.refuse(self.name, "matmul", "it adds to a value that is not zero")
         value = constant_value(weight, state.weights)
@@ -116,6 +123,8 @@ def _bias_after(op: ir.OpView) -> tuple[ir.OpView | None, ir.Value | None]:
         return None, None
     if [inner.name for inner in body_ops(user)] != ["arith.addf", "linalg.yield"]:
         return None, None
+    if set(body_ops(user)[0].operands) != set(list(generic_body(user).arguments)[:2]):
+        return None, None
     indexing = user.attributes["indexing_maps"]
     for position, other in ((0, 1), (1, 0)):
         matches = user.inputs[position] == op.results[0] and is_identity(indexing[position])
@@ -129,6 +138,8 @@ def _hoist_elementwise(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Fail
     """f(collapse(x)) -> collapse(f(x)) for an elementwise f of one input behind a flatten."""
     if len(op.inputs) != 1 or not is_elementwise(op) or not is_identity(op.attributes["indexing_maps"][0]):
         return NO_MATCH
+    if not is_pure_scalar(op) or not is_f32(op.inputs[0]) or not is_f32(op.results[0]):
+        return NO_MATCH
     flat = defining_op(op.inputs[0])
     if flat is None or flat.name != "tensor.collapse_shape" or len(static_shape(flat.operands[0]) or ()) != 5:
         return NO_MATCH
@@ -136,7 +147,7 @@ def _hoist_elementwise(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Fail
     with rewriter.ip, op.operation.location:
         mapping = maps(*[identity_text(5)] * 2)
         new = generic([x], empty(x.type.shape), mapping, 0, lambda *arguments: clone_body(generic_body(op), arguments))
-        result = tensor.collapse_shape(op.results[0].type, new.results[0], _FLATTEN)
+        result = tensor.collapse_shape(op.results[0].type, new.results[0], flat.attributes["reassociation"])
     rewriter.replace_op(op, [result])
     return None
 

@@ -43,6 +43,23 @@ def is_fill(value: ir.Value, number: float) -> bool:
     return op is not None and op.name == "linalg.fill" and scalar_constant(op.operands[0]) == number
 
 
+def layer_obstacle(op: ir.OpView) -> str | None:
+    """Why a conv or matmul cannot be rewritten: its tensors are not all static f32."""
+    for value in (*op.operands, *op.results):
+        if not is_f32(value):
+            return f"it has a tensor of type {value.type}; f32 is what can be packed"
+        if static_shape(value) is None:
+            return f"it has a tensor of a dynamic shape, {value.type}"
+    return None
+
+
+def conv_window(op: ir.OpView) -> tuple[list[int], list[int]]:
+    """(strides, dilations) of a conv, each (d, h, w)."""
+    names = ("strides", "dilations")
+    strides, dilations = (integers(op.attributes[n]) if n in op.attributes else [1, 1, 1] for n in names)
+    return strides, dilations
+
+
 def generic_body(op: ir.OpView) -> ir.Block:
     """The one block of a linalg.generic."""
     return op.operation.regions[0].blocks[0]
@@ -54,9 +71,25 @@ def is_parallel(op: ir.OpView) -> bool:
 
 
 def is_elementwise(op: ir.OpView) -> bool:
-    """Whether a linalg.generic has one result, parallel loops, and writes it in loop order."""
+    """Whether a linalg.generic has one result, parallel loops, and writes it in loop order, from its inputs alone."""
     maps = op.attributes["indexing_maps"]
-    return len(op.results) == 1 and is_parallel(op) and is_identity(maps[len(maps) - 1])
+    reads_output = any(generic_body(op).arguments[len(maps) - 1].uses)
+    return len(op.results) == 1 and is_parallel(op) and is_identity(maps[len(maps) - 1]) and not reads_output
+
+
+def is_pure_scalar(op: ir.OpView) -> bool:
+    """Whether a generic's body computes with scalars alone: no loop index, no assert, no region, no memory."""
+    return all(
+        inner.name == "linalg.yield"
+        or (inner.name.startswith(("arith.", "math.")) and not inner.operation.regions and len(inner.results) == 1)
+        for inner in body_ops(op)
+    )
+
+
+def is_f32(value: ir.Value) -> bool:
+    """Whether a value is a tensor of f32."""
+    kind = value.type
+    return isinstance(kind, ir.RankedTensorType) and ir.RankedTensorType(kind).element_type == ir.F32Type.get()
 
 
 def is_identity(map_attribute: ir.Attribute) -> bool:
@@ -84,7 +117,7 @@ def is_relu(op: ir.OpView) -> bool:
         return (a == x and scalar_constant(b) == 0.0) or (b == x and scalar_constant(a) == 0.0)
     if names == ["arith.cmpf", "arith.select", "linalg.yield"]:
         compare, select, _ = ops
-        greater = ir.IntegerAttr(compare.attributes["predicate"]).value in (2, 9)  # ogt, ugt
+        greater = ir.IntegerAttr(compare.attributes["predicate"]).value == 9  # ugt; ogt would turn NaN into 0
         of_zero = compare.operands[0] == x and scalar_constant(compare.operands[1]) == 0.0
         keeps = select.operands[1] == x and scalar_constant(select.operands[2]) == 0.0
         return greater and of_zero and keeps

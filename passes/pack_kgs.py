@@ -27,7 +27,7 @@ from rt3d_mlir.passes import packed_conv
 from rt3d_mlir.passes.base import Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.build import empty, f32_constant
 from rt3d_mlir.passes.constants import constant_value
-from rt3d_mlir.passes.match import integers, is_fill, static_shape
+from rt3d_mlir.passes.match import conv_window, defining_op, integers, is_f32, is_fill, layer_obstacle, scalar_constant
 from rt3d_mlir.sparsity import GroupSize, from_zeros, kept_share, pack
 
 
@@ -52,32 +52,25 @@ class PackKgs(Pass):
 
     def _pack(self, op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
         x, weight, init = op.operands[0], op.operands[1], op.operands[2]
+        reason = layer_obstacle(op)
+        if reason:
+            return state.refuse(self.name, "conv", reason)
         value = constant_value(weight, state.weights)
         if value is None:
             return state.refuse(self.name, "conv", "its weights are not constant")
         array, key = value
         layer = layer_name(state, key)
-        reason = self._obstacle(x, array, init)
-        if reason:
-            return state.refuse(self.name, layer, reason)
+        if not is_fill(init, 0.0):
+            return state.refuse(self.name, layer, "it does not start from zero (run fuse-epilogue first)")
         packed = pack(array, GroupSize(self.group.m, self.block), dense=self.dense)
         spatial = list(op.results[0].type.shape)[2:]
-        strides, dilations = integers(op.attributes["strides"]), integers(op.attributes["dilations"])
+        strides, dilations = conv_window(op)
         with rewriter.ip, op.operation.location:
             blocked = pack_channels(x, self.block)
             result = packed_conv.build(state, blocked, packed, layer, spatial, strides, dilations, key)
             plain = unpack_channels(result, op.results[0].type.shape)
         state.layers[layer] = self._facts(state, key, array, op.results[0].type.shape)
         rewriter.replace_op(op, [plain])
-        return None
-
-    def _obstacle(self, x: ir.Value, array: np.ndarray, init: ir.Value) -> str | None:
-        if static_shape(x) is None:
-            return f"its input has a dynamic shape, {x.type}"
-        if array.dtype != np.float32:
-            return f"its weights are {array.dtype}; f32 is what can be packed"
-        if not is_fill(init, 0.0):
-            return "it does not start from zero (run fuse-epilogue first)"
         return None
 
     def _facts(self, state: State, key: str | None, array: np.ndarray, out_shape: list[int]) -> dict:
@@ -98,7 +91,11 @@ def layer_name(state: State, key: str | None) -> str:
     """`conv2` for weights that come from `conv2.weight`; `conv_3` for the fourth layer without a name."""
     if key is None:
         return f"conv_{len(state.layers)}"
-    return state.weights.origin(key).removesuffix(".weight")
+    base = state.weights.origin(key).removesuffix(".weight")
+    name, n = base, 1
+    while name in state.layers:  # a layer that the model runs twice
+        name, n = f"{base}.{n}", n + 1
+    return name
 
 
 def pack_channels(x: ir.Value, block: int) -> ir.Value:
@@ -113,3 +110,23 @@ def unpack_channels(x: ir.Value, shape: list[int]) -> ir.Value:
     """[N, Q, D, H, W, block] -> `shape`, [N, C, D, H, W]."""
     block = x.type.shape[-1]
     return linalg.unpack(x, empty(shape), inner_dims_pos=[1], inner_tiles=[block])
+
+
+def is_channel_layout(op: ir.OpView) -> bool:
+    """Whether a linalg.pack or unpack is what `pack_channels` or `unpack_channels` makes."""
+    plain = op.operands[0] if op.name == "linalg.pack" else op.results[0]
+    blocked = op.results[0] if op.name == "linalg.pack" else op.operands[0]
+    zeros = all(scalar_constant(padding) == 0.0 for padding in list(op.operands)[2:])
+    if not is_f32(plain) or len(plain.type.shape) != 5 or len(blocked.type.shape) != 6 or not zeros:
+        return False
+    permuted = "outer_dims_perm" in op.attributes and integers(op.attributes["outer_dims_perm"]) not in (
+        [],
+        [0, 1, 2, 3, 4],
+    )
+    return integers(op.attributes["inner_dims_pos"]) == [1] and not permuted
+
+
+def blocked_source(value: ir.Value) -> ir.Value | None:
+    """The blocked value whose unpacked form `value` is; None for any other value."""
+    op = defining_op(value)
+    return op.operands[0] if op is not None and op.name == "linalg.unpack" and is_channel_layout(op) else None

@@ -26,10 +26,13 @@ from rt3d_mlir.passes.constants import constant_value
 from rt3d_mlir.passes.cpu_conv import ConvKernel
 from rt3d_mlir.passes.cpu_pack import PackKernel
 from rt3d_mlir.passes.cpu_pool import PoolKernel
+from rt3d_mlir.passes.cpu_taps import arrange
+from rt3d_mlir.passes.cpu_tile import Halo
 from rt3d_mlir.passes.dispatch import emit_dispatch
 from rt3d_mlir.passes.epilogue import epilogue_after
-from rt3d_mlir.passes.match import static_shape
+from rt3d_mlir.passes.match import body_ops, defining_op, integers, is_fill, static_shape
 from rt3d_mlir.passes.max_pool import MaxPool
+from rt3d_mlir.passes.pack_kgs import is_channel_layout
 from rt3d_mlir.passes.packed_conv import PackedConv
 from rt3d_mlir.sparsity import offsets
 from rt3d_mlir.targets import get_target
@@ -53,32 +56,34 @@ class ScheduleCpu(Pass):
         def pack(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
             return self._pack(op, module, rewriter, state)
 
+        _note_halos(module)
         apply_patterns(module, {"linalg.generic": generic, "linalg.pack": pack})
 
     def _conv(
         self, conv: PackedConv, module: ir.Module, rewriter: rewrite.PatternRewriter, state: State
     ) -> Failure | None:
+        weights, ptr = (constant_value(value, state.weights) for value in (conv.packed, conv.ptr))
+        if weights is None or ptr is None:
+            return state.refuse(self.name, conv.layer, "its packed weights are no constant at hand")
         epilogue = epilogue_after(conv.op.results[0], state)
         last, out = destination(epilogue.result if epilogue else conv.op.results[0])
         source = tuple(conv.x.type.shape[1:5])
-        kernel = ConvKernel(
-            target=get_target(self.target),
-            filters=conv.group.m,
-            source=source,
-            strides=conv.strides,
-            out=out,
-            rows=conv.ptr.type.shape[0] - 1,
-            taps=len(conv.taps),
-        )
+        target = get_target(self.target)
+        taps = arrange(conv, weights[0], ptr[0], target)
+        kernel = ConvKernel(target, taps, source, _halo(conv), conv.strides, conv.dilations, out)
         vectors = epilogue.vectors if epilogue else ()
         with ir.InsertionPoint(last.owner), last.owner.location:
-            columns = offsets(conv.taps, source[1:], conv.dilations)
-            flat = constant(state, f"{conv.layer}.offsets", columns)
-            padded = [_padded(state, conv.layer, vector, kernel) for vector in vectors]
+            inputs = [
+                conv.x,
+                constant(state, f"{conv.layer}.weights", taps.weights, origin=weights[1]),
+                constant(state, f"{conv.layer}.offsets", offsets(taps.taps, source[1:], conv.dilations)),
+                constant(state, f"{conv.layer}.starts", taps.starts),
+                *(_padded(state, conv.layer, vector, kernel) for vector in vectors),
+            ]
             result = emit_dispatch(
                 module,
                 conv.layer,
-                [conv.x, conv.packed, flat, conv.ptr, *padded],
+                inputs,
                 ir.RankedTensorType(last.type),
                 kernel.grid,
                 lambda bindings, ids: kernel.body(bindings, ids, epilogue and epilogue.apply),
@@ -100,9 +105,9 @@ class ScheduleCpu(Pass):
         self, op: ir.OpView, module: ir.Module, rewriter: rewrite.PatternRewriter, state: State
     ) -> Failure | None:
         shape = static_shape(op.operands[0])
-        if shape is None or len(shape) != 5:
+        if shape is None or not is_channel_layout(op):
             return state.refuse(
-                self.name, "linalg.pack", f"its input is {op.operands[0].type}, not a static NCDHW tensor"
+                self.name, "linalg.pack", f"it does not block the channels of a static NCDHW tensor of f32: {op}"
             )
         last, out = destination(op.results[0])
         kernel = PackKernel(shape[1], out)
@@ -123,7 +128,35 @@ def _padded(state: State, layer: str, vector: ir.Value, kernel: ConvKernel) -> i
     """A per-channel constant [O, C] as [P * gM], zeros behind the last channel."""
     found = constant_value(vector, state.weights)
     assert found is not None, "epilogue_after takes constants only"
-    flat = np.zeros(kernel.rows * kernel.filters, found[0].dtype)
+    flat = np.zeros(kernel.taps.rows * kernel.filters, found[0].dtype)
     values = found[0].reshape(-1)[: len(flat)]
     flat[: len(values)] = values
     return constant(state, f"{layer}.epilogue", flat)
+
+
+def _note_halos(module: ir.Module) -> None:
+    """Writes down where each packed conv's input is padding, while the insert_slice that says so is still there."""
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        if "packed_conv" in op.attributes:
+            x = next(
+                inner.operands[0]
+                for inner in body_ops(op.opview)
+                if inner.name == "tensor.extract" and len(inner.operands) == 7
+            )
+            full = list(x.type.shape[2:4])
+            low, size = [0, 0], full
+            insert = defining_op(x)
+            if insert is not None and insert.name == "tensor.insert_slice" and is_fill(insert.operands[1], 0.0):
+                low = integers(insert.attributes["static_offsets"])[2:4]
+                size = integers(insert.attributes["static_sizes"])[2:4]
+            op.attributes["halo"] = ir.DenseI64ArrayAttr.get([*low, *size])
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(visit)
+
+
+def _halo(conv: PackedConv) -> Halo:
+    low_d, low_h, size_d, size_h = integers(conv.op.attributes["halo"])
+    depth, height = conv.x.type.shape[2:4]
+    return Halo((low_d, low_h), (size_d, size_h), (depth, height))

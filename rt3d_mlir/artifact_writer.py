@@ -1,7 +1,7 @@
 """Compiles an exported model into an artifact folder; nothing half-written is ever left under its name."""
 
+import json
 import os
-import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -16,7 +16,7 @@ from rt3d_mlir.errors import ArtifactError, CompileError
 from rt3d_mlir.mlir_io import without_numbers, write_bytecode
 from rt3d_mlir.passes.base import Pass, State
 from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
-from rt3d_mlir.runtime.artifact import MANIFEST, MODULE, Manifest, TensorSpec, sha256_file, tool_versions
+from rt3d_mlir.runtime.artifact import FORMAT, MANIFEST, MODULE, Manifest, TensorSpec, sha256_file, tool_versions
 from rt3d_mlir.runtime.module import Module
 from rt3d_mlir.targets import Target
 
@@ -41,35 +41,49 @@ def write_artifact(
 ) -> Manifest:
     """Passes, iree-compile, golden data, a check on this machine where the target is `host`, then one rename.
 
-    Raises ArtifactError if the folder exists and `force` is off, or is no artifact; CompileError if the compiler
-    fails or the compiled module answers wrongly.
+    Raises ArtifactError if the folder exists and `force` is off, is no artifact, or cannot be written; CompileError
+    if the compiler fails or the compiled module answers wrongly.
     """
     check_versions()
-    check_folder(folder, force)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
-        work = Path(temporary, "artifact")
-        work.mkdir()
-        manifest = _fill(exported, work, target, list(iree_flags), dump_ir, progress)
-        if target.name == "host":
-            progress("checking against the golden output")
-            _check(work, manifest)
-        if folder.exists():
-            shutil.rmtree(folder)
-        os.replace(work, folder)
+    check_folder(folder, force, dump_ir)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
+            work = Path(temporary, "artifact")
+            work.mkdir()
+            manifest = _fill(exported, work, target, list(iree_flags), dump_ir, progress)
+            if target.name == "host":
+                progress("checking against the golden output")
+                _check(work, manifest)
+            check_folder(folder, force)  # it may have come into being meanwhile
+            if folder.exists():
+                os.replace(folder, Path(temporary, "replaced"))
+            os.replace(work, folder)
+    except OSError as error:
+        raise ArtifactError(f"{folder} cannot be written: {error}") from error
     return manifest
 
 
-def check_folder(folder: Path, force: bool) -> None:
+def check_folder(folder: Path, force: bool, dump_ir: Path | None = None) -> None:
     """Raises ArtifactError if writing to `folder` would lose something."""
+    if dump_ir is not None and dump_ir.resolve().is_relative_to(folder.resolve()):
+        raise ArtifactError(f"{dump_ir} lies in {folder}, which holds the artifact alone; dump the IR elsewhere")
     if not folder.exists():
         return
     if not force:
         raise ArtifactError(f"{folder} exists; choose another folder, or --force to replace it")
-    if not folder.is_dir() or (any(folder.iterdir()) and not (folder / MANIFEST).is_file()):
+    if not folder.is_dir() or (any(folder.iterdir()) and not _is_artifact(folder)):
         raise ArtifactError(
-            f"{folder} is not an artifact folder ({MANIFEST} is missing): --force replaces artifacts only"
+            f"{folder} is not an artifact folder (it has no {MANIFEST} of ours): --force replaces artifacts only"
         )
+
+
+def _is_artifact(folder: Path) -> bool:
+    """True for any version of the format: other tools have files called manifest.json too."""
+    try:
+        return json.loads((folder / MANIFEST).read_bytes()).get("format") == FORMAT
+    except (OSError, ValueError, AttributeError):
+        return False
 
 
 def _fill(

@@ -77,7 +77,7 @@ def write_bytecode(module: ir.Module, table: WeightTable, path: Path) -> None:
     """
     for op in _resource_constants(module):
         key = resource_key(op.attributes["value"])
-        if key in table:
+        if key is not None and key in table:
             array = np.ascontiguousarray(table[key])
             op.attributes["value"] = ir.DenseResourceElementsAttr.get_from_buffer(array, key, op.result.type)
     temporary = path.with_name(path.name + ".tmp")
@@ -116,7 +116,7 @@ def _decode(key: str, type_text: str, digits: str, source: str) -> np.ndarray:
     shape = tuple(int(dim) for dim in dims)
     if scalar not in _DTYPES:
         raise ModelError(f"{source}: resource {key} has element type {scalar}; known are {', '.join(_DTYPES)}")
-    data = np.frombuffer(bytes.fromhex(digits)[4:], _DTYPES[scalar])
-    if data.size != np.prod(shape):
-        raise ModelError(f"{source}: resource {key} holds {data.size} elements, its type {type_text} says otherwise")
-    return data.reshape(shape)
+    size = (len(digits) // 2 - 4) / np.dtype(_DTYPES[scalar]).itemsize
+    if size != np.prod(shape):
+        raise ModelError(f"{source}: resource {key} holds {size:g} elements, its type {type_text} says otherwise")
+    return np.frombuffer(bytes.fromhex(digits)[4:], _DTYPES[scalar]).reshape(shape)

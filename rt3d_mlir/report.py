@@ -61,8 +61,10 @@ def build_report(state: State, dense_macs: Mapping[str, int], shapes: Mapping[st
     `dense_macs` are the model's own MACs by parameter name: a layer in it that was not packed still has its row.
     """
     packed = {facts["parameter"] or name: (name, facts) for name, facts in state.layers.items()}
+    # Patterns do not run in the order of the layers; the model's parameters are the nearest to it there is.
+    uncounted = sorted((key for key in packed if key not in dense_macs), key=[*shapes, *packed].index)
     layers = []
-    for parameter in [*dense_macs, *(key for key in packed if key not in dense_macs)]:
+    for parameter in [*dense_macs, *uncounted]:
         if parameter in packed:
             name, facts = packed[parameter]
             shape = shapes.get(parameter, facts["weight_shape"])

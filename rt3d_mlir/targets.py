@@ -23,7 +23,8 @@ class Target:
     """One preset.
 
     vector_bits    width of a vector register
-    columns        output columns whose sums a tile keeps in registers
+    columns        output columns whose sums a tile keeps in registers, for filters of one group
+    widest         filters a tile may have where rows of groups are merged (dense layers)
     broadcast      "lane": FMA takes one lane of a register (NEON); "memory": FMA broadcasts from memory (x86)
     group          the kernel group that fills the registers, and the default of pruning
     """
@@ -34,6 +35,7 @@ class Target:
     cpu: str
     vector_bits: int
     columns: int
+    widest: int
     broadcast: str
     group: GroupSize
     cores: str = ""
@@ -58,7 +60,7 @@ class Target:
 
 def _neon(name: str, cpu: str, description: str, cores: str = "") -> Target:
     """A core with 32 NEON registers: groups of 8x4, 8 columns x 2 registers of sums, lane FMAs."""
-    return Target(name, description, _ANDROID, cpu, 128, 8, "lane", GroupSize(8, 4), cores)
+    return Target(name, description, _ANDROID, cpu, 128, 8, 8, "lane", GroupSize(8, 4), cores)
 
 
 _PRESETS = [
@@ -90,7 +92,7 @@ def get_target(name: str) -> Target:
         if preset.name == name:
             return preset
     raise TargetError(
-        f"no target is called '{name}'{did_you_mean(name, target_names())} known: {', '.join(target_names())}"
+        f"no target is called '{name}'; known: {', '.join(target_names())}{did_you_mean(name, target_names())}"
     )
 
 
@@ -120,6 +122,7 @@ def _host() -> Target:
         "vector_bits": bits,
     }
     if platform.machine() in ("aarch64", "arm64"):
-        return Target(**common, columns=8, broadcast="lane", group=GroupSize(8, 4))
-    # 32 registers of 512 bits hold 28 columns of 16 filters; 16 of 256 bits hold 12 columns of 8.
-    return Target(**common, columns=28 if bits >= 512 else 12, broadcast="memory", group=GroupSize(bits // 32, 4))
+        return Target(**common, columns=8, widest=8, broadcast="lane", group=GroupSize(8, 4))
+    # 32 registers of 512 bits hold 28 columns of 16 filters or 14 of 32; 16 of 256 bits hold 12 of 8 or 6 of 16.
+    columns, lanes = (28 if bits >= 512 else 12), bits // 32
+    return Target(**common, columns=columns, widest=2 * lanes, broadcast="memory", group=GroupSize(lanes, 4))

@@ -34,11 +34,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str]) -> None:
     args = _parse(argv)
     if args.list_targets:
-        console.out.print(_target_table())
+        _print_table(_target_table())
         return
     check_versions()
     target = get_target(args.target)
-    check_folder(args.output, args.force)
+    check_folder(args.output, args.force, args.dump_ir)
     started = time.monotonic()
     exported = _export(args, target)
     with console.log.status("") as status:
@@ -52,13 +52,15 @@ def _run(argv: Sequence[str]) -> None:
             progress=lambda what: _progress(status, what, args.verbose),
         )
     report = Report(manifest.layers, [])
+    command = shlex.join(iree_command(args.output, target, args.iree_flags, args.dump_ir))
     if args.json:
-        print(json.dumps({**asdict(manifest), "seconds": time.monotonic() - started}, indent=2))
+        shown = {"command": command} if args.print_command else {}
+        print(json.dumps({**asdict(manifest), **shown, "seconds": time.monotonic() - started}, indent=2))
     else:
         _print(args, manifest, report, time.monotonic() - started)
+        if args.print_command:
+            console.out.print(command)
     _warn(manifest, report)
-    if args.print_command:
-        console.out.print(shlex.join(iree_command(args.output, target, args.iree_flags, args.dump_ir)))
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -134,13 +136,20 @@ def _progress(status: object, what: str, verbose: bool) -> None:
 
 
 def _print(args: argparse.Namespace, manifest: Manifest, report: Report, seconds: float) -> None:
-    console.out.print(report.table())
+    _print_table(report.table())
     size = (args.output / "module.vmfb").stat().st_size / 2**20
     checked = "its golden output is right" if manifest.target == "host" else "not run here; check it on the target"
     console.out.print(
         f"\n{args.output}: {manifest.model} for {manifest.target} ({manifest.cpu}), groups of "
         f"{manifest.sparsity['group']}, {size:.1f} MiB, {seconds:.1f} s; {checked}"
     )
+
+
+def _print_table(table: Table) -> None:
+    """A row stays on one line where no terminal limits it, for grep."""
+    if not console.out.is_terminal:
+        console.out.width = 1000
+    console.out.print(table)
 
 
 def _warn(manifest: Manifest, report: Report) -> None:

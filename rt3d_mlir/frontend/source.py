@@ -1,5 +1,6 @@
 """A model as the compiler takes it: its parameters by name, floor 1 of it, and a reference to check against."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -58,9 +59,16 @@ class Source(Protocol):
 
 
 class TorchSource:
-    """A torch.nn.Module, or the program in a `.pt2`, with example inputs. The module itself is never changed."""
+    """A torch.nn.Module, or the program in a `.pt2`, with example inputs. The module itself is never changed.
+
+    Raises InputError unless the example inputs are float32 tensors.
+    """
 
     def __init__(self, model: torch.nn.Module | ExportedProgram, args: Sequence[torch.Tensor], name: str) -> None:
+        for i, arg in enumerate(args):
+            if not isinstance(arg, torch.Tensor) or arg.dtype is not torch.float32:
+                seen = getattr(arg, "dtype", type(arg).__name__)
+                raise InputError(f"{name}: example input {i} is {seen}; expected float32 tensors")
         self.name = name
         self.input_shapes = [tuple(arg.shape) for arg in args]
         self._args = tuple(args)
@@ -79,7 +87,7 @@ class TorchSource:
             module, table = import_torch(program, self._args)
             text = without_numbers(module)
         weights = {key: parameters.get(key, table[key]) for key in table}
-        return Floor1(text, weights, list(program.graph_signature.user_inputs))
+        return Floor1(text, weights, [str(name) for name in program.graph_signature.user_inputs])
 
     def reference(self, parameters: Parameters, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         state = {key: torch.from_numpy(np.array(value)) for key, value in parameters.items()}
@@ -91,8 +99,19 @@ class TorchSource:
 
     def macs(self) -> dict[str, int]:
         if isinstance(self._model, ExportedProgram):
-            return {}  # its convs are calls of functions, not modules; the report counts the packed ones
+            return _program_macs(self._model)
         return count_macs(self._module, self.input_shapes[0])
+
+
+def _program_macs(program: ExportedProgram) -> dict[str, int]:
+    """`count_macs` for a program, whose layers are calls of functions."""
+    counted = (torch.ops.aten.conv2d, torch.ops.aten.conv3d, torch.ops.aten.linear)
+    parameters = program.graph_signature.inputs_to_parameters
+    macs: Counter[str] = Counter()
+    for node in program.graph.nodes:
+        if getattr(node.target, "overloadpacket", None) in counted and node.args[1].name in parameters:
+            macs[parameters[node.args[1].name]] += node.meta["val"].numel() * node.args[1].meta["val"][0].numel()
+    return dict(macs)
 
 
 class MlirSource:

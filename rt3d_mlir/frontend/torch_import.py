@@ -1,7 +1,9 @@
 """PyTorch to linalg on tensors, by torch-mlir; weights stay in numpy and keep their parameter names."""
 
 import re
+import tempfile
 import warnings
+from unittest import mock
 
 import iree.compiler.ir as ir
 import numpy as np
@@ -25,7 +27,7 @@ class _SideTable(fx_importer.FxImporterHooks):
     def __init__(self) -> None:
         self.arrays: dict[str, np.ndarray] = {}
 
-    def resolve_literal(self, _importer: object, literal: object, info: object) -> object:
+    def resolve_literal(self, gni: object, literal: object, info: object) -> object:
         if info is None or not isinstance(literal, torch.Tensor) or literal.numel() <= 1:
             return None
         name = info.input_spec.target  # type: ignore[attr-defined]
@@ -58,7 +60,12 @@ def import_torch(
     hooks = _SideTable()
     program = export_program(model, args) if isinstance(model, torch.nn.Module) else model
     try:
-        with warnings.catch_warnings():
+        # torch-mlir leaves a copy of what it cannot lower in the folder for temporary files.
+        with (
+            tempfile.TemporaryDirectory() as scratch,
+            mock.patch("tempfile.tempdir", scratch),
+            warnings.catch_warnings(),
+        ):
             warnings.simplefilter("ignore")
             module = fx.export_and_import(
                 program,

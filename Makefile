@@ -1,0 +1,89 @@
+# From a fresh clone: `make demo` runs the main job, `make test` runs all checks and tests. `make` lists the rest.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo test lint lock clean aarch64 test-packages
+
+PYTHON ?= python3.11
+# Passed on by `make demo` and `make test`, as in `make test ARGS="-k pool"`.
+ARGS ?=
+
+BIN := .venv/bin
+LOCK := requirements.lock
+# They run the aarch64 modules that the tests compile.
+TEST_PACKAGES := qemu-user-static libc6-arm64-cross libstdc++6-arm64-cross
+
+help: ## list the targets
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 14
+
+demo: .venv/.ready ## compile a pruned C3D for this machine and run it on a video
+	$(BIN)/python samples/demo.py $(ARGS)
+
+test: test-packages lint aarch64 ## lint, then all tests
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest $(ARGS)
+
+lint: .venv/.ready ## format, style and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+
+lock: ## pin the newest versions that pyproject.toml allows
+	rm -rf build/lock
+	$(PYTHON) -m venv build/lock
+	build/lock/bin/pip install --quiet --upgrade setuptools
+	build/lock/bin/pip install --quiet --editable '.[dev]'
+	echo '# Exact versions of all that is installed. Made by `make lock`; used as constraints, see the Makefile.' > $(LOCK).tmp
+	build/lock/bin/pip freeze --all --exclude pip --exclude-editable | sed 's/+.*//' \
+	  | grep -Ev '^(cuda-|nvidia-|triton==)' | LC_ALL=C sort -f >> $(LOCK).tmp
+	mv $(LOCK).tmp $(LOCK)
+
+clean: ## remove all that make made, .venv too
+	rm -rf .venv build *.egg-info .hypothesis .pytest_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+# The lock is given to pip as constraints, not as a list. torch is one version with several builds, and which one is
+# taken is the business of pip's own settings: a pip that is shown CPU builds (PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS)
+# takes one, any other the default build, several GB larger, which requires CUDA packages at versions it pins itself.
+# The lock names neither the build nor those packages, and fits both. setuptools comes first and from the lock, for
+# pip's build isolation would fetch one of its own, of any version.
+.venv/.ready: pyproject.toml $(LOCK)
+	@command -v $(PYTHON) > /dev/null || { echo "$(PYTHON) not found: install Python 3.11, or name it: make PYTHON=..."; exit 1; } >&2
+	@$(PYTHON) -c 'import ensurepip' 2> /dev/null || { $(call install-debian,python3.11-venv); }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --constraint $(LOCK) setuptools
+	$(BIN)/pip install --quiet --constraint $(LOCK) --no-build-isolation --editable '.[dev]'
+	@touch $@
+
+test-packages:
+	@$(call install-debian,$(TEST_PACKAGES))
+
+aarch64: .venv/aarch64/.ready
+
+# The runtime's aarch64 wheel, for its iree-run-module.
+.venv/aarch64/.ready: $(LOCK) | .venv/.ready
+	rm -rf .venv/aarch64
+	$(BIN)/pip download --quiet --dest .venv/aarch64 --no-deps --only-binary=:all: --python-version 3.11 \
+	  --platform manylinux_2_28_aarch64 "$$(grep '^iree-base-runtime==' $(LOCK))"
+	$(BIN)/python -m zipfile -e .venv/aarch64/*.whl .venv/aarch64
+	chmod +x .venv/aarch64/iree/_runtime_libs/iree-*
+	rm .venv/aarch64/*.whl
+	@touch $@
+
+# $(call install-debian,PACKAGES): installs those that are missing when root; else says how, and stops.
+define install-debian
+missing=; \
+for package in $(1); do \
+  dpkg-query --show --showformat='$${db:Status-Status}\n' $$package 2> /dev/null | grep -qx installed \
+    || missing+=" $$package"; \
+done; \
+if [[ -n $$missing && $$EUID != 0 ]]; then \
+  echo "Debian packages are missing. Install them and call make again:"; \
+  echo "  sudo apt-get update && sudo apt-get install$$missing"; \
+  exit 1; \
+elif [[ -n $$missing ]]; then \
+  apt-get update -qq; \
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; \
+fi
+endef

@@ -1,0 +1,77 @@
+"""A packed conv's taps and weights, laid out for the CPU kernel.
+
+Three things that change no result. Rows of filter groups with equal tap lists (a dense layer's) are merged while their
+filters fit the target's tile, so that one read of the input serves more filters. Taps are ordered by (kd, kh) first, so
+that those which fall on zero padding for a whole output row are a range that the kernel skips. Input channels whose
+weights are all zero (the fourth of an RGB clip in blocks of 4) are left out.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from rt3d_mlir.passes.packed_conv import PackedConv
+from rt3d_mlir.targets import Target
+
+
+@dataclass(frozen=True, eq=False)
+class TapLayout:
+    """P rows of `filters`; row p's taps at position (kd, kh) begin at starts[(p*Kd + kd)*Kh + kh], up to the next."""
+
+    weights: np.ndarray
+    """[T, live channels, filters]"""
+    taps: np.ndarray
+    """[T, 4]: (q, kd, kh, kw)"""
+    starts: np.ndarray
+    """[P * Kd * Kh + 1] int32"""
+    channels: tuple[int, ...]
+    """The live channels of a block."""
+    kernel: tuple[int, int]
+    """(Kd, Kh)"""
+    rows: int
+
+    @property
+    def filters(self) -> int:
+        return self.weights.shape[2]
+
+    @property
+    def row_bytes(self) -> int:
+        """Weights of the longest row."""
+        ends = self.starts[:: self.kernel[0] * self.kernel[1]]
+        return int(np.diff(ends).max()) * self.weights[0].nbytes
+
+
+def arrange(conv: PackedConv, weights: np.ndarray, ptr: np.ndarray, target: Target) -> TapLayout:
+    """The layout of a conv's `weights` [T, C, gM] and taps for a target."""
+    taps, counts = conv.taps, np.diff(ptr)
+    if counts.sum() == 0:  # the one tap that keeps tensors from being empty belongs to no row
+        return TapLayout(weights, taps, np.zeros(len(counts) + 1, np.int32), (0,), (1, 1), len(counts))
+    while 2 * weights.shape[2] <= target.widest and _pairs_are_equal(taps, counts):
+        weights, taps, counts = _merge_pairs(weights, taps, counts)
+    kd, kh = int(taps[:, 1].max()) + 1, int(taps[:, 2].max()) + 1
+    row = np.repeat(np.arange(len(counts)), counts)
+    segment = (row * kd + taps[:, 1]) * kh + taps[:, 2]
+    order = np.lexsort((taps[:, 3], taps[:, 0], segment))
+    starts = np.zeros(len(counts) * kd * kh + 1, np.int32)
+    np.cumsum(np.bincount(segment, minlength=len(starts) - 1), out=starts[1:])
+    live = tuple(np.flatnonzero(weights.any(axis=(0, 2))).tolist()) or (0,)
+    packed = np.ascontiguousarray(weights[order][:, list(live)])
+    return TapLayout(packed, np.ascontiguousarray(taps[order]), starts, live, (kd, kh), len(counts))
+
+
+def _pairs_are_equal(taps: np.ndarray, counts: np.ndarray) -> bool:
+    """Whether rows 0 and 1, 2 and 3, ... have the same taps."""
+    if len(counts) < 2 or len(counts) % 2 or len(set(counts.tolist())) != 1:
+        return False
+    pairs = taps.reshape(len(counts) // 2, 2, counts[0], 4)
+    return bool((pairs[:, 0] == pairs[:, 1]).all())
+
+
+def _merge_pairs(weights: np.ndarray, taps: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Rows 2i and 2i + 1 side by side, as one row of twice the filters."""
+    rows, taps_each = len(counts) // 2, counts[0]
+    channels, filters = weights.shape[1:]
+    paired = weights.reshape(rows, 2, taps_each, channels, filters).transpose(0, 2, 3, 1, 4)
+    merged = paired.reshape(rows * taps_each, channels, 2 * filters)
+    kept = taps.reshape(rows, 2, taps_each, 4)[:, 0].reshape(-1, 4)
+    return np.ascontiguousarray(merged), kept, counts[::2]

@@ -1,0 +1,71 @@
+"""Which register tile a conv gets, and which kernel positions fall on padding."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+import iree.compiler.ir as ir
+from iree.compiler.dialects import arith
+
+from rt3d_mlir.passes import kernel as k
+from rt3d_mlir.passes.blocked import Blocked
+from rt3d_mlir.targets import Target
+
+
+@dataclass(frozen=True)
+class Halo:
+    """For (d, h) of a padded input: where its real data begin, `low`, and how many there are, `size`."""
+
+    low: tuple[int, int]
+    size: tuple[int, int]
+    full: tuple[int, int]
+
+    def inside(
+        self, axis: int, out_at: ir.Value, count: int, strides: Sequence[int], dilations: Sequence[int]
+    ) -> tuple[ir.Value, ir.Value] | None:
+        """The kernel positions, first and behind the last, that read real data for an output position.
+
+        None where the axis has no padding, so that all do.
+        """
+        if self.size[axis] == self.full[axis]:
+            return None
+        stride, dilation, low = strides[axis], dilations[axis], self.low[axis]
+        first = k.at(f"({low} - a * {stride}) ceildiv {dilation}", out_at)
+        last = k.at(f"({low + self.size[axis] - 1} - a * {stride}) floordiv {dilation} + 1", out_at)
+        bound = k.index(count)
+        first = arith.minsi(arith.maxsi(first, k.index(0)), bound)
+        return first, arith.maxsi(arith.minsi(last, bound), first)
+
+    def share(self, axis: int, rows: int, count: int) -> float:
+        """About which share of (output, kernel) positions reads real data; used to choose a tile only."""
+        missing = self.full[axis] - self.size[axis]
+        return 1.0 if missing == 0 else max(0.1, 1 - missing * (count - 1) / 2 / (rows * count))
+
+
+def choose_tile(
+    target: Target, filters: int, channels: int, out: Blocked, halo: Halo, kernel: tuple[int, int]
+) -> tuple[int, int]:
+    """(rows, columns) of the tile with the least time over the whole output, by a model of the core.
+
+    A tap takes as long as its FMAs, its loads (two of each a cycle), or the latency of one sum's chain of FMAs,
+    whichever is longest, and three cycles of overhead. A tile of one row skips taps on padding rows, one whose rows
+    share a plane those on padding planes.
+    """
+    registers = ceil(filters / target.lanes)
+    budget = target.columns * ceil(target.group.m / target.lanes)
+    most = max(1, budget // registers)
+    depth, height, width = out.size
+    loads_a_column = channels if target.broadcast == "memory" else 1
+
+    def time(tile: tuple[int, int]) -> float:
+        th, tw = tile
+        fma = th * tw * registers * channels / 2
+        loads = (th * tw * loads_a_column + registers * channels) / 2
+        skipped = halo.share(0, depth, kernel[0]) if height % th == 0 else 1.0
+        skipped *= halo.share(1, height, kernel[1]) if th == 1 else 1.0
+        return (out.rows // th) * ceil(width / tw) * (max(fma, loads, 4 * channels) + 3) * skipped
+
+    candidates = [
+        (th, tw) for th in range(1, most + 1) for tw in range(1, min(width, most // th) + 1) if out.rows % th == 0
+    ]
+    return min(candidates, key=lambda tile: (time(tile), tile[0]))

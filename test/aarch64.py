@@ -1,0 +1,54 @@
+"""Runs aarch64 modules under qemu-user, where this machine has it; skips with the reason where it has not."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+#: Where `make` unzips the aarch64 iree-base-runtime.
+RUNTIME = Path(sys.prefix) / "aarch64" / "iree" / "_runtime_libs" / "iree-run-module"
+#: Debian's libc6-arm64-cross.
+LIBRARIES = Path("/usr/aarch64-linux-gnu")
+
+
+def command() -> list[str]:
+    """How to start the aarch64 iree-run-module. Skips the test where a part is missing; fails instead under CI."""
+    qemu = shutil.which("qemu-aarch64-static") or shutil.which("qemu-aarch64")
+    missing = [
+        *([] if qemu else ["qemu-aarch64-static (Debian: qemu-user-static)"]),
+        *([] if LIBRARIES.is_dir() else [f"{LIBRARIES} (Debian: libc6-arm64-cross)"]),
+        *([] if RUNTIME.is_file() else [f"{RUNTIME} (the aarch64 iree-base-runtime)"]),
+    ]
+    if missing:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"no aarch64 emulation: {', '.join(missing)} not found")
+    return [str(qemu), "-L", str(LIBRARIES), str(RUNTIME)]
+
+
+def load(module: Path, function: str = "main") -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
+    """A function that runs `module` on arrays, one process a call."""
+    start = [*command(), f"--module={module}", "--device=local-sync", f"--function={function}"]
+
+    def run(inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            for i, array in enumerate(inputs):
+                np.save(folder / f"x{i}.npy", array)
+            ins = [f"--input=@{folder / f'x{i}.npy'}" for i in range(len(inputs))]
+            # One file for all results: iree-run-module appends each result's npy.
+            done = subprocess.run(
+                [*start, *ins, f"--output=@{folder / 'y.npy'}"], capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, done.stderr[:4000]
+            results, total = [], (folder / "y.npy").stat().st_size
+            with (folder / "y.npy").open("rb") as file:
+                while file.tell() < total:
+                    results.append(np.load(file))
+            return results
+
+    return run

@@ -1,0 +1,24 @@
+"""lit for the passes: ShTest on .mlir files, with the tools of the Python that runs lit, and PyPI's filecheck."""
+
+import os
+import sys
+from pathlib import Path
+
+import lit.formats
+
+config.name = "rt3d-mlir"  # noqa: F821 - lit provides it
+config.test_format = lit.formats.ShTest(execute_external=False)  # noqa: F821
+config.suffixes = [".mlir"]  # noqa: F821
+config.excludes = ["Inputs", "Output"]  # noqa: F821
+config.test_source_root = str(Path(__file__).parent)  # noqa: F821
+
+_tools = Path(sys.executable).parent
+config.environment["PATH"] = os.pathsep.join([str(_tools), os.environ.get("PATH", "")])  # noqa: F821
+config.environment["TERM"] = "dumb"  # noqa: F821 - no colours in what FileCheck reads
+config.substitutions += [  # noqa: F821
+    ("%opt", str(_tools / "rt3d-mlir-opt")),
+    ("%filecheck", str(_tools / "filecheck")),
+    ("%python", sys.executable),
+    # A pass leaves its input alone: the output is what no pass at all prints.
+    ("%unchanged", f"{_tools / 'rt3d-mlir-opt'} %s"),
+]

@@ -1,0 +1,291 @@
+"""Small networks, one for each thing that can go wrong between a conv and its packed kernel."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.utils import prune as torch_prune
+
+
+@dataclass(frozen=True)
+class Case:
+    """A network and its input's shape. `exact`: on integers its float32 result has no rounding."""
+
+    model: nn.Module
+    shape: tuple[int, ...]
+    exact: bool = True
+
+
+class Net(nn.Module):
+    """Layers and what they compute together: `Net(lambda net, x: net.a(x) + net.b(x), a=..., b=...)`."""
+
+    def __init__(self, compute: Callable[["Net", torch.Tensor], torch.Tensor], **layers: nn.Module):
+        super().__init__()
+        self.compute = compute
+        for name, layer in layers.items():
+            self.add_module(name, layer)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.compute(self, x)
+
+
+def conv(
+    n: int,
+    m: int,
+    kernel: int | Sequence[int] = 3,
+    density: float = 1.0,
+    empty_rows: bool = False,
+    **options: object,
+) -> nn.Conv3d:
+    """A conv that remembers how it is to be pruned once its weights are drawn; `empty_rows` prunes filters 0 to 7."""
+    layer = nn.Conv3d(n, m, kernel, **options)  # type: ignore[arg-type]
+    layer.density, layer.empty_rows = density, empty_rows  # type: ignore[assignment]
+    return layer
+
+
+def relu_after(layer: nn.Module) -> nn.Module:
+    return nn.Sequential(layer, nn.ReLU())
+
+
+def kernels() -> dict[str, Case]:
+    """Kernel shapes, strides, dilations and paddings."""
+    x = (1, 8, 5, 6, 9)
+    return {
+        "3x3x3": Case(conv(8, 16), x),
+        "3x3x3-padded": Case(conv(8, 16, padding=1), x),
+        "1x1x1": Case(conv(8, 16, 1), x),
+        "1x3x3": Case(conv(8, 16, (1, 3, 3), padding=(0, 1, 1)), x),
+        "3x1x1": Case(conv(8, 16, (3, 1, 1), padding=(1, 0, 0)), x),
+        "1x7x7": Case(conv(3, 8, (1, 7, 7), stride=(1, 2, 2), padding=(0, 3, 3)), (1, 3, 2, 8, 9)),
+        "3x7x7": Case(conv(3, 8, (3, 7, 7), padding=(1, 3, 3)), (1, 3, 3, 5, 6)),
+        "stride-d": Case(conv(8, 8, stride=(2, 1, 1), padding=1), x),
+        "stride-h": Case(conv(8, 8, stride=(1, 2, 1), padding=1), x),
+        "stride-w": Case(conv(8, 8, stride=(1, 1, 2), padding=1), x),
+        "stride-2": Case(conv(8, 8, stride=2, padding=1), x),
+        "stride-1x1x1": Case(conv(8, 8, 1, stride=2), x),
+        "dilation": Case(conv(8, 8, dilation=(1, 2, 3), padding=(1, 2, 3)), x),
+        "dilation-stride": Case(conv(8, 8, (2, 2, 2), dilation=(3, 2, 1), stride=(1, 2, 2)), x),
+        "asymmetric": Case(Net(lambda net, x: net.c(F.pad(x, (0, 1, 2, 0, 1, 3))), c=conv(8, 8)), x),
+    }
+
+
+def widths() -> dict[str, Case]:
+    """Batches, and output rows shorter and longer than a tile, a multiple of it and not."""
+    return {
+        "batch-2": Case(conv(8, 16, padding=1), (2, 8, 3, 4, 5)),
+        "narrow": Case(conv(8, 16, (1, 3, 3)), (1, 8, 3, 7, 5)),
+        "width-1": Case(conv(8, 16, (3, 3, 1), padding=(1, 1, 0)), (1, 8, 3, 4, 1)),
+        "one-position": Case(conv(8, 16), (1, 8, 3, 3, 3)),
+        "multiple": Case(conv(4, 16, (1, 1, 3), padding=(0, 0, 1)), (1, 4, 1, 3, 56)),
+        "not-a-multiple": Case(conv(4, 16, (1, 1, 3), padding=(0, 0, 1)), (1, 4, 1, 3, 37)),
+        "prime-rows": Case(conv(4, 16, (1, 3, 3), padding=(0, 1, 1)), (1, 4, 1, 13, 11)),
+        # 64 KiB of weights a tap: chunks run fastest, and a chunk has more than one tile.
+        "large-weights": Case(
+            Net(
+                lambda net, x: net.b(net.a(x)),
+                a=conv(96, 96, (1, 3, 3), padding=(0, 1, 1)),
+                b=conv(96, 4, 1, padding=1),
+            ),
+            (2, 96, 2, 10, 10),
+        ),
+    }
+
+
+def channels() -> dict[str, Case]:
+    """Channels that no group divides, and all densities."""
+    x = (1, 10, 3, 4, 6)
+    return {
+        "odd": Case(conv(7, 13), (1, 7, 3, 4, 6)),
+        "one": Case(conv(1, 1, padding=1), (1, 1, 3, 4, 6)),
+        "odd-chain": Case(
+            nn.Sequential(relu_after(conv(3, 9, padding=1)), relu_after(conv(9, 11, padding=1)), conv(11, 2)),
+            (1, 3, 3, 5, 6),
+        ),
+        "no-tap": Case(conv(10, 18, density=0.0), x),
+        "one-tap": Case(conv(10, 18, density=1e-9), x),
+        "quarter": Case(conv(10, 18, density=0.25, padding=1), x),
+        "quarter-chain": Case(
+            nn.Sequential(relu_after(conv(10, 18, density=0.25, padding=1)), conv(18, 10, density=0.25, padding=1)), x
+        ),
+        "empty-rows": Case(relu_after(conv(10, 18, empty_rows=True)), x),
+    }
+
+
+def epilogues() -> dict[str, Case]:
+    """Bias, ReLU and what else may follow a conv."""
+    x = (1, 4, 3, 4, 6)
+    return {
+        "no-bias": Case(conv(4, 8, bias=False), x),
+        "relu": Case(relu_after(conv(4, 8)), x),
+        "no-bias-relu": Case(relu_after(conv(4, 8, bias=False)), x),
+        "two-relus": Case(relu_after(relu_after(conv(4, 8))), x),
+        "no-bias-two-relus": Case(nn.Sequential(relu_after(relu_after(conv(4, 8, bias=False))), conv(8, 4, 1)), x),
+        "square": Case(Net(lambda net, x: net.b(net.a(x) ** 2), a=conv(4, 6, bias=False), b=conv(6, 4, 1)), x),
+        "twice": Case(Net(lambda net, x: net.b(net.a(x) * 2.0), a=conv(4, 6, bias=False), b=conv(6, 4, 1)), x),
+        "halved": Case(Net(lambda net, x: net.b(F.relu(net.a(x)) * 0.5), a=conv(4, 6), b=conv(6, 4, 1)), x),
+        "relu6": Case(Net(lambda net, x: net.b(F.relu6(net.a(x))), a=conv(4, 6), b=conv(6, 4, 1)), x),
+        # Missing channels hold 0 in the blocked layout: 0 / 0 there must not reach the next conv.
+        "divided": Case(
+            Net(lambda net, x: net.b(F.relu(net.a(x)) / net.t), a=conv(4, 6), b=conv(6, 4, 1), t=_powers(6)), x
+        ),
+    }
+
+
+def graphs() -> dict[str, Case]:
+    """Pools, linear layers, and values with several users."""
+    return {
+        "pool": Case(
+            nn.Sequential(relu_after(conv(4, 8, padding=1)), nn.MaxPool3d(2), conv(8, 8, padding=1)), (1, 4, 4, 6, 8)
+        ),
+        "pool-first": Case(nn.Sequential(conv(4, 8), nn.MaxPool3d((1, 2, 2))), (1, 4, 4, 6, 8)),
+        "pool-overlap": Case(
+            nn.Sequential(conv(4, 8), nn.MaxPool3d(3, stride=(1, 2, 2), padding=1), conv(8, 4, padding=(0, 1, 1))),
+            (1, 4, 5, 7, 8),
+        ),
+        "pool-ceil": Case(
+            nn.Sequential(conv(4, 8, 1), nn.MaxPool3d(2, ceil_mode=True), conv(8, 4, 1)), (2, 4, 5, 7, 9)
+        ),
+        "pool-chain": Case(
+            nn.Sequential(
+                conv(4, 8, 1), nn.MaxPool3d(2), nn.MaxPool3d(3, 1, padding=1), conv(8, 4, 1, padding=(0, 1, 2))
+            ),
+            (1, 4, 4, 6, 8),
+        ),
+        "linear": Case(nn.Sequential(nn.Flatten(), nn.Linear(24, 10)), (2, 4, 1, 2, 3)),
+        "linear-only": Case(nn.Linear(10, 5, bias=False), (3, 10)),
+        "linear-chain": Case(
+            nn.Sequential(
+                relu_after(conv(4, 6, padding=1)),
+                nn.MaxPool3d(2, padding=(0, 1, 1)),
+                nn.Flatten(),
+                relu_after(nn.Linear(6 * 1 * 2 * 3, 9)),
+                nn.Linear(9, 5),
+            ),
+            (2, 4, 2, 3, 4),
+        ),
+        "shared": Case(Net(lambda net, x: net.c(F.relu(net.c(x))), c=conv(5, 5, padding=1)), (1, 5, 3, 4, 5)),
+        "shared-sizes": Case(
+            Net(lambda net, x: net.c(net.p(net.c(x))), c=conv(5, 5, padding=1), p=nn.MaxPool3d(2)), (1, 5, 4, 4, 6)
+        ),
+        "two-consumers": Case(
+            Net(lambda net, x: _both(net, F.relu(net.a(x))), a=conv(4, 8), b=conv(8, 8, padding=1), c=conv(8, 8, 1)),
+            (1, 4, 4, 5, 6),
+        ),
+        "two-paddings": Case(
+            Net(lambda net, x: _flat(net.b(x), net.c(x)), b=conv(4, 8, padding=1), c=conv(4, 8, padding=(0, 1, 2))),
+            (1, 4, 4, 5, 6),
+        ),
+        "returned-too": Case(
+            Net(lambda net, x: _then(net, F.relu(net.a(x))), a=conv(4, 6), b=conv(6, 4, padding=1)), (1, 4, 4, 5, 6)
+        ),
+        "before-relu-too": Case(Net(lambda net, x: _before(net.a(x)), a=conv(4, 6)), (1, 4, 4, 5, 6)),
+        "residual": Case(
+            Net(lambda net, x: F.relu(net.b(F.relu(net.a(x))) + x), a=conv(8, 8, padding=1), b=conv(8, 8, padding=1)),
+            (1, 8, 3, 4, 5),
+        ),
+        "residual-inside": Case(
+            Net(
+                lambda net, x: net.c(_residual(net, net.a(x))),
+                a=conv(3, 8),
+                b=conv(8, 8, padding=1),
+                c=conv(8, 4, padding=1),
+            ),
+            (1, 3, 4, 5, 6),
+        ),
+        "concat": Case(
+            Net(
+                lambda net, x: net.c(torch.cat([net.a(x), net.b(x)], 1)),
+                a=conv(4, 8),
+                b=conv(4, 4),
+                c=conv(12, 4, padding=1),
+            ),
+            (1, 4, 4, 5, 6),
+        ),
+        "flatten-2": Case(Net(lambda net, x: F.relu(net.a(x).flatten(2)), a=conv(4, 8)), (1, 4, 4, 5, 6)),
+        "prune": Case(nn.Sequential(_masked(conv(8, 16)), nn.ReLU(), _masked(conv(16, 8, 1))), (1, 8, 3, 4, 5)),
+    }
+
+
+def rounded() -> dict[str, Case]:
+    """Networks whose float32 results are rounded whatever the weights."""
+    x = (1, 4, 4, 5, 6)
+    return {
+        "batch-norm": Case(
+            nn.Sequential(conv(4, 6, bias=False), nn.BatchNorm3d(6), nn.ReLU(), conv(6, 4, padding=1)), x, False
+        ),
+        "batch-norm-bias": Case(
+            nn.Sequential(conv(4, 8, density=0.25), nn.BatchNorm3d(8), conv(8, 4)), (1, 4, 6, 6, 6), False
+        ),
+        "batch-norm-plain": Case(nn.Sequential(conv(4, 8, 1), nn.BatchNorm3d(8, affine=False)), x, False),
+        "batch-norm-first": Case(nn.Sequential(nn.BatchNorm3d(4), conv(4, 8, padding=1)), x, False),
+        "batch-norm-shared": Case(
+            Net(
+                lambda net, x: net.n(net.c(F.relu(net.m(net.c(x))))),
+                c=conv(4, 4, padding=1),
+                m=nn.BatchNorm3d(4),
+                n=nn.BatchNorm3d(4),
+            ),
+            x,
+            False,
+        ),
+        "batch-norm-two-users": Case(
+            Net(lambda net, x: _flat(net.m(y := net.c(x)), y), c=conv(4, 4), m=nn.BatchNorm3d(4)), x, False
+        ),
+        "sigmoid": Case(nn.Sequential(conv(4, 8, bias=False), nn.Sigmoid(), conv(8, 4, padding=1)), x, False),
+        "sigmoid-odd": Case(nn.Sequential(conv(4, 6), nn.Sigmoid(), conv(6, 4, padding=1)), x, False),
+        "gelu": Case(nn.Sequential(conv(4, 8), nn.GELU(), conv(8, 4, padding=1)), x, False),
+        "silu": Case(nn.Sequential(conv(4, 8), nn.SiLU(), conv(8, 4, padding=1)), x, False),
+        "leaky": Case(nn.Sequential(conv(4, 8), nn.LeakyReLU(0.1), conv(8, 4, padding=1)), x, False),
+        "tenth": Case(Net(lambda net, x: net.b(net.a(x) * 0.1), a=conv(4, 8, bias=False), b=conv(8, 4, 1)), x, False),
+        "mean": Case(nn.Sequential(conv(4, 8), nn.AdaptiveAvgPool3d(1), nn.Flatten(), nn.Linear(8, 5)), x, False),
+        "avg-pool": Case(nn.Sequential(conv(4, 8), nn.AvgPool3d(2), conv(8, 4, 1)), (1, 4, 4, 6, 8), False),
+    }
+
+
+def _powers(channels: int) -> nn.Module:
+    """A divisor per channel, powers of two."""
+    return _Vector(2.0 ** torch.arange(channels))
+
+
+class _Vector(nn.Module):
+    def __init__(self, vector: torch.Tensor):
+        super().__init__()
+        self.register_buffer("vector", vector.reshape(-1, 1, 1, 1))
+
+    def __rtruediv__(self, x: torch.Tensor) -> torch.Tensor:
+        return x / self.vector
+
+
+def _masked(layer: nn.Conv3d) -> nn.Conv3d:
+    """torch.nn.utils.prune: `weight` is `weight_orig * weight_mask` in every forward."""
+    keep = torch.from_numpy(_checkerboard(tuple(layer.weight.shape)))
+    return torch_prune.custom_from_mask(layer, "weight", keep)
+
+
+def _checkerboard(shape: tuple[int, ...]):
+    import numpy as np
+
+    groups = np.indices((shape[0] // 8, -(-shape[1] // 4), *shape[2:])).sum(0) % 2 == 0
+    return groups.repeat(8, 0)[: shape[0]].repeat(4, 1)[:, : shape[1]]
+
+
+def _flat(*parts: torch.Tensor) -> torch.Tensor:
+    return torch.cat([part.flatten(1) for part in parts], 1)
+
+
+def _both(net: Net, y: torch.Tensor) -> torch.Tensor:
+    return net.b(y) + net.c(y)
+
+
+def _then(net: Net, y: torch.Tensor) -> torch.Tensor:
+    return _flat(y, net.b(y))
+
+
+def _before(y: torch.Tensor) -> torch.Tensor:
+    return _flat(y, F.relu(y))
+
+
+def _residual(net: Net, y: torch.Tensor) -> torch.Tensor:
+    return F.relu(net.b(y) + y)

@@ -1,0 +1,179 @@
+"""Runs a PyTorch module through the passes up to a floor, compiles it, and compares it with PyTorch in float64."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import aarch64
+import iree.compiler.ir as ir
+import iree.runtime as iree
+import numpy as np
+import torch
+from torch import nn
+
+from rt3d_mlir import mlir_io
+from rt3d_mlir.frontend.torch_import import import_torch
+from rt3d_mlir.passes.base import Note, State
+from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
+from rt3d_mlir.sparsity import GroupSize, expand
+from rt3d_mlir.targets import Target, get_target
+
+#: The last pass of each floor that is checked: 1 with the folds, 2 without and with the layout, 3.
+FLOORS = ("fuse-epilogue", "pack-kgs", "block-layout", "schedule-cpu")
+
+Run = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
+
+
+class Several(nn.Module):
+    """Modules side by side, one input and one output each: one export and one iree-compile for all of them."""
+
+    def __init__(self, parts: dict[str, nn.Module]):
+        super().__init__()
+        self.parts = nn.ModuleDict(parts)
+
+    def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return tuple(part(x) for part, x in zip(self.parts.values(), inputs, strict=True))
+
+
+@dataclass(frozen=True)
+class Built:
+    """A model at one floor: its IR as text, what the passes refused, and a function that runs it."""
+
+    text: str
+    notes: list[Note]
+    run: Run
+
+
+def build(
+    model: nn.Module,
+    inputs: Sequence[torch.Tensor],
+    folder: Path,
+    group: str = "8x4",
+    upto: str = "schedule-cpu",
+    target: str = "host",
+    dense: bool = False,
+) -> Built:
+    """`model` after the pass `upto`, compiled for `target` into `folder`."""
+    preset = get_target(target)
+    with ir.Context(), ir.Location.unknown():
+        module, weights = import_torch(model, tuple(inputs))
+        state = State(weights)
+        passes = default_pipeline(GroupSize.parse(group), preset, dense)
+        names = [step.name for step in passes]
+        run_pipeline(module, passes[: names.index(upto) + 1], state)
+        text = mlir_io.to_text(module, weights)
+    # The text, parsed again, is what gets compiled: a file written by rt3d-mlir-opt must be as good.
+    with ir.Context(), ir.Location.unknown():  # handles of one context have unique names, so a new one
+        mlir_io.write_bytecode(*mlir_io.parse_text(text, "to_text"), folder / "module.mlirbc")
+    _compile(folder, _flags(preset, upto))
+    load = _load if target == "host" else aarch64.load
+    return Built(text, state.notes, load(folder / "module.vmfb"))
+
+
+def compare(
+    model: nn.Module,
+    x: torch.Tensor,
+    folder: Path,
+    group: str = "8x4",
+    upto: str = "schedule-cpu",
+    target: str = "host",
+    dense: bool = False,
+) -> tuple[float, Built]:
+    """The largest error of one model on one input, relative to the reference's range, and what was built."""
+    built = build(model, [x], folder, group, upto, target, dense)
+    ours = built.run([x.numpy()])
+    expected = reference(model, [x])
+    return max(relative_error(a, b) for a, b in zip(ours, expected, strict=True)), built
+
+
+@torch.no_grad()
+def reference(model: nn.Module, inputs: Sequence[torch.Tensor]) -> list[np.ndarray]:
+    """What PyTorch computes in float64."""
+    outputs = model.double()(*(x.double() for x in inputs))
+    model.float()  # the weights as they were: float32 fits float64
+    return [y.numpy() for y in (outputs if isinstance(outputs, tuple) else (outputs,))]
+
+
+def relative_error(ours: np.ndarray, expected: np.ndarray) -> float:
+    """Largest absolute error over the reference's range; NaN where only one of the two is finite."""
+    assert ours.shape == expected.shape
+    scale = float(np.abs(expected).max()) or 1.0
+    return float(np.abs(ours - expected).max()) / scale
+
+
+@torch.no_grad()
+def draw(model: nn.Module, group: str, kind: str, seed: int = 0) -> nn.Module:
+    """Gives the model seeded weights and prunes its convs as their `density` and `empty_rows` say.
+
+    "integers": small ones, so that sums are exact in float32. "random": normal, with batch norm statistics to match.
+    """
+    rng = torch.Generator().manual_seed(seed)
+    for parameter in model.parameters():
+        if kind == "integers":
+            parameter.copy_(torch.randint(-2, 3, parameter.shape, generator=rng))
+        else:
+            parameter.normal_(0, (1 / max(1, parameter[0].numel())) ** 0.5, generator=rng)
+    for layer in model.modules():
+        if isinstance(layer, nn.BatchNorm3d):
+            layer.running_mean.normal_(0, 1, generator=rng)  # type: ignore[union-attr]
+            layer.running_var.uniform_(0.3, 3, generator=rng)  # type: ignore[union-attr]
+        if getattr(layer, "empty_rows", False):
+            layer.weight[: GroupSize.parse(group).m] = 0  # type: ignore[index]
+        if getattr(layer, "density", 1.0) < 1:
+            _prune(layer, group, seed)
+    return model.eval()
+
+
+def draw_input(shape: Sequence[int], kind: str, seed: int = 0) -> torch.Tensor:
+    """ "integers", "random", or a "block" of ones in zeros, off the centre."""
+    rng = torch.Generator().manual_seed(seed + 1)
+    if kind == "integers":
+        return torch.randint(-3, 4, tuple(shape), generator=rng).float()
+    if kind == "random":
+        return torch.randn(tuple(shape), generator=rng)
+    x = torch.zeros(tuple(shape))
+    x[tuple(slice(size // 3, size // 3 + max(1, size // 2)) for size in shape)] = 1
+    return x
+
+
+def _prune(layer: nn.Module, group: str, seed: int) -> None:
+    """Zeros all but a share of the layer's groups' locations; a tiny share leaves one."""
+    size, density = GroupSize.parse(group), layer.density
+    rng = np.random.default_rng(seed)
+    keep = rng.random(size.mask_shape(layer.weight.shape)) < density
+    if density > 0 and not keep.any():
+        keep.reshape(-1)[rng.integers(keep.size)] = True
+    layer.weight.mul_(torch.from_numpy(expand(keep, layer.weight.shape, size)))
+
+
+def _flags(target: Target, upto: str) -> list[str]:
+    """Floors 1 and 2 have nothing of a target in them; for a generic core they compile five times faster."""
+    if upto == "schedule-cpu":
+        return target.iree_flags
+    generic = [f for f in target.iree_flags if "target-cpu" not in f]
+    return [*generic, "--iree-llvmcpu-target-cpu=generic"]
+
+
+def _compile(folder: Path, flags: list[str]) -> None:
+    command = [
+        str(Path(sys.executable).with_name("iree-compile")),
+        str(folder / "module.mlirbc"),
+        *flags,
+        "-o",
+        str(folder / "module.vmfb"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[:4000]
+
+
+def _load(path: Path) -> Run:
+    config = iree.Config("local-sync")
+    entry = iree.load_vm_module(iree.VmModule.mmap(config.vm_instance, str(path)), config)["main"]
+
+    def run(inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
+        result = entry(*inputs)
+        return [array.to_host() for array in (result if isinstance(result, tuple) else (result,))]
+
+    return run
