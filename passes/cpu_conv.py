@@ -70,7 +70,13 @@ class ConvKernel:
     @cached_property
     def streamed(self) -> bool:
         """Whether weights pass through the cache once a chunk, not once a tile."""
-        return self.taps.row_bytes > CORE_CACHE and self.tile[0] == 1 and self.out.rows * self.tiles > 1
+        reused = self.out.rows * self.tiles > 1
+        return self.taps.row_bytes > CORE_CACHE and self.tile[0] == 1 and reused and self.row_sums <= STACK
+
+    @property
+    def row_sums(self) -> int:
+        """Bytes of the sums of one output row."""
+        return self.tiles * self.tile[1] * self.filters * 4
 
     @cached_property
     def shared(self) -> bool:
@@ -81,7 +87,7 @@ class ConvKernel:
         """Output rows a workgroup computes: a multiple of the tile's."""
         th, rows = self.tile[0], self.out.rows
         if self.streamed:
-            most = max(1, STACK // (self.tiles * self.tile[1] * self.filters * 4))
+            most = STACK // self.row_sums
             return ceil(rows / ceil(rows / most))
         wanted = 4 if self.shared else rows * self.taps.rows * self.out.batch // MIN_WORKGROUPS
         return min(rows, max(th, wanted // th * th))

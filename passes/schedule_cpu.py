@@ -56,6 +56,7 @@ class ScheduleCpu(Pass):
         def pack(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
             return self._pack(op, module, rewriter, state)
 
+        get_target(self.target)  # an unknown one is an error, with or without anything to schedule
         _note_halos(module)
         apply_patterns(module, {"linalg.generic": generic, "linalg.pack": pack})
 

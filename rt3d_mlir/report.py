@@ -60,18 +60,18 @@ def build_report(state: State, dense_macs: Mapping[str, int], shapes: Mapping[st
 
     `dense_macs` are the model's own MACs by parameter name: a layer in it that was not packed still has its row.
     """
-    packed = {facts["parameter"] or name: (name, facts) for name, facts in state.layers.items()}
+    packed: dict[str, list[tuple[str, dict]]] = {}  # a parameter that two layers share has two entries
+    for name, facts in state.layers.items():
+        packed.setdefault(facts["parameter"] or name, []).append((name, facts))
     # Patterns do not run in the order of the layers; the model's parameters are the nearest to it there is.
     uncounted = sorted((key for key in packed if key not in dense_macs), key=[*shapes, *packed].index)
     layers = []
     for parameter in [*dense_macs, *uncounted]:
-        if parameter in packed:
-            name, facts = packed[parameter]
+        for name, facts in packed.get(parameter, []):
             shape = shapes.get(parameter, facts["weight_shape"])
             layers.append(Layer(name, shape, facts["macs_before"], facts["macs_after"], facts["kept_share"], True, ""))
-        else:
-            name = parameter.removesuffix(".weight")
-            macs = dense_macs[parameter]
+        if parameter not in packed:
+            name, macs = parameter.removesuffix(".weight"), dense_macs[parameter]
             layers.append(Layer(name, shapes[parameter], macs, macs, 1.0, False, _reason(state, name)))
     return Report(layers, list(state.notes))
 

@@ -30,25 +30,21 @@ def command() -> list[str]:
     return [str(qemu), "-L", str(LIBRARIES), str(RUNTIME)]
 
 
-def load(module: Path, function: str = "main") -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
-    """A function that runs `module` on arrays, one process a call."""
-    start = [*command(), f"--module={module}", "--device=local-sync", f"--function={function}"]
+def load(module: Path, outputs: int = 1) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
+    """A function that runs `main` of a module with that many results on arrays, one process a call."""
+    start = [*command(), f"--module={module}", "--device=local-sync", "--function=main"]
 
     def run(inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             for i, array in enumerate(inputs):
                 np.save(folder / f"x{i}.npy", array)
-            ins = [f"--input=@{folder / f'x{i}.npy'}" for i in range(len(inputs))]
-            # One file for all results: iree-run-module appends each result's npy.
-            done = subprocess.run(
-                [*start, *ins, f"--output=@{folder / 'y.npy'}"], capture_output=True, text=True, check=False
-            )
+            files = [
+                *(f"--input=@{folder / f'x{i}.npy'}" for i in range(len(inputs))),
+                *(f"--output=@{folder / f'y{i}.npy'}" for i in range(outputs)),
+            ]
+            done = subprocess.run([*start, *files], capture_output=True, text=True, check=False)
             assert done.returncode == 0, done.stderr[:4000]
-            results, total = [], (folder / "y.npy").stat().st_size
-            with (folder / "y.npy").open("rb") as file:
-                while file.tell() < total:
-                    results.append(np.load(file))
-            return results
+            return [np.load(folder / f"y{i}.npy") for i in range(outputs)]
 
     return run

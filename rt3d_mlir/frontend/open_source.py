@@ -59,10 +59,8 @@ def _open_zoo(name: str, input_shape: Sequence[int] | None) -> Source:
 def _open_mlir(path: Path) -> Source:
     with ir.Context(), ir.Location.unknown():
         module, table = mlir_io.read(path)
-        functions = [op for op in module.body.operations if op.operation.name == "func.func"]
-        main = [
-            op for op in functions if ir.StringAttr(op.attributes["sym_name"]).value == "main" and op.regions[0].blocks
-        ]
+        functions = [op for op in module.body.operations if op.operation.name == "func.func" and op.regions[0].blocks]
+        main = [op for op in functions if ir.StringAttr(op.attributes["sym_name"]).value == "main"]
         if not main:
             raise ModelError(f"{path} has no function @main; expected linalg on tensors, as torch-mlir writes it")
         kinds = [str(kind) for kind in ir.FunctionType(ir.TypeAttr(main[0].attributes["function_type"]).value).inputs]

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch.export import ExportedProgram
 from torch.func import functional_call
+from torch.utils._pytree import tree_leaves
 
 from rt3d_mlir.errors import InputError
 from rt3d_mlir.frontend.reference import run_floor1
@@ -94,8 +95,7 @@ class TorchSource:
         arrays = tuple(torch.from_numpy(np.array(array)) for array in inputs)
         with torch.no_grad():
             result = functional_call(self._module, state, arrays)
-        outputs = result if isinstance(result, tuple | list) else [result]
-        return [output.cpu().numpy() for output in outputs]
+        return [output.cpu().numpy() for output in tree_leaves(result)]
 
     def macs(self) -> dict[str, int]:
         if isinstance(self._model, ExportedProgram):

@@ -1,8 +1,13 @@
 """PyTorch to linalg on tensors, by torch-mlir; weights stay in numpy and keep their parameter names."""
 
+import contextlib
+import os
 import re
+import sys
 import tempfile
 import warnings
+from collections.abc import Iterator
+from pathlib import Path
 from unittest import mock
 
 import iree.compiler.ir as ir
@@ -59,24 +64,21 @@ def import_torch(
     """
     hooks = _SideTable()
     program = export_program(model, args) if isinstance(model, torch.nn.Module) else model
-    try:
-        # torch-mlir leaves a copy of what it cannot lower in the folder for temporary files.
-        with (
-            tempfile.TemporaryDirectory() as scratch,
-            mock.patch("tempfile.tempdir", scratch),
-            warnings.catch_warnings(),
-        ):
-            warnings.simplefilter("ignore")
-            module = fx.export_and_import(
-                program,
-                *args,
-                output_type="linalg-on-tensors",
-                func_name="main",
-                hooks=hooks,
-                experimental_support_mutation=True,
-            )
-    except Exception as error:  # so does torch-mlir
-        raise ModelError(f"torch-mlir cannot lower this model: {_first_words(error)}") from error
+    with tempfile.TemporaryDirectory() as scratch:
+        log = Path(scratch, "stderr")
+        try:
+            with _quiet(scratch, log):
+                module = fx.export_and_import(
+                    program,
+                    *args,
+                    output_type="linalg-on-tensors",
+                    func_name="main",
+                    hooks=hooks,
+                    experimental_support_mutation=True,
+                )
+        except Exception as error:  # so does torch-mlir
+            said = _first_words(error, log.read_text(errors="replace"))
+            raise ModelError(f"torch-mlir cannot lower this model: {said}") from error
     text = module.operation.get_asm(large_resource_limit=0, large_elements_limit=None)
     parsed, weights = parse_text(text, "torch-mlir's output")
     for name, array in hooks.arrays.items():
@@ -85,8 +87,26 @@ def import_torch(
     return parsed, weights
 
 
-def _first_words(error: BaseException) -> str:
+@contextlib.contextmanager
+def _quiet(scratch: str, log: Path) -> Iterator[None]:
+    """Keeps what torch-mlir leaves behind when it fails: a copy of the model in `scratch`, and its reasons in `log`.
+
+    Its C++ side knows no sys.stderr, so the descriptor itself is turned.
+    """
+    sys.stderr.flush()
+    saved = os.dup(2)
+    try:
+        with log.open("wb") as file, mock.patch("tempfile.tempdir", scratch), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            os.dup2(file.fileno(), 2)
+            yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
+
+
+def _first_words(error: BaseException, log: str = "") -> str:
     """The line of an error text that names the problem: torch-mlir's `error:` line, else the first."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    lines = [line.strip() for line in f"{error}\n{log}".splitlines() if line.strip()]
     named = [line for line in lines if re.search(r"\berror:", line)]
     return (named or lines or [type(error).__name__])[0][:300]

@@ -14,8 +14,9 @@ def count_macs(model: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
     """MACs of one forward pass of `model` on an input of `input_shape`, by parameter name ("conv2.weight").
 
     Convolutions and fully connected layers only, biases excluded, as the literature counts. Layers come in
-    the order they run; one that runs twice counts twice, one that never runs is left out. The pass runs on
-    meta tensors: it costs neither memory nor time, and the model is not changed.
+    the order they run; one that runs twice counts twice, one that never runs is left out, and so is one whose
+    weight is no parameter (torch.nn.utils.prune). The pass runs on meta tensors: it costs neither memory nor
+    time, and the model is not changed.
     """
     state = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     meta = {name: tensor.detach().to("meta") for name, tensor in state.items()}
@@ -28,7 +29,11 @@ def count_macs(model: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
 
         return add
 
-    layers = [(name, layer) for name, layer in model.named_modules() if isinstance(layer, COUNTED)]
+    layers = [
+        (name, layer)
+        for name, layer in model.named_modules()
+        if isinstance(layer, COUNTED) and f"{name}.weight" in state
+    ]
     handles = [layer.register_forward_hook(hook(name)) for name, layer in layers]
     try:
         with torch.no_grad():

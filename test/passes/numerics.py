@@ -68,8 +68,9 @@ def build(
     with ir.Context(), ir.Location.unknown():  # handles of one context have unique names, so a new one
         mlir_io.write_bytecode(*mlir_io.parse_text(text, "to_text"), folder / "module.mlirbc")
     _compile(folder, _flags(preset, upto))
-    load = _load if target == "host" else aarch64.load
-    return Built(text, state.notes, load(folder / "module.vmfb"))
+    path = folder / "module.vmfb"
+    run = _load(path) if target == "host" else aarch64.load(path, outputs=len(inputs))
+    return Built(text, state.notes, run)
 
 
 def compare(

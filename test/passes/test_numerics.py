@@ -28,7 +28,7 @@ class Suite:
     families: tuple[str, ...]
     target: str = "host"
     dense: bool = False
-    small_cache: bool = False
+    limits: tuple[tuple[str, int], ...] = ()
 
     @property
     def cases(self) -> dict[str, Case]:
@@ -36,27 +36,29 @@ class Suite:
         return {name: case for name, case in found.items() if case.exact or self.kind == "random"}
 
     def __str__(self) -> str:
-        extra = [self.target] * (self.target != "host") + ["dense"] * self.dense + ["chunks"] * self.small_cache
+        extra = [self.target] * (self.target != "host") + ["dense"] * self.dense + [name for name, _ in self.limits]
         return "-".join([self.floor, self.group, self.kind, *extra])
 
 
 EXACT = ("kernels", "widths", "channels", "epilogues", "graphs")
+#: Besides 8x4: whole registers, one block a row, blocks of 4 and 2 and 1, and blocks of 8.
+GROUPS = ("16x4", "4x4", "4x8", "6x4", "5x3", "8x8")
 SUITES = [
     *(Suite("integers", "8x4", floor, EXACT) for floor in ("fuse-epilogue", "block-layout", "schedule-cpu")),
-    Suite("integers", "8x4", "pack-kgs", ("kernels", "graphs")),
-    *(Suite("random", "8x4", floor, ("rounded",)) for floor in numerics.FLOORS if floor != "schedule-cpu"),
-    Suite("random", "8x4", "schedule-cpu", (*EXACT, "rounded")),
-    *(Suite("integers", group, "block-layout", ("channels",)) for group in ("16x4", "4x4", "4x8", "6x4", "5x3", "8x8")),
-    *(
-        Suite("integers", group, "schedule-cpu", ("channels", "epilogues", "graphs"))
-        for group in ("16x4", "4x4", "4x8", "6x4", "5x3", "8x8")
-    ),
-    Suite("random", "16x4", "schedule-cpu", ("kernels", "rounded")),
-    Suite("integers", "8x4", "schedule-cpu", ("widths", "channels"), small_cache=True),
+    Suite("integers", "8x4", "pack-kgs", ("kernels", "channels")),
+    *(Suite("random", "8x4", floor, ("rounded",)) for floor in ("fuse-epilogue", "block-layout")),
+    Suite("random", "8x4", "schedule-cpu", ("rounded",)),
+    *(Suite("integers", group, "block-layout", ("channels",)) for group in GROUPS),
+    *(Suite("integers", group, "schedule-cpu", ("channels",)) for group in GROUPS),
+    Suite("integers", "6x4", "schedule-cpu", ("epilogues", "graphs")),
+    Suite("random", "16x4", "schedule-cpu", ("rounded",)),
     Suite("integers", "8x4", "schedule-cpu", ("channels",), dense=True),
     Suite("integers", "6x4", "block-layout", ("channels",), dense=True),
+    # What large layers do: weights too large for a shared cache, and for a core's own, in one chunk and in several.
+    Suite("integers", "8x4", "schedule-cpu", ("widths", "channels"), limits=(("SHARED_CACHE", 0),)),
+    Suite("integers", "8x4", "schedule-cpu", ("kernels", "widths"), limits=(("CORE_CACHE", 0), ("STACK", 1536))),
+    Suite("integers", "16x4", "schedule-cpu", ("kernels", "widths"), limits=(("CORE_CACHE", 0), ("SHARED_CACHE", 0))),
     Suite("integers", "8x4", "schedule-cpu", ("kernels", "widths", "channels", "graphs"), target="cortex-a76"),
-    Suite("integers", "16x4", "schedule-cpu", ("channels",), target="cortex-a76"),
     Suite("random", "8x4", "schedule-cpu", ("rounded",), target="cortex-a76"),
 ]
 
@@ -105,8 +107,8 @@ class Bench:
         model = numerics.Several({name: case.model for name, case in suite.cases.items()})
         numerics.draw(model, suite.group, suite.kind)
         with pytest.MonkeyPatch.context() as patch:
-            if suite.small_cache:
-                patch.setattr(cpu_conv, "CACHED_WEIGHTS", 0)
+            for name, number in suite.limits:
+                patch.setattr(cpu_conv, name, number)
             built = numerics.build(
                 model, inputs[suite.kind], folder, suite.group, suite.floor, suite.target, suite.dense
             )

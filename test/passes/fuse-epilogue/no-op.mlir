@@ -1,0 +1,33 @@
+// RUN: %opt %s > %t.before
+// RUN: %opt %s --passes=fuse-epilogue > %t.after 2>&1
+// RUN: diff %t.before %t.after
+
+// A conv from zero with nothing behind it, and a ReLU that follows no conv.
+
+#id = affine_map<(d0, d1, d2, d3, d4) -> (d0, d1, d2, d3, d4)>
+#channel = affine_map<(d0, d1, d2, d3, d4) -> (0, d1, 0, 0, 0)>
+func.func @main(%x: tensor<1x1x1x1x5xf32>) -> tensor<1x2x1x1x3xf32> {
+  %w = arith.constant dense<[[[[[2.0]]]], [[[[-3.0]]]]]> : tensor<2x1x1x1x1xf32>
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<1x2x1x1x3xf32>
+  %b = linalg.fill ins(%zero : f32) outs(%e : tensor<1x2x1x1x3xf32>) -> tensor<1x2x1x1x3xf32>
+  %c = linalg.conv_3d_ncdhw_fcdhw {strides = dense<[1, 1, 2]> : vector<3xi64>, dilations = dense<1> : vector<3xi64>}
+      ins(%x, %w : tensor<1x1x1x1x5xf32>, tensor<2x1x1x1x1xf32>)
+      outs(%b : tensor<1x2x1x1x3xf32>) -> tensor<1x2x1x1x3xf32>
+  %s = linalg.generic {indexing_maps = [#id, #id],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel"]}
+      ins(%c : tensor<1x2x1x1x3xf32>) outs(%e : tensor<1x2x1x1x3xf32>) {
+  ^bb0(%a0: f32, %o: f32):
+    %0 = math.exp %a0 : f32
+    linalg.yield %0 : f32
+  } -> tensor<1x2x1x1x3xf32>
+  %y = linalg.generic {indexing_maps = [#id, #id],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel"]}
+      ins(%s : tensor<1x2x1x1x3xf32>) outs(%e : tensor<1x2x1x1x3xf32>) {
+  ^bb0(%a0: f32, %o: f32):
+    %0 = arith.cmpf ugt, %a0, %zero : f32
+    %1 = arith.select %0, %a0, %zero : f32
+    linalg.yield %1 : f32
+  } -> tensor<1x2x1x1x3xf32>
+  return %y : tensor<1x2x1x1x3xf32>
+}

@@ -1,0 +1,8 @@
+// RUN: not %opt %s --passes=pack-kgs{grup=8x4} 2>&1 | filecheck %s
+
+// CHECK: rt3d-mlir-opt: error: pack-kgs has no option 'grup=8x4'; did you mean 'group'? known: group, dense
+// CHECK-NOT: Traceback
+
+func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+  return %x : tensor<4xf32>
+}

@@ -1,0 +1,9 @@
+// RUN: not %opt %s --passes=pack-kg 2>&1 | filecheck %s
+
+// CHECK: rt3d-mlir-opt: error: no pass is called 'pack-kg'; did you mean 'pack-kgs'? known: fold-mask, linear-to-conv,
+// CHECK-NOT: Traceback
+// CHECK-NOT: func.func
+
+func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {
+  return %x : tensor<4xf32>
+}

@@ -1,0 +1,18 @@
+// RUN: %opt %s --passes=pack-kgs{group=2x2} | filecheck %s
+
+// No tap in any row: ptr says so; one tap of zeros stands in, for a tensor must not be empty.
+// CHECK-DAG: arith.constant dense<0> : tensor<3xi32>
+// CHECK-DAG: arith.constant dense<0> : tensor<1x4xi32>
+// CHECK-DAG: arith.constant dense<0.000000e+00> : tensor<1x2x2xf32>
+// CHECK: packed_conv
+
+func.func @main(%x: tensor<1x2x1x1x7xf32>) -> tensor<1x4x1x1x3xf32> {
+  %w = arith.constant dense<0.0> : tensor<4x2x1x1x2xf32>
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<1x4x1x1x3xf32>
+  %i = linalg.fill ins(%zero : f32) outs(%e : tensor<1x4x1x1x3xf32>) -> tensor<1x4x1x1x3xf32>
+  %y = linalg.conv_3d_ncdhw_fcdhw {strides = dense<[1, 1, 2]> : vector<3xi64>, dilations = dense<[1, 1, 2]> : vector<3xi64>}
+      ins(%x, %w : tensor<1x2x1x1x7xf32>, tensor<4x2x1x1x2xf32>)
+      outs(%i : tensor<1x4x1x1x3xf32>) -> tensor<1x4x1x1x3xf32>
+  return %y : tensor<1x4x1x1x3xf32>
+}

@@ -1,0 +1,16 @@
+// RUN: %opt %s > %t.before
+// RUN: %opt %s --passes=schedule-cpu{target=cortex-a76} > %t.after 2>&1
+// RUN: diff %t.before %t.after
+
+// A dense conv is not packed, so not scheduled.
+
+func.func @main(%x: tensor<1x4x1x1x8xf32>) -> tensor<1x8x1x1x8xf32> {
+  %w = arith.constant dense<2.0> : tensor<8x4x1x1x1xf32>
+  %zero = arith.constant 0.0 : f32
+  %e = tensor.empty() : tensor<1x8x1x1x8xf32>
+  %i = linalg.fill ins(%zero : f32) outs(%e : tensor<1x8x1x1x8xf32>) -> tensor<1x8x1x1x8xf32>
+  %y = linalg.conv_3d_ncdhw_fcdhw {strides = dense<[1, 1, 1]> : vector<3xi64>, dilations = dense<[1, 1, 1]> : vector<3xi64>}
+      ins(%x, %w : tensor<1x4x1x1x8xf32>, tensor<8x4x1x1x1xf32>)
+      outs(%i : tensor<1x8x1x1x8xf32>) -> tensor<1x8x1x1x8xf32>
+  return %y : tensor<1x8x1x1x8xf32>
+}

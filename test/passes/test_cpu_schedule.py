@@ -1,0 +1,82 @@
+"""Choices of schedule-cpu that depend on a target or on sizes beyond a readable lit test."""
+
+import dataclasses
+from pathlib import Path
+
+import cases
+import iree.compiler.ir as ir
+import numerics
+import numpy as np
+import pytest
+from torch import nn
+
+from rt3d_mlir import targets
+from rt3d_mlir.frontend.torch_import import import_torch
+from rt3d_mlir.passes import cpu_conv, schedule_cpu
+from rt3d_mlir.passes.base import State
+from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
+from rt3d_mlir.sparsity import GroupSize
+
+NEON = targets.get_target("cortex-a76")
+
+
+def scheduled(model: nn.Module, shape: tuple[int, ...], group: str = "8x4") -> str:
+    """The module after all passes, for cortex-a76."""
+    with ir.Context(), ir.Location.unknown():
+        module, weights = import_torch(model.eval(), (numerics.draw_input(shape, "random"),))
+        run_pipeline(module, default_pipeline(GroupSize.parse(group), NEON), State(weights))
+        return str(module)
+
+
+def kernel(text: str, name: str) -> str:
+    """The text of one executable."""
+    return text.split(f"hal.executable.source private @{name} {{")[1].split("hal.executable.source")[0]
+
+
+def grid(text: str, name: str) -> list[int]:
+    counts = kernel(text, name).split("hal.return ")[1].split(" :")[0].split(", ")
+    return [int(count.removeprefix("%c").partition("_")[0]) for count in counts]
+
+
+def test_a_target_that_broadcasts_from_memory_loads_single_numbers(monkeypatch: pytest.MonkeyPatch):
+    model, shape = cases.conv(4, 8, 1, bias=False), (1, 4, 1, 1, 8)
+    lane = kernel(scheduled(model, shape), "weight")
+    assert lane.count("vector.extract ") == 32
+    assert "memref.load %0" not in lane
+    memory = dataclasses.replace(NEON, broadcast="memory")
+    monkeypatch.setattr(schedule_cpu, "get_target", lambda _name: memory)
+    broadcast = kernel(scheduled(model, shape), "weight")
+    assert "vector.extract " not in broadcast
+    columns = broadcast.count("vector.fma") // 4
+    assert broadcast.count("memref.load %0") == broadcast.count("vector.fma") == 4 * columns
+
+
+def test_a_fourth_channel_that_is_padding_is_not_computed():
+    text = kernel(scheduled(cases.conv(3, 8, 1, bias=False), (1, 3, 1, 1, 8)), "weight")
+    assert text.count("vector.fma") == 3 * text.count("vector.load %0")
+
+
+def test_the_grid_runs_over_filters_first_while_weights_fit_a_cache(monkeypatch: pytest.MonkeyPatch):
+    model, shape = cases.conv(4, 40, 1), (3, 4, 7, 1, 8)
+    rows, chunks, batch = grid(scheduled(model, shape), "weight")
+    assert batch == 3
+    assert rows != chunks
+    monkeypatch.setattr(cpu_conv, "SHARED_CACHE", 0)
+    turned = grid(scheduled(model, shape), "weight")
+    assert turned[1:] == [rows, batch]
+
+
+def test_a_row_of_weights_beyond_a_cores_cache_is_read_once_a_chunk(monkeypatch: pytest.MonkeyPatch):
+    model, shape = cases.conv(4, 8, (3, 1, 1), padding=(1, 0, 0)), (1, 4, 3, 4, 5)
+    assert "memref.alloca" not in scheduled(model, shape)
+    monkeypatch.setattr(cpu_conv, "CORE_CACHE", 0)
+    assert "memref.alloca" in scheduled(model, shape)
+
+
+def test_sums_of_a_very_wide_row_fit_the_stack(tmp_path: Path):
+    """IREE allows 32 KiB; 600 columns x 16 filters are 38."""
+    model = cases.conv(256, 16, (1, 1, 17))
+    numerics.draw(model, "16x4", "integers")
+    x = numerics.draw_input((1, 256, 1, 1, 616), "integers")
+    built = numerics.build(model, [x], tmp_path, "16x4", target="host")
+    np.testing.assert_array_equal(built.run([x.numpy()])[0], numerics.reference(model, [x])[0])

@@ -1,0 +1,43 @@
+import platform
+
+import pytest
+
+from rt3d_mlir.errors import TargetError
+from rt3d_mlir.targets import get_target, target_names
+
+PRESETS = [name for name in target_names() if name != "host"]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_are_explicit(name: str):
+    target = get_target(name)
+    assert target.triple.startswith("aarch64-")
+    assert f"--iree-llvmcpu-target-triple={target.triple}" in target.iree_flags
+    assert f"--iree-llvmcpu-target-cpu={target.cpu}" in target.iree_flags
+    assert target.cpu.startswith("cortex-")
+    assert (target.lanes, str(target.group), target.broadcast) == (4, "8x4", "lane")
+    # Sums, one register of input a column at most, and the weights: 32 registers.
+    assert target.columns * target.group.m // target.lanes <= 24
+
+
+def test_the_alias_has_its_core_list():
+    target = get_target("snapdragon-865")
+    assert target.cpu == get_target("cortex-a77").cpu
+    assert "cortex-a55" in target.cores
+
+
+def test_host_is_this_machine():
+    target = get_target("host")
+    assert target.triple.split("-")[0] in (platform.machine(), platform.machine().replace("arm64", "aarch64"))
+    assert target.cpu not in ("", "generic")
+    assert target.vector_bits in (128, 256, 512)
+    assert "--iree-llvmcpu-target-cpu=host" in target.iree_flags
+    assert get_target("host") is target
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"), [("cortex-a5", "cortex-a55"), ("snapdragon-856", "snapdragon-865"), ("hots", "host")]
+)
+def test_unknown(name: str, nearest: str):
+    with pytest.raises(TargetError, match=f"no target is called '{name}'; known: host, .*; did you mean '{nearest}'"):
+        get_target(name)
