@@ -4,16 +4,17 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint lock clean aarch64 test-packages
+.PHONY: help demo test bench lint lock bench-lock clean aarch64 test-packages
 
 PYTHON ?= python3.11
-# Passed on by `make demo` and `make test`, as in `make test ARGS="-k pool"`.
+# Passed on by `make demo`, `make test` and `make bench`, as in `make test ARGS="-k pool"`.
 ARGS ?=
 
 BIN := .venv/bin
 LOCK := requirements.lock
-# They run the aarch64 modules that the tests compile.
-TEST_PACKAGES := qemu-user-static libc6-arm64-cross libstdc++6-arm64-cross
+BENCH_LOCK := requirements-bench.lock
+# They run the aarch64 modules that the tests compile, and read their assembly (llvm-mca).
+TEST_PACKAGES := qemu-user-static libc6-arm64-cross libstdc++6-arm64-cross llvm-22
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 14
@@ -23,6 +24,9 @@ demo: .venv/.ready ## compile a pruned C3D for this machine and run it on a vide
 
 test: test-packages lint aarch64 ## lint, then all tests
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest $(ARGS)
+
+bench: .venv/.bench ## time our modules beside other engines; the report goes to build/bench
+	$(BIN)/rt3d-mlir-bench -o build/bench $(ARGS)
 
 lint: .venv/.ready ## format, style and types
 	$(BIN)/ruff format --check .
@@ -39,6 +43,17 @@ lock: ## pin the newest versions that pyproject.toml allows
 	  | grep -Ev '^(cuda-|nvidia-|triton==)' | LC_ALL=C sort -f >> $(LOCK).tmp
 	mv $(LOCK).tmp $(LOCK)
 
+# The same for the engines that `make bench` compares with: what they bring beyond $(LOCK).
+bench-lock: .venv/.ready
+	rm -rf build/bench-lock
+	$(PYTHON) -m venv build/bench-lock
+	build/bench-lock/bin/pip install --quiet --constraint $(LOCK) setuptools
+	build/bench-lock/bin/pip install --quiet --constraint $(LOCK) --no-build-isolation --editable '.[bench]'
+	echo '# Exact versions of what `make bench` installs beside $(LOCK). Made by `make bench-lock`; used as constraints.' > $(BENCH_LOCK).tmp
+	build/bench-lock/bin/pip freeze --all --exclude pip --exclude-editable | sed 's/+.*//' \
+	  | grep -Ev '^(cuda-|nvidia-|triton==)' | grep -vxFf $(LOCK) | LC_ALL=C sort -f >> $(BENCH_LOCK).tmp
+	mv $(BENCH_LOCK).tmp $(BENCH_LOCK)
+
 clean: ## remove all that make made, .venv too
 	rm -rf .venv build *.egg-info .hypothesis .pytest_cache .ruff_cache
 	find . -name __pycache__ -prune -exec rm -rf {} +
@@ -54,6 +69,11 @@ clean: ## remove all that make made, .venv too
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint $(LOCK) setuptools
 	$(BIN)/pip install --quiet --constraint $(LOCK) --no-build-isolation --editable '.[dev]'
+	@touch $@
+
+# The other engines are not part of .venv until they are asked for.
+.venv/.bench: pyproject.toml $(BENCH_LOCK) | .venv/.ready
+	$(BIN)/pip install --quiet --constraint $(LOCK) --constraint $(BENCH_LOCK) --no-build-isolation --editable '.[bench]'
 	@touch $@
 
 test-packages:

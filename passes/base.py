@@ -37,6 +37,8 @@ class State:
     weights: WeightTable = field(default_factory=WeightTable)
     notes: list[Note] = field(default_factory=list)
     layers: dict[str, dict] = field(default_factory=dict)
+    tiles: dict[str, tuple[str, list[tuple[int, int]]]] = field(default_factory=dict)
+    """For each conv that was scheduled its cpu_tile.tile_key and the tiles it can have, the model's choice first."""
 
     def refuse(self, pass_name: str, layer: str, reason: str) -> Failure:
         """Records a refusal once; returns the pattern's 'no match'."""

@@ -25,7 +25,7 @@ from iree.compiler.dialects import arith, memref, vector
 from rt3d_mlir.passes import kernel as k
 from rt3d_mlir.passes.blocked import Blocked
 from rt3d_mlir.passes.cpu_taps import TapLayout
-from rt3d_mlir.passes.cpu_tile import Halo, choose_tile
+from rt3d_mlir.passes.cpu_tile import Halo, rank_tiles, tile_key
 from rt3d_mlir.targets import Target
 
 #: Packed weights up to this size stay in a cache that all cores share, and can be read again for each tile.
@@ -57,10 +57,20 @@ class ConvKernel:
     def filters(self) -> int:
         return self.taps.filters
 
+    @property
+    def tile_key(self) -> str:
+        return tile_key(self.filters, len(self.taps.channels), self.out, self.taps.kernel)
+
+    @cached_property
+    def tiles_by_model(self) -> list[tuple[int, int]]:
+        """Tiles whose sums fit the registers, the fastest by the model of the core first."""
+        return rank_tiles(self.target, self.filters, len(self.taps.channels), self.out, self.halo, self.taps.kernel)
+
     @cached_property
     def tile(self) -> tuple[int, int]:
-        """Output rows and columns whose sums fit the registers."""
-        return choose_tile(self.target, self.filters, len(self.taps.channels), self.out, self.halo, self.taps.kernel)
+        """Output rows and columns of a tile: what was measured for the target, else what the model says."""
+        tuned = self.target.tiles.get(self.tile_key)
+        return tuned if tuned in self.tiles_by_model else self.tiles_by_model[0]
 
     @cached_property
     def tiles(self) -> int:
@@ -205,19 +215,24 @@ class _Workgroup:
         one_plane = rows % th == 0
         kd_range = kernel.halo.inside(0, d, kd_count, kernel.strides, kernel.dilations) if one_plane else None
         kh_range = kernel.halo.inside(1, h, kh_count, kernel.strides, kernel.dilations) if th == 1 else None
-        zero, whole = k.index(0), k.index(kd_count)
-        first_kd, last_kd = kd_range or (zero, whole)
+        zero = k.index(0)
+        first_kd, last_kd = kd_range or (zero, k.index(kd_count))
         if kh_range is None:
             first, _ = self._segment(first_kd, zero, 0)
             last, _ = self._segment(last_kd, zero, 0)
             return self._taps((first, last), bases, sums)
 
+        # Where no kernel row falls on padding, the planes' taps are one range.
+        whole = arith.cmpi(arith.CmpIPredicate.eq, arith.subi(kh_range[1], kh_range[0]), k.index(kh_count))
+        stop = arith.select(whole, arith.minsi(k.at("a + 1", first_kd), last_kd), last_kd)
+        end, _ = self._segment(last_kd, zero, 0)
+
         def plane(kd: ir.Value, carried: Sums) -> Sums:
             first, _ = self._segment(kd, kh_range[0], 0)
             last, _ = self._segment(kd, kh_range[1], 0)
-            return self._taps((first, last), bases, carried)
+            return self._taps((first, arith.select(whole, end, last)), bases, carried)
 
-        return k.reduce_loop(first_kd, last_kd, sums, plane)
+        return k.reduce_loop(first_kd, stop, sums, plane)
 
     def _if_inside(self, r: ir.Value, kd: ir.Value, kh: ir.Value, then: Callable[[], None]) -> None:
         """Runs `then` unless kernel position (kd, kh) falls on padding for output row r."""
@@ -247,7 +262,12 @@ class _Workgroup:
                 carried = [vector.fma(read(c, channel), weight, total) for c, total in enumerate(carried)]
             return carried
 
-        return k.reduce_loop(*span, sums, tap)
+        first, last = span
+        if kernel.target.broadcast == "lane":  # two taps an iteration hide the latency of the first one's loads
+            pairs = k.at("a + ((b - a) floordiv 2) * 2", first, last)
+            sums = k.reduce_loop(first, pairs, sums, lambda j, carried: tap(k.at("a + 1", j), tap(j, carried)), step=2)
+            first = pairs
+        return k.reduce_loop(first, last, sums, tap)
 
     def _reader(self, starts: Sequence[ir.Value]) -> Callable[[int, int], ir.Value]:
         """(column, channel) -> that input number in all lanes, in the way the target's FMA likes it."""

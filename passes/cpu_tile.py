@@ -42,10 +42,15 @@ class Halo:
         return 1.0 if missing == 0 else max(0.1, 1 - missing * (count - 1) / 2 / (rows * count))
 
 
-def choose_tile(
+def tile_key(filters: int, channels: int, out: Blocked, kernel: tuple[int, int]) -> str:
+    """What a tuned table knows a layer by: filters x channels of its kernel, (Kd, Kh), and the output's size."""
+    return f"{filters}x{channels} k{kernel[0]}x{kernel[1]} {'x'.join(map(str, out.size))}"
+
+
+def rank_tiles(
     target: Target, filters: int, channels: int, out: Blocked, halo: Halo, kernel: tuple[int, int]
-) -> tuple[int, int]:
-    """(rows, columns) of the tile with the least time over the whole output, by a model of the core.
+) -> list[tuple[int, int]]:
+    """All (rows, columns) whose sums fit the registers, the one with the least time by a model of the core first.
 
     A tap takes as long as its FMAs, its loads (two of each a cycle), or the latency of one sum's chain of FMAs,
     whichever is longest, and three cycles of overhead. A tile of one row skips taps on padding rows, one whose rows
@@ -68,4 +73,4 @@ def choose_tile(
     candidates = [
         (th, tw) for th in range(1, most + 1) for tw in range(1, min(width, most // th) + 1) if out.rows % th == 0
     ]
-    return min(candidates, key=lambda tile: (time(tile), tile[0]))
+    return sorted(candidates, key=lambda tile: (time(tile), tile[0]))

@@ -67,9 +67,10 @@ def reduce_loop(
     last: ir.Value,
     initial: Sequence[ir.Value],
     body: Callable[[ir.Value, Sequence[ir.Value]], Sequence[ir.Value]],
+    step: int = 1,
 ) -> Sequence[ir.Value]:
-    """An scf.for that carries values, one step at a time; returns them after the last."""
-    op = scf.ForOp(first, last, index(1), list(initial))
+    """An scf.for that carries values; returns them after the last step."""
+    op = scf.ForOp(first, last, index(step), list(initial))
     with ir.InsertionPoint(op.body):
         scf.YieldOp(list(body(op.induction_variable, list(op.inner_iter_args))))
     return list(op.results)

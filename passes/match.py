@@ -125,10 +125,13 @@ def is_relu(op: ir.OpView) -> bool:
 
 
 def channel_map(map_attribute: ir.Attribute) -> bool:
-    """Whether a map reads axis 1 of the loops and nothing else: (d1), (d1, 0, 0, 0) or (0, d1, 0, 0, 0)."""
+    """Whether a map reads axis 1 of the loops: (d1), (d1, 0, 0, 0) or (0, d1, 0, 0, 0).
+
+    torch-mlir writes (d1, d2, 0, 0) where both sides of d2 have one element, so other axes may appear: a value that is
+    read through it has one number per channel if its size is the number of channels.
+    """
     results = ir.AffineMapAttr(map_attribute).value.results
-    dims = [ir.AffineDimExpr(e).position for e in results if isinstance(e, ir.AffineDimExpr)]
-    return dims == [1]
+    return [ir.AffineDimExpr(e).position for e in results if isinstance(e, ir.AffineDimExpr)].count(1) == 1
 
 
 def static_shape(value: ir.Value) -> Sequence[int] | None:

@@ -16,7 +16,7 @@ from rt3d_mlir.passes.linear_to_conv import LinearToConv
 from rt3d_mlir.passes.pack_kgs import PackKgs
 from rt3d_mlir.passes.schedule_cpu import ScheduleCpu
 from rt3d_mlir.sparsity import GroupSize
-from rt3d_mlir.targets import Target
+from rt3d_mlir.targets import Target, get_target
 
 #: In the order of the way of the data, floor 1 to floor 3.
 PASSES: dict[str, type[Pass]] = {
@@ -24,7 +24,7 @@ PASSES: dict[str, type[Pass]] = {
 }
 
 _ELEMENT = re.compile(r"\s*([a-z0-9-]+)\s*(?:\{([^}]*)\})?\s*(?:,|$)")
-_PARSERS: dict[type, Callable[[str], object]] = {GroupSize: GroupSize.parse, str: str}
+_PARSERS: dict[type, Callable[[str], object]] = {GroupSize: GroupSize.parse, Target: get_target}
 
 
 def default_pipeline(group: GroupSize, target: Target, dense: bool = False) -> list[Pass]:
@@ -36,7 +36,7 @@ def default_pipeline(group: GroupSize, target: Target, dense: bool = False) -> l
         FuseEpilogue(),
         PackKgs(group=group, dense=dense),
         BlockLayout(),
-        ScheduleCpu(target=target.name),
+        ScheduleCpu(target=target),
     ]
 
 
@@ -70,7 +70,7 @@ def run_pipeline(
 
 def _make(name: str, options_text: str) -> Pass:
     if name not in PASSES:
-        raise PassError(f"no pass is called '{name}'{did_you_mean(name, PASSES)} known: {', '.join(PASSES)}")
+        raise PassError(f"no pass is called '{name}'; known: {', '.join(PASSES)}{did_you_mean(name, PASSES)}")
     cls = PASSES[name]
     types = {field.name: field.type for field in fields(cls)}
     values = {}
@@ -78,7 +78,7 @@ def _make(name: str, options_text: str) -> Pass:
         key, equals, value = item.partition("=")
         if not equals or key not in types:
             known = ", ".join(types) or "none"
-            raise PassError(f"{name} has no option '{item}'{did_you_mean(key, types)} known: {known}")
+            raise PassError(f"{name} has no option '{item}'; known: {known}{did_you_mean(key, types)}")
         values[key] = _parse_value(name, key, types[key], value)
     return cls(**values)
 

@@ -12,7 +12,7 @@ Result:
     %p = flow.dispatch @conv2::@conv2(%x, %packed, %offsets, %ptr, %bias)
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 import iree.compiler.ir as ir
@@ -35,7 +35,7 @@ from rt3d_mlir.passes.max_pool import MaxPool
 from rt3d_mlir.passes.pack_kgs import is_channel_layout
 from rt3d_mlir.passes.packed_conv import PackedConv
 from rt3d_mlir.sparsity import offsets
-from rt3d_mlir.targets import get_target
+from rt3d_mlir.targets import Target, get_target
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class ScheduleCpu(Pass):
     """Emits kernels for the `target` preset; refuses shapes known only at run time."""
 
     name: ClassVar[str] = "schedule-cpu"
-    target: str = "host"
+    target: Target = field(default_factory=lambda: get_target("host"))
 
     def run(self, module: ir.Module, state: State) -> None:
         def generic(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
@@ -56,7 +56,6 @@ class ScheduleCpu(Pass):
         def pack(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
             return self._pack(op, module, rewriter, state)
 
-        get_target(self.target)  # an unknown one is an error, with or without anything to schedule
         _note_halos(module)
         apply_patterns(module, {"linalg.generic": generic, "linalg.pack": pack})
 
@@ -69,9 +68,9 @@ class ScheduleCpu(Pass):
         epilogue = epilogue_after(conv.op.results[0], state)
         last, out = destination(epilogue.result if epilogue else conv.op.results[0])
         source = tuple(conv.x.type.shape[1:5])
-        target = get_target(self.target)
-        taps = arrange(conv, weights[0], ptr[0], target)
-        kernel = ConvKernel(target, taps, source, _halo(conv), conv.strides, conv.dilations, out)
+        taps = arrange(conv, weights[0], ptr[0], self.target)
+        kernel = ConvKernel(self.target, taps, source, _halo(conv), conv.strides, conv.dilations, out)
+        state.tiles[conv.layer] = (kernel.tile_key, kernel.tiles_by_model)
         vectors = epilogue.vectors if epilogue else ()
         with ir.InsertionPoint(last.owner), last.owner.location:
             inputs = [

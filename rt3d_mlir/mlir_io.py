@@ -14,6 +14,7 @@ from rt3d_mlir.errors import ModelError
 from rt3d_mlir.weights import WeightTable, resource_key
 
 _HANDLE = re.compile(r'dense_resource<"?([^">]+)"?>\s*:\s*(tensor<[^>]*>)')
+_SECTION = re.compile(r"^\{-#", re.MULTILINE)
 _BLOB = re.compile(r'^\s*"?([^\s"]+)"?: "0x([0-9A-Fa-f]*)",?\s*$', re.MULTILINE)
 _DTYPES = {"f32": np.float32, "f16": np.float16, "f64": np.float64, "i32": np.int32, "i64": np.int64}
 
@@ -23,8 +24,10 @@ def parse_text(text: str, source: str) -> tuple[ir.Module, WeightTable]:
 
     Raises ModelError where the text does not parse, or a resource's size does not fit its type.
     """
-    body, separator, resources = text.partition("{-#")
-    blobs = dict(_BLOB.findall(resources)) if separator else {}
+    body, *sections = _SECTION.split(text, maxsplit=1)
+    if sections and "#-}" not in sections[0]:
+        raise ModelError(f"{source} was cut short: its resource section has no end, #-}}; write the file again")
+    blobs = dict(_BLOB.findall(sections[0])) if sections else {}
     table = WeightTable()
     for key, type_text in dict(_HANDLE.findall(body)).items():
         if key in blobs:
@@ -50,7 +53,7 @@ def read(path: Path) -> tuple[ir.Module, WeightTable]:
 
 def without_numbers(module: ir.Module) -> str:
     """The module as text whose handles have no numbers; it parses, and a side table completes it."""
-    return module.operation.get_asm(large_resource_limit=0).partition("{-#")[0].rstrip()
+    return _SECTION.split(module.operation.get_asm(large_resource_limit=0), maxsplit=1)[0].rstrip()
 
 
 def to_text(module: ir.Module, table: WeightTable) -> str:

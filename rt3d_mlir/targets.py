@@ -5,11 +5,13 @@ iree-compile what this machine is.
 """
 
 import functools
+import json
 import platform
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rt3d_mlir.errors import TargetError, did_you_mean
@@ -27,6 +29,8 @@ class Target:
     widest         filters a tile may have where rows of groups are merged (dense layers)
     broadcast      "lane": FMA takes one lane of a register (NEON); "memory": FMA broadcasts from memory (x86)
     group          the kernel group that fills the registers, and the default of pruning
+    cores          the cores of a whole chip, where the preset is one
+    tiles          measured register tiles by cpu_tile.tile_key; layers that are not in it get the model's choice
     """
 
     name: str
@@ -39,7 +43,7 @@ class Target:
     broadcast: str
     group: GroupSize
     cores: str = ""
-    features: str = ""
+    tiles: Mapping[str, tuple[int, int]] = field(default_factory=dict, hash=False)
 
     @property
     def lanes(self) -> int:
@@ -58,9 +62,22 @@ class Target:
         ]
 
 
+def tuned_tiles(cpu: str) -> dict[str, tuple[int, int]]:
+    """The table that rt3d-mlir-tune wrote for a cpu; empty where none is shipped."""
+    path = tiles_path(cpu)
+    if not path.is_file():
+        return {}
+    return {key: (rows, columns) for key, (rows, columns) in json.loads(path.read_text())["tiles"].items()}
+
+
+def tiles_path(cpu: str) -> Path:
+    """Where the table of a cpu is shipped."""
+    return Path(__file__).with_name("tiles") / f"{cpu}.json"
+
+
 def _neon(name: str, cpu: str, description: str, cores: str = "") -> Target:
     """A core with 32 NEON registers: groups of 8x4, 8 columns x 2 registers of sums, lane FMAs."""
-    return Target(name, description, _ANDROID, cpu, 128, 8, 8, "lane", GroupSize(8, 4), cores)
+    return Target(name, description, _ANDROID, cpu, 128, 8, 8, "lane", GroupSize(8, 4), cores, tuned_tiles(cpu))
 
 
 _PRESETS = [
@@ -108,7 +125,7 @@ def _host() -> Target:
     probe = subprocess.run(command, input=_PROBE, capture_output=True, text=True, check=False)
     found = {
         key: match[1]
-        for key in ("cpu", "cpu_features", "target_triple", "native_vector_size")
+        for key in ("cpu", "target_triple", "native_vector_size")
         if (match := re.search(rf'\b{key} = "?([^"\s,}}]*)', probe.stdout))
     }
     if probe.returncode or "native_vector_size" not in found:
@@ -120,6 +137,7 @@ def _host() -> Target:
         "triple": found["target_triple"],
         "cpu": found.get("cpu", "host"),
         "vector_bits": bits,
+        "tiles": tuned_tiles(found.get("cpu", "")),
     }
     if platform.machine() in ("aarch64", "arm64"):
         return Target(**common, columns=8, widest=8, broadcast="lane", group=GroupSize(8, 4))

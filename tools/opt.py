@@ -8,7 +8,7 @@ from pathlib import Path
 import iree.compiler.ir as ir
 
 from rt3d_mlir import mlir_io
-from rt3d_mlir.errors import Rt3dError
+from rt3d_mlir.errors import ArtifactError, Rt3dError
 from rt3d_mlir.passes.base import Pass, State
 from rt3d_mlir.passes.pipeline import PASSES, parse_pipeline, run_pipeline
 from rt3d_mlir.tools import console
@@ -55,6 +55,9 @@ def _run(args: argparse.Namespace) -> None:
         for note in state.notes:
             console.log.print(f"remark: {note}")
         if args.output:
-            mlir_io.write_text(module, weights, args.output)
+            try:
+                mlir_io.write_text(module, weights, args.output)
+            except OSError as error:
+                raise ArtifactError(f"cannot write {args.output}: {error.strerror}") from None
         else:
             print(mlir_io.to_text(module, weights), end="")

@@ -219,6 +219,7 @@ def rounded() -> dict[str, Case]:
             nn.Sequential(conv(4, 8, density=0.25), nn.BatchNorm3d(8), conv(8, 4)), (1, 4, 6, 6, 6), False
         ),
         "batch-norm-plain": Case(nn.Sequential(conv(4, 8, 1), nn.BatchNorm3d(8, affine=False)), x, False),
+        "batch-norm-one-plane": Case(nn.Sequential(conv(4, 6), nn.BatchNorm3d(6)), (1, 4, 3, 3, 6), False),
         "batch-norm-first": Case(nn.Sequential(nn.BatchNorm3d(4), conv(4, 8, padding=1)), x, False),
         "batch-norm-shared": Case(
             Net(

@@ -154,6 +154,14 @@ def test_one_entry_and_one_exit_between_pruned_layers(tmp_path: Path):
     assert built.notes == []
 
 
+@pytest.mark.parametrize("name", ["batch-norm", "batch-norm-bias", "batch-norm-one-plane", "batch-norm-shared"])
+def test_batch_norms_are_folded(tmp_path: Path, name: str):
+    """Nothing is left beside the dispatches but the exit."""
+    built = _build(cases.rounded()[name], tmp_path, kind="random")
+    assert "linalg.generic" not in built.text
+    assert built.notes == []
+
+
 @pytest.mark.parametrize(
     ("family", "name", "note"),
     [

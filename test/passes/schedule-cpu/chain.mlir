@@ -8,7 +8,7 @@
 // CHECK: binding(1) {{.*}} : memref<140xf32>
 
 // The 1x1x1 conv: input, weights, offsets, starts, bias, output; a tile of 5 rows x 2 columns, so 10 sums, 4 channels
-// each, and the bias once a sum.
+// each, in two taps and the odd one; and the bias once a sum.
 // CHECK-LABEL: hal.executable.source private @conv_1
 // CHECK: binding(0) {{.*}} flags(ReadOnly) : memref<140xf32>
 // CHECK: binding(1) {{.*}} flags(ReadOnly) : memref<16xf32>
@@ -16,7 +16,7 @@
 // CHECK: binding(3) {{.*}} flags(ReadOnly) : memref<2xi32>
 // CHECK: binding(4) {{.*}} flags(ReadOnly) : memref<4xf32>
 // CHECK: binding(5) alignment(64) offset(%c0) : memref<140xf32>
-// CHECK-COUNT-40: vector.fma
+// CHECK-COUNT-120: vector.fma
 // CHECK-NOT: vector.fma
 // CHECK: vector.load %4[
 // CHECK-COUNT-10: arith.addf {{.*}} : vector<4xf32>
@@ -33,7 +33,10 @@
 // CHECK: arith.cmpi slt, %workgroup_id_x, %c1
 // CHECK: scf.if
 // CHECK: scf.for %{{.+}} = %c0 to %c3
-// CHECK-COUNT-2: arith.minsi %{{.+}}, %c4
+// CHECK: %[[FIRST:.+]] = arith.maxsi %{{.+}}, %c0
+// CHECK-NEXT: arith.minsi %[[FIRST]], %c4
+// CHECK: %[[SECOND:.+]] = arith.maxsi %{{.+}}, %c0
+// CHECK-NEXT: arith.minsi %[[SECOND]], %c4
 // CHECK-NOT: arith.minsi
 // CHECK: scf.for %{{.+}} = %c0 to %c2
 // CHECK-COUNT-6: vector.load %0
@@ -42,10 +45,10 @@
 // CHECK: } else {
 // CHECK: vector.store %cst, %1
 
-// The 2x2 conv without bias: 9 sums, 4 channels.
+// The 2x2 conv without bias: 9 sums, 4 channels, two taps and the odd one.
 // CHECK-LABEL: hal.executable.source private @conv_0
 // CHECK: binding(4) alignment(64) offset(%c0) : memref<36xf32>
-// CHECK-COUNT-36: vector.fma
+// CHECK-COUNT-108: vector.fma
 // CHECK-NOT: vector.fma
 // CHECK-NOT: arith.addf
 // CHECK-COUNT-9: vector.store

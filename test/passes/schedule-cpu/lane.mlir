@@ -1,12 +1,15 @@
 // RUN: %opt %s --passes=pack-kgs{group=8x4},block-layout,schedule-cpu{target=cortex-a76} | filecheck %s
 
-// NEON: four channels in one load, and each lane of it broadcast. 8 columns of 8 filters: 8 loads, 32 fma.
+// NEON: four channels in one load, and each lane of it broadcast. 8 columns of 8 filters: 8 loads and
+// 32 fma a tap; two taps an iteration, and a loop for the last odd one.
 // CHECK-LABEL: hal.executable.source private @conv_0
 // CHECK: scf.for {{.*}} iter_args(
 // CHECK-COUNT-8: vector.load %0[{{.*}} : memref<{{.*}}>, vector<4xf32>
 // CHECK: vector.load %1[{{.*}} vector<8xf32>
 // CHECK: vector.extract %{{.+}}[0] : f32 from vector<4xf32>
 // CHECK: vector.broadcast %{{.+}} : f32 to vector<8xf32>
+// CHECK-COUNT-64: vector.fma {{.*}} : vector<8xf32>
+// CHECK: scf.for {{.*}} iter_args(
 // CHECK-COUNT-32: vector.fma {{.*}} : vector<8xf32>
 // CHECK-NOT: vector.fma
 // CHECK-NOT: memref.load %0

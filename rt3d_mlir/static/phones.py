@@ -1,0 +1,75 @@
+"""Phones as data, and what the RT3D paper measured on one of them."""
+
+from dataclasses import dataclass
+
+#: The model of an in-order core, which llvm-mca has none for that fits; see `projection.in_order_cycles`.
+IN_ORDER = "in-order"
+
+
+@dataclass(frozen=True)
+class Cores:
+    """`count` equal cores; `model` is one of mca.CORES, or IN_ORDER."""
+
+    count: int
+    name: str
+    ghz: float
+    model: str
+
+
+@dataclass(frozen=True)
+class Phone:
+    """Cores, the biggest first, and the bandwidth in GB/s that one of them, and all, can stream."""
+
+    name: str
+    cores: tuple[Cores, ...]
+    one_core_gbs: float
+    all_cores_gbs: float
+
+
+#: LPDDR5 has 44 GB/s (865) and 51 GB/s (888) on paper; the bandwidths here are what a CPU gets of it, rounded down.
+PHONES = (
+    Phone(
+        "Snapdragon 865",
+        (
+            Cores(1, "cortex-a77", 2.84, "neoverse-n1"),
+            Cores(3, "cortex-a77", 2.42, "neoverse-n1"),
+            Cores(4, "cortex-a55", 1.80, IN_ORDER),
+        ),
+        one_core_gbs=14,
+        all_cores_gbs=24,
+    ),
+    Phone(
+        "Snapdragon 888",
+        (
+            Cores(1, "cortex-x1", 2.84, "cortex-x1"),
+            Cores(3, "cortex-a78", 2.42, "neoverse-n1"),
+            Cores(4, "cortex-a55", 1.80, IN_ORDER),
+        ),
+        one_core_gbs=18,
+        all_cores_gbs=28,
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Published:
+    """A row of the RT3D paper's Table 2: milliseconds a clip on the Snapdragon 865's CPU, 8 threads, f32."""
+
+    model: str
+    rate: float
+    dense_ms: int
+    sparse_ms: int
+
+
+PAPER_PHONE = "Snapdragon 865"
+PAPER = (
+    Published("c3d", 3.6, 902, 357),
+    Published("r2plus1d_18", 3.2, 1074, 391),
+    Published("s3d", 2.1, 1139, 611),
+)
+
+
+def published(model: str, phone: str) -> tuple[str, str]:
+    """What the paper measured for a zoo model on a phone, sparse and dense; dashes where it did not."""
+    row = next((row for row in PAPER if (row.model, PAPER_PHONE) == (model, phone)), None)
+    return (f"{row.sparse_ms} at {row.rate}x", str(row.dense_ms)) if row else ("-", "-")

@@ -1,0 +1,130 @@
+"""Register tiles by measurement: which of the tiles that the model of the core ranks first is really the fastest.
+
+All layers of a network are tried at once: in round k each has the k-th tile of its own ranking. A round is one
+compile and one profile, and each layer keeps the tile of its best round. On `host` kernels are timed with IREE's
+profiler; for aarch64 their time is the static analysis's cycles.
+"""
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import iree.compiler.ir as ir
+import numpy as np
+
+from rt3d_mlir.backend import iree_compile
+from rt3d_mlir.bench.profiler import profile_calls
+from rt3d_mlir.errors import TargetError
+from rt3d_mlir.exported import Exported
+from rt3d_mlir.mlir_io import write_bytecode
+from rt3d_mlir.passes.base import State
+from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
+from rt3d_mlir.static import analyse
+from rt3d_mlir.targets import Target
+
+Tile = tuple[int, int]
+#: A tile enters the table where it is this much faster than the model's choice; below is noise.
+WORTH = 0.03
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A kind of layer: time of the model's tile and of the best one, in ms (host) or mega-cycles (aarch64)."""
+
+    key: str
+    layers: tuple[str, ...]
+    model: Tile
+    model_time: float
+    best: Tile
+    best_time: float
+
+    @property
+    def worth_it(self) -> bool:
+        return self.best_time < (1 - WORTH) * self.model_time
+
+
+def tune(
+    exported: Sequence[Exported],
+    target: Target,
+    rounds: int = 6,
+    progress: Callable[[str], None] = lambda _what: None,
+) -> list[Tuned]:
+    """Tries `rounds` tiles for each layer of the exported models. Raises TargetError, CompileError."""
+    if target.name != "host" and not target.triple.startswith("aarch64"):
+        raise TargetError(f"{target.name} can be timed neither here nor by the static analysis")
+    plain = replace(target, tiles={})
+    found: dict[str, dict[Tile, float]] = {}
+    layers: dict[str, set[str]] = {}
+    choices: dict[str, list[Tile]] = {}
+    for model in exported:
+        ranked = _ranked(model, plain)
+        for round_ in range(min(rounds, max(len(tiles) for _, tiles in ranked.values()))):
+            progress(f"{model.source.name}: round {round_ + 1} of {rounds}")
+            table = {key: tiles[min(round_, len(tiles) - 1)] for key, tiles in ranked.values()}
+            times = _times(model, replace(plain, tiles=table))
+            for layer, (key, tiles) in ranked.items():
+                layers.setdefault(key, set()).add(layer)
+                choices[key] = tiles
+                at = found.setdefault(key, {})
+                at[table[key]] = min(at.get(table[key], np.inf), times[layer])
+    return [
+        Tuned(
+            key=key,
+            layers=tuple(sorted(layers[key])),
+            model=choices[key][0],
+            model_time=times[choices[key][0]],
+            best=min(times, key=times.__getitem__),
+            best_time=min(times.values()),
+        )
+        for key, times in found.items()
+    ]
+
+
+def write_table(tuned: Sequence[Tuned], target: Target, path: Path) -> None:
+    """Writes the tiles that are worth it, merged into the table that is there, through a temporary name."""
+    old = json.loads(path.read_text())["tiles"] if path.is_file() else {}
+    tiles = {key: tile for key, tile in old.items() if key not in {each.key for each in tuned}}
+    tiles |= {each.key: list(each.best) for each in tuned if each.worth_it}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_text(json.dumps({"cpu": target.cpu, "tiles": tiles}, indent=1, sort_keys=True) + "\n")
+    os.replace(temporary, path)
+
+
+def _scheduled(exported: Exported, target: Target) -> Iterator[tuple[ir.Module, State]]:
+    """The scheduled module, inside its context."""
+    with ir.Context(), ir.Location.unknown():
+        module, table = exported.floor1.parse()
+        state = State(table)
+        group = exported.group or target.group
+        run_pipeline(module, default_pipeline(group, target, exported.dense), state)
+        yield module, state
+
+
+def _ranked(exported: Exported, target: Target) -> dict[str, tuple[str, list[Tile]]]:
+    for _module, state in _scheduled(exported, target):
+        return state.tiles
+    raise AssertionError("_scheduled yields once")
+
+
+def _times(exported: Exported, target: Target) -> dict[str, float]:
+    """Time of each conv by layer name: ms on the host, projected mega-cycles for aarch64."""
+    if target.name != "host":
+        report = analyse(exported, target)
+        core = "cortex-x1" if target.cpu.startswith("cortex-x") else "neoverse-n1"
+        return {row.layer: row.taps * row.cycles[core] / 1e6 for row in report.rows}
+    with tempfile.TemporaryDirectory() as folder:
+        source, vmfb, clip = (Path(folder, name) for name in ("m.mlirbc", "m.vmfb", "x.npy"))
+        np.save(clip, np.random.default_rng(0).standard_normal(exported.source.input_shapes[0], dtype=np.float32))
+        names: list[str] = []
+        for module, state in _scheduled(exported, target):
+            names = list(state.tiles)
+            write_bytecode(module, state.weights, source)
+        iree_compile(source, vmfb, target.iree_flags)
+        calls = profile_calls(vmfb, clip, 12)
+    symbols = {name: re.sub(r"[^A-Za-z0-9_]", "_", name) for name in names}
+    return {name: 1e3 * min(call.dispatches[symbol] for call in calls) for name, symbol in symbols.items()}

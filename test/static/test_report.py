@@ -1,0 +1,101 @@
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from rich.console import Console
+
+import rt3d_mlir
+from rt3d_mlir import models
+from rt3d_mlir.errors import TargetError
+from rt3d_mlir.exported import Exported
+from rt3d_mlir.static import StaticReport, __main__, analyse
+from rt3d_mlir.targets import get_target
+
+CLIP = (16, 112, 112)
+
+#: What the kernels reach, rounded down: the tiles are those of the full C3D, for they depend on the clip alone.
+SHARE = {"neoverse-n1": 0.90, "cortex-x1": 0.99}
+
+
+@pytest.fixture(scope="module")
+def exported() -> Exported:
+    return rt3d_mlir.export(models.build("c3d", width=16, clip=CLIP), (torch.zeros(1, 3, *CLIP),))
+
+
+@pytest.fixture(scope="module")
+def report(exported: Exported, llvm_mca: str) -> StaticReport:
+    del llvm_mca
+    return analyse(exported, "cortex-a76")
+
+
+def text_of(table: object) -> str:
+    console = Console(width=400)
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get()
+
+
+@pytest.mark.parametrize("core", SHARE)
+def test_the_share_of_the_peak_does_not_fall(report: StaticReport, core: str):
+    assert report.share[core] >= SHARE[core]
+
+
+def test_nothing_is_spilled(report: StaticReport):
+    assert [row.layer for row in report.rows if row.spills] == []
+    assert report.spills == 0
+
+
+def test_every_layer_has_its_row(report: StaticReport):
+    names = ["conv1", "conv2", "conv3a", "conv3b", "conv4a", "conv4b", "conv5a", "conv5b", "fc6", "fc7", "fc8"]
+    assert [row.layer for row in report.rows] == names
+    assert [row.layer for row in report.rows if row.memory_bound] == names[-3:]
+    for row in report.rows:
+        assert row.fmla + row.loads + row.address < row.instructions
+        assert 0 < row.share["neoverse-n1"] <= 1
+
+
+def test_the_share_is_weighted_by_macs(report: StaticReport):
+    rows = [dataclasses.replace(row, spills=1) for row in report.rows[:2]]
+    shares = [row.share["neoverse-n1"] for row in rows]
+    both = dataclasses.replace(report, rows=rows)
+    assert min(shares) <= both.share["neoverse-n1"] <= max(shares)
+    assert both.spills == 2
+
+
+def test_the_tables_say_projected_and_show_the_paper(report: StaticReport):
+    assert "conv5b" in text_of(report.table())
+    full = text_of(dataclasses.replace(report, model="c3d").projection_table())
+    assert "projected, not measured" in full
+    assert "357 at 3.6x" in full
+    assert "357" not in text_of(report.projection_table())
+
+
+def test_only_aarch64_is_read(exported: Exported):
+    target = dataclasses.replace(get_target("cortex-a76"), name="mine", triple="x86_64-unknown-linux-gnu")
+    with pytest.raises(TargetError, match="mine is x86_64-unknown-linux-gnu; the static analysis reads aarch64"):
+        analyse(exported, target)
+
+
+def test_an_unknown_phone_is_an_error(exported: Exported):
+    with pytest.raises(TargetError, match=r"no phone is called 'Snapdragon 866'.*did you mean 'Snapdragon 865'"):
+        analyse(exported, "cortex-a76", ["Snapdragon 866"])
+
+
+def test_the_command_prints_both_tables_and_writes_json(
+    report: StaticReport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(__main__, "analyse", lambda *_: report)
+    path = tmp_path / "static.json"
+    assert __main__.main(["--models", "c3d", "--configs", "dense", "c3d-3.57x", "--json", str(path)]) == 0
+    assert capsys.readouterr().out.count("projected, not measured") == 2
+    found = json.loads(path.read_text())
+    assert [each["config"] for each in found] == ["dense", "c3d-3.57x"]
+    assert found[0]["share"] == report.share
+    assert found[0]["rows"][0]["cycles"] == report.rows[0].cycles
+
+
+def test_the_command_names_an_unknown_configuration(capsys: pytest.CaptureFixture[str]):
+    assert __main__.main(["--configs", "c3d-3.5x"]) == 1
+    assert "did you mean 'c3d-3.57x'" in capsys.readouterr().err

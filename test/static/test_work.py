@@ -1,0 +1,76 @@
+"""The counts that a projection multiplies, compared with loops over every position of the convolution."""
+
+import itertools
+
+import iree.compiler.ir as ir
+import pytest
+import torch
+from torch import nn
+
+from rt3d_mlir.frontend.torch_import import import_torch
+from rt3d_mlir.passes.base import State
+from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
+from rt3d_mlir.static.work import Work, equal_kernels, find_work, other_bytes
+from rt3d_mlir.targets import get_target
+
+NEON = get_target("cortex-a76")
+
+
+def work_of(model: nn.Module, shape: tuple[int, ...]) -> tuple[list[Work], dict[str, list[str]], int]:
+    with ir.Context(), ir.Location.unknown():
+        module, weights = import_torch(model.eval(), (torch.zeros(shape),))
+        state = State(weights)
+        *before, schedule = default_pipeline(NEON.group, NEON)
+        run_pipeline(module, before, state)
+        work = find_work(module, state, NEON)
+        run_pipeline(module, [schedule], state)
+        return work, equal_kernels(module), other_bytes(module, [each.symbol for each in work])
+
+
+def macs_inside(conv: nn.Conv3d, shape: tuple[int, ...]) -> int:
+    """MACs less those on padded planes and rows; columns of padding are computed."""
+    kernel, stride, padding = conv.kernel_size, conv.stride, conv.padding
+    out = [(n + 2 * p - k) // s + 1 for n, p, k, s in zip(shape[2:], padding, kernel, stride, strict=True)]
+    inside = 0
+    for d, h, kd, kh in itertools.product(range(out[0]), range(out[1]), range(kernel[0]), range(kernel[1])):
+        at = d * stride[0] + kd - padding[0], h * stride[1] + kh - padding[1]
+        inside += 0 <= at[0] < shape[2] and 0 <= at[1] < shape[3]
+    return inside * out[2] * kernel[2] * conv.in_channels * conv.out_channels
+
+
+@pytest.mark.parametrize("padding", [0, 1])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_taps_on_padding_are_not_counted(stride: int, padding: int):
+    width = 8 * stride + 2 - 2 * padding  # 8 columns of output: one tile
+    conv, shape = nn.Conv3d(8, 16, 3, stride, padding), (1, 8, 6, 7, width)
+    (work,), _, other = work_of(conv, shape)
+    assert work.macs == macs_inside(conv, shape)
+    assert work.fmlas == 8 * 4 * 2  # columns, channels, registers of 8 filters
+    assert work.taps * work.fmlas * 4 == work.macs
+    assert work.runs <= work.taps
+    assert not work.single_use
+    assert other > 2 * 4 * 8 * 6 * 7 * width  # the entry conversion alone reads and writes the input
+
+
+def test_pruned_taps_are_not_counted():
+    conv, shape = nn.Conv3d(8, 16, 3), (1, 8, 3, 3, 10)
+    (dense,), _, _ = work_of(conv, shape)
+    with torch.no_grad():
+        conv.weight[:8, :4] = 0  # one of the four groups
+    (pruned,), _, _ = work_of(conv, shape)
+    assert pruned.macs == dense.macs * 3 // 4
+
+
+def test_a_linear_layer_uses_each_weight_once():
+    (work,), _, _ = work_of(nn.Sequential(nn.Flatten(), nn.Linear(32, 24)), (1, 8, 1, 2, 2))
+    assert work.single_use
+    assert work.macs == 32 * 24
+    assert work.bytes >= 4 * 32 * 24
+
+
+def test_layers_with_the_same_code_are_known_as_equal():
+    model = nn.Sequential(*(nn.Conv3d(8, 8, 1) for _ in range(3)), nn.Conv3d(8, 8, (1, 1, 3)))
+    work, equal, _ = work_of(model, (1, 8, 2, 2, 10))
+    assert [each.symbol for each in work] == ["layer_0", "layer_1", "layer_2", "layer_3"]
+    assert {len(equal[each.symbol]) for each in work[:3]} == {3}
+    assert equal["layer_3"] == ["layer_3"]

@@ -1,0 +1,84 @@
+"""rt3d-mlir-tune: measures register tiles for the layers of a model and writes the table that a preset reads."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.table import Table
+
+from rt3d_mlir.exported import Exported, export_source
+from rt3d_mlir.frontend.open_source import open_source
+from rt3d_mlir.group_sweep import sweep_groups
+from rt3d_mlir.sparsity import load_config, masks_for
+from rt3d_mlir.targets import Target, get_target, tiles_path
+from rt3d_mlir.tools import console
+from rt3d_mlir.tune import Tuned, tune, write_table
+
+PROG = "rt3d-mlir-tune"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """The console script; see :func:`rt3d_mlir.tools.console.run` for the exit codes."""
+    return console.run(lambda: _run(_parse(argv)), PROG)
+
+
+def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog=PROG, description="Measure register tiles and the group size for a target.")
+    parser.add_argument("target", metavar="TARGET", help="host is timed here; aarch64 by static analysis (llvm-mca)")
+    parser.add_argument("--model", default="c3d", help="MODEL of rt3d-mlir-compile (default: c3d)")
+    parser.add_argument("--configs", default="dense,c3d-3.57x", help="pruning configs, dense among them")
+    parser.add_argument("--rounds", type=int, default=6, help="tiles tried for each layer (default: 6)")
+    parser.add_argument("-o", dest="output", type=Path, metavar="F.json", help="default: the table that ships")
+    return parser.parse_args(argv)
+
+
+def _run(args: argparse.Namespace) -> None:
+    target = get_target(args.target)
+    exported = [_export(args.model, config, target) for config in args.configs.split(",")]
+    with console.log.status("") as status:
+        tuned = tune(exported, target, args.rounds, lambda what: status.update(f"{what} ..."))
+        status.update("sweeping group sizes ...")
+        groups = sweep_groups(target)
+    unit = "ms" if target.name == "host" else "Mcycles (static)"
+    console.out.print(_table(tuned, unit))
+    console.out.print()
+    table = Table(box=None, pad_edge=False)
+    table.add_column("group")
+    table.add_column(
+        "GFLOP/s of kept work" if target.name == "host" else "share of the FMA peak (static)", justify="right"
+    )
+    for each in groups:
+        table.add_row(str(each.group), f"{each.speed:.0f}" if target.name == "host" else f"{each.speed:.0%}")
+    console.out.print(table)
+    path = args.output or tiles_path(target.cpu)
+    write_table(tuned, target, path)
+    console.out.print(f"\n{sum(each.worth_it for each in tuned)} of {len(tuned)} kinds of layers changed in {path}")
+
+
+def _export(model: str, config: str, target: Target) -> Exported:
+    source = open_source(model)
+    if config == "dense":
+        return export_source(source, dense=True)
+    return export_source(source, masks_for(load_config(config), source.parameters, target.group))
+
+
+def _table(tuned: Sequence[Tuned], unit: str) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for title in ("layers", "kind", "model's tile", unit, "best tile", unit, "gain"):
+        table.add_column(title, justify="left" if title in ("layers", "kind") else "right", no_wrap=True)
+    for each in tuned:
+        table.add_row(
+            ", ".join(each.layers),
+            each.key,
+            "x".join(map(str, each.model)),
+            f"{each.model_time:.2f}",
+            "x".join(map(str, each.best)),
+            f"{each.best_time:.2f}",
+            f"{1 - each.best_time / each.model_time:.0%}" + ("" if each.worth_it else " (kept)"),
+        )
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())
