@@ -1,0 +1,51 @@
+"""Ours: the artifact that `Exported.compile` writes, run as an app would, without PyTorch and the compiler."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from rt3d_mlir.bench.case import DENSE, Case
+from rt3d_mlir.bench.engine import Engine, Prepared, Run
+from rt3d_mlir.runtime import load
+from rt3d_mlir.sparsity import GroupSize
+
+if TYPE_CHECKING:
+    from rt3d_mlir.exported import Exported
+
+
+class Rt3d(Engine):
+    """One thread runs on local-sync, more on local-task."""
+
+    name = "rt3d"
+    title = "rt3d_mlir"
+    package = "rt3d-mlir"
+
+    def prepare(self, case: Case, folder: Path) -> Prepared:
+        compile_case(case, folder / "artifact")
+        return Prepared([str(folder / "artifact" / "module.vmfb")])
+
+    def load(self, case: Case, folder: Path, threads: int) -> Run:
+        module = load(folder / "artifact", device="local-sync" if threads == 1 else "local-task", threads=threads)
+
+        def run(clip: np.ndarray) -> np.ndarray:
+            answer = module(clip)
+            assert isinstance(answer, np.ndarray)
+            return answer
+
+        return run
+
+
+def export_case(case: Case) -> "Exported":
+    """The case's network, ready to compile."""
+    import torch
+
+    import rt3d_mlir
+
+    group, dense = GroupSize.parse(case.spec.group), case.spec.config == DENSE
+    return rt3d_mlir.export(case.model(), (torch.from_numpy(case.input),), group=group, dense=dense)
+
+
+def compile_case(case: Case, artifact: Path) -> None:
+    """Compiles it for this machine."""
+    export_case(case).compile(artifact, target="host")

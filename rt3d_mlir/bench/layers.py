@@ -1,0 +1,216 @@
+"""The per-layer profile of our own modules: each dispatch's time, next to its source layer and the roofs."""
+
+import re
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+from statistics import median
+
+import iree.compiler.ir as ir
+
+from rt3d_mlir.bench import machine
+from rt3d_mlir.bench.case import DENSE, Case, CaseSpec, write_case
+from rt3d_mlir.bench.engines import get_engine
+from rt3d_mlir.bench.engines.rt3d import compile_case, export_case
+from rt3d_mlir.bench.machine import Machine
+from rt3d_mlir.bench.process import WorkerProcess
+from rt3d_mlir.bench.profiler import Call, profile_calls
+from rt3d_mlir.bench.results import OURS
+from rt3d_mlir.bench.roofs import Roofs, measure_roofs
+from rt3d_mlir.bench.work import LayerWork, ModelWork
+from rt3d_mlir.passes.base import State
+from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
+from rt3d_mlir.sparsity import GroupSize
+from rt3d_mlir.targets import get_target
+
+
+@dataclass(frozen=True)
+class LayerRow:
+    """One dispatch. `kind`: conv, fully connected, pool, layout entry, other (the exit, what IREE made of the rest).
+
+    kept_gflops    GFLOP/s of kept work, 2 * kept MACs / time; convs and fully connected layers only
+    kept_share     that over the FMA roof; above 1 where padding taps are skipped
+    needed_share   the same without the taps that fall on padding for a whole output row
+    gbytes         10^9 bytes of operands and results / time; not convs
+    stream_share   that over the copy roof; above 1 where a cache holds them
+    """
+
+    dispatch: str
+    source: str
+    kind: str
+    ms: float
+    min_ms: float
+    share: float
+    kept_gflops: float | None = None
+    kept_share: float | None = None
+    needed_share: float | None = None
+    gbytes: float | None = None
+    stream_share: float | None = None
+
+
+@dataclass(frozen=True)
+class LayerProfile:
+    """One case. `whole_ms` is what shares refer to: the sum of all rows, and what runs `outside_ms` of any dispatch.
+
+    `call_ms` is the median of whole calls; on a quiet machine the two agree. Memory in bytes.
+    """
+
+    label: str
+    rate: float
+    whole_ms: float
+    outside_ms: float
+    call_ms: float
+    rows: list[LayerRow]
+    peak_bytes: int
+    memory_bound: int
+
+
+@dataclass
+class LayerResults:
+    """All cases and the roofs, measured before and after; the better one counts."""
+
+    machine: Machine
+    rounds: int
+    group: str
+    roofs: Roofs
+    profiles: list[LayerProfile] = field(default_factory=list)
+    interrupted: bool = False
+
+
+def profile_layers(
+    specs: Sequence[CaseSpec],
+    rounds: int,
+    folder: Path,
+    argv: Sequence[str] = (),
+    progress: Callable[[str, float], None] = lambda _what, _share: None,
+) -> LayerResults:
+    """Compiles and profiles each case on one thread. After Ctrl-C the results hold the cases that were finished."""
+    progress("measuring the roofs", 0)
+    results = LayerResults(machine.describe([get_engine(OURS)], argv), rounds, specs[0].group, measure_roofs())
+    measured: list[_Measured] = []
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".work.") as work:
+        try:
+            for i, spec in enumerate(specs):
+                progress(f"{spec.label}: compiling and profiling", i / len(specs))
+                measured.append(_measure(spec, Path(work, spec.folder_name), rounds))
+        except KeyboardInterrupt:
+            results.interrupted = True
+    again = measure_roofs()
+    results.roofs = Roofs(max(results.roofs.fma, again.fma), max(results.roofs.stream, again.stream))
+    results.profiles = [_profile(entry, results.roofs) for entry in measured]
+    return results
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """Raw numbers of a case; `bytes` are by dispatch."""
+
+    label: str
+    work: ModelWork
+    calls: list[Call]
+    bytes: dict[str, int]
+    peak_bytes: int
+
+
+def _measure(spec: CaseSpec, folder: Path, rounds: int) -> _Measured:
+    case = write_case(spec, folder)
+    engine_folder = folder / OURS
+    engine_folder.mkdir()
+    compile_case(case, engine_folder / "artifact")
+    with WorkerProcess(OURS, case.folder, engine_folder, 1) as worker:
+        worker.ask("load")
+        peak = max(worker.ask("run")["peak_bytes"] for _ in range(2))
+    calls = profile_calls(engine_folder / "artifact" / "module.vmfb", folder / "input.npy", rounds)
+    return _Measured(spec.label, case.work(), calls, _bytes(case), peak)
+
+
+def _bytes(case: Case) -> dict[str, int]:
+    """Bytes of operands and results of each dispatch that our passes make, read from the IR."""
+    exported, target = export_case(case), get_target("host")
+    passes = default_pipeline(GroupSize.parse(case.spec.group), target, case.spec.config == DENSE)
+    found: dict[str, int] = {}
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        if op.name == "flow.dispatch":
+            symbol = str(op.attributes["entry_points"]).rpartition("@")[2].rstrip("]")
+            found[symbol] = sum(_tensor_bytes(value.type) for value in [*op.operands, *op.results])
+        return ir.WalkResult.ADVANCE
+
+    with ir.Context(), ir.Location.unknown():
+        module, table = exported.floor1.parse()
+        run_pipeline(module, passes, State(table))
+        module.operation.walk(visit)
+    return found
+
+
+def _tensor_bytes(kind: ir.Type) -> int:
+    return prod(kind.shape) * kind.element_type.width // 8 if isinstance(kind, ir.RankedTensorType) else 0
+
+
+def _profile(measured: _Measured, roofs: Roofs) -> LayerProfile:
+    calls, work = measured.calls, measured.work
+    times = {name: [call.dispatches[name] for call in calls] for name in calls[0].dispatches}
+    outside = max(0.0, median(call.outside for call in calls))
+    whole = outside + sum(median(seconds) for seconds in times.values())
+    by_symbol = {re.sub(r"[^A-Za-z0-9_]", "_", layer.name): layer for layer in work.layers}
+    rows, last = [], "the input"
+    for dispatch, seconds in times.items():
+        layer = by_symbol.get(dispatch)
+        source = layer.name if layer else _source(dispatch, by_symbol, last)
+        last = f"after {layer.name}" if layer else last
+        rows.append(_row(dispatch, source, layer, seconds, whole, measured.bytes.get(dispatch), roofs))
+    return LayerProfile(
+        label=measured.label,
+        rate=work.rate,
+        whole_ms=1e3 * whole,
+        outside_ms=1e3 * outside,
+        call_ms=1e3 * median(call.wall for call in calls),
+        rows=rows,
+        peak_bytes=measured.peak_bytes,
+        memory_bound=work.memory_bound,
+    )
+
+
+def _source(dispatch: str, by_symbol: dict[str, LayerWork], last: str) -> str:
+    """The layer whose name a dispatch's begins with, else where in the network it runs."""
+    near = [symbol for symbol in by_symbol if dispatch.startswith(f"{symbol}_")]
+    return by_symbol[max(near, key=len)].name if near else last
+
+
+def _row(
+    dispatch: str,
+    source: str,
+    layer: LayerWork | None,
+    seconds: list[float],
+    whole: float,
+    size: int | None,
+    roofs: Roofs,
+) -> LayerRow:
+    time = median(seconds)
+    kind = layer.kind if layer else _kind(dispatch)
+    kept = 2 * layer.kept / time if layer else None
+    needed = 2 * layer.needed / time if layer else None
+    rate = size / time if size is not None and kind != "conv" else None
+    return LayerRow(
+        dispatch=dispatch,
+        source=source,
+        kind=kind,
+        ms=1e3 * time,
+        min_ms=1e3 * min(seconds),
+        share=time / whole,
+        kept_gflops=kept and kept / 1e9,
+        kept_share=kept and kept / roofs.fma,
+        needed_share=needed and needed / roofs.fma,
+        gbytes=rate and rate / 1e9,
+        stream_share=rate and rate / roofs.stream,
+    )
+
+
+def _kind(dispatch: str) -> str:
+    for start, kind in (("max_pool", "pool"), ("block_layout", "layout entry")):
+        if dispatch.startswith(start):
+            return kind
+    return "other"

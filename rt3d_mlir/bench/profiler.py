@@ -1,0 +1,76 @@
+"""Times of single dispatches, by IREE's own profiler (`--device_profiling_mode=host-execution`), on one thread."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import gcd
+from pathlib import Path
+
+from rt3d_mlir.errors import CompileError
+
+_UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
+
+
+@dataclass(frozen=True)
+class Call:
+    """Seconds of one profiled call: wall clock, and those of each dispatch in the order they ran."""
+
+    wall: float
+    dispatches: dict[str, float]
+
+    @property
+    def outside(self) -> float:
+        """What no dispatch accounts for: allocation, submission, waiting."""
+        return self.wall - sum(self.dispatches.values())
+
+
+def profile_calls(vmfb: Path, clip: Path, count: int) -> list[Call]:
+    """`count` calls of a module's `main`, after half a second of warm-up. Raises CompileError if a tool fails."""
+    tools = Path(sys.executable).parent
+    with tempfile.TemporaryDirectory() as folder:
+        trace = Path(folder, "trace.ireeprof")
+        benchmark = [
+            str(tools / "iree-benchmark-module"),
+            f"--module={vmfb}",
+            "--function=main",
+            f"--input=@{clip}",
+            "--device=local-sync",
+            "--device_allocator=caching",
+            "--device_profiling_mode=host-execution",
+            f"--device_profiling_output={trace}",
+            "--benchmark_min_time=1x",
+            "--benchmark_min_warmup_time=0.5",
+            f"--benchmark_repetitions={count}",
+            "--benchmark_format=json",
+        ]
+        runs = [entry for entry in json.loads(_output(benchmark))["benchmarks"] if entry["run_type"] == "iteration"]
+        shown = [str(tools / "iree-profile"), "dispatch", "--dispatch_events", "--format=jsonl", str(trace)]
+        events = [json.loads(line) for line in _output(shown).splitlines()]
+    seconds = [entry["real_time"] * _UNITS[entry["time_unit"]] for entry in runs]
+    calls = split_calls([(e["key"], 1e-9 * e["duration_ns"]) for e in events if e["type"] == "host_dispatch_event"])
+    # The warm-up is in the profile too: the last calls are those that were timed.
+    return [Call(wall, parts) for wall, parts in zip(seconds, calls[-len(seconds) :], strict=True)]
+
+
+def split_calls(events: Sequence[tuple[str, float]]) -> list[dict[str, float]]:
+    """Seconds by dispatch for each call; every call runs the same sequence, some dispatches more than once."""
+    count = gcd(*Counter(name for name, _ in events).values())
+    length = len(events) // max(1, count)
+    calls: list[dict[str, float]] = []
+    for i in range(count):
+        parts: dict[str, float] = {}
+        for name, seconds in events[i * length : (i + 1) * length]:
+            parts[name] = parts.get(name, 0.0) + seconds
+        calls.append(parts)
+    return calls
+
+
+def _output(command: list[str]) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise CompileError(f"{command[0]} failed: {done.stderr.strip()[-300:]}")
+    return done.stdout

@@ -1,0 +1,199 @@
+"""The results as JSON and as a Markdown page, ratios first. Files get their names when they are whole."""
+
+import json
+import os
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rt3d_mlir.bench.chart import draw
+from rt3d_mlir.bench.engine import UnavailableError
+from rt3d_mlir.bench.machine import Machine
+from rt3d_mlir.bench.results import OURS, Results, Row, milliseconds
+
+_ENGINE_COLUMNS = (
+    "engine",
+    "precision",
+    "/ PyTorch eager",
+    "/ rt3d_mlir",
+    "median ms",
+    "min ms",
+    "p90 ms",
+    "cores busy",
+    "error",
+    "peak MB",
+    "load MB",
+    "load ms",
+    "file MB",
+    "prepare s",
+    "runs",
+)
+
+
+def write(results: Results, folder: Path) -> list[str]:
+    """Writes bench.json, bench.md and bench.png in `folder`; returns what could not be written, with the reason."""
+    folder.mkdir(parents=True, exist_ok=True)
+    replace(folder / "bench.json", lambda path: path.write_text(to_json(results)))
+    replace(folder / "bench.md", lambda path: path.write_text(to_markdown(results)))
+    if not results.rows:
+        return ["bench.png: nothing was measured"]
+    try:
+        replace(folder / "bench.png", lambda path: draw(results, path))
+    except UnavailableError as reason:
+        return [f"bench.png: {reason}"]
+    return []
+
+
+def replace(path: Path, write_to: Callable[[Path], object]) -> None:
+    """Writes through a temporary name with the same suffix."""
+    temporary = path.with_name(f".{os.getpid()}.{path.name}")
+    try:
+        write_to(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def to_json(results: Results) -> str:
+    """All that is known, with min, median and p90 of each row."""
+    data: dict[str, Any] = {"format": "rt3d-bench", "version": 1, **asdict(results)}
+    for row, shown in zip(results.rows, data["rows"], strict=True):
+        shown["latency_ms"] = asdict(row.latency)
+    return json.dumps(data, indent=2) + "\n"
+
+
+def to_markdown(results: Results) -> str:
+    """The page: who measured what, ratios of all engines, ours pruned over dense, threads, memory, skips."""
+    parts = ["# Benchmark", *header(results.machine)]
+    parts.append(f"- {results.rounds} rounds; all engines take turns, one run each a round; groups of {results.group}")
+    if results.interrupted:
+        parts.append("- **interrupted: what follows is what was measured until then**")
+    if results.disturbed:
+        ones = sum(row.threads == 1 for row in results.rows)
+        parts.append(
+            f"- **the machine was not quiet**: in {len(results.disturbed)} of {ones} rows on one thread the median run "
+            "had less than 95 % of a core; measure again"
+        )
+    keys = list(dict.fromkeys((row.label, row.threads) for row in results.rows))
+    for label, threads in keys:
+        rows = [row for row in results.rows if (row.label, row.threads) == (label, threads)]
+        parts += ["", f"## {label}, {threads} thread{'s' * (threads > 1)}", "", *_engines(rows)]
+    parts += _pruned_over_dense(results) + _scaling(results) + _memory(results) + _skips(results)
+    parts += ["", *_LEGEND]
+    return "\n".join(parts) + "\n"
+
+
+_LEGEND = (
+    "Ratios are of medians, below 1 is faster. Error: the largest of any run against PyTorch float64, in shares of the",
+    "answer's range. Cores busy: processor time over wall clock. Peak MB: resident memory of the engine's process, at",
+    "most during the runs; load MB: at most while loading. Prepare: export, conversion, compilation, once.",
+)
+
+
+def header(machine: Machine) -> list[str]:
+    """The lines that say where, when and with what."""
+    versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
+    return [
+        "",
+        f"- {machine.cpu}; {machine.cores} cores, {machine.memory_gib} GiB; {machine.system}; Python {machine.python}",
+        f"- {machine.date}; load average {machine.load} at the start",
+        f"- {versions}",
+        f"- `{machine.command}`",
+    ]
+
+
+def table(columns: Iterable[str], rows: Iterable[Iterable[str]], words: int = 1) -> list[str]:
+    """A Markdown table; the first `words` columns are text, the others are numbers."""
+    columns = list(columns)
+    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * words + '--:|' * (len(columns) - words)}"]
+    return lines + [f"| {' | '.join(row)} |" for row in rows]
+
+
+def _engines(rows: Iterable[Row]) -> list[str]:
+    return table(_ENGINE_COLUMNS, [_engine(row) for row in rows], words=2)
+
+
+def _engine(row: Row) -> list[str]:
+    latency = row.latency
+    return [
+        f"{row.title} ({row.note})" if row.note else row.title,
+        row.precision if row.precision == "f32" else f"**{row.precision}**",
+        _ratio(row.to_torch),
+        _ratio(row.to_rt3d),
+        *(milliseconds(ms) for ms in (latency.median, latency.min, latency.p90)),
+        f"{sorted(row.cores)[len(row.cores) // 2]:.2f}",
+        f"{row.error:.1e}",
+        *(f"{size / 1e6:.0f}" for size in (row.peak_bytes, row.load_peak_bytes)),
+        f"{row.load_ms:.0f}",
+        f"{row.file_bytes / 1e6:.1f}",
+        f"{row.prepare_ms / 1e3:.0f}",
+        str(len(row.times)),
+    ]
+
+
+def _ratio(number: float | None) -> str:
+    return "-" if number is None else f"{number:.3f}"
+
+
+def _pruned_over_dense(results: Results) -> list[str]:
+    pairs = [(row, dense) for row in results.rows if (dense := results.dense_of(row))]
+    if not pairs:
+        return []
+    lines = []
+    for row, dense in pairs:
+        faster = dense.latency.median / row.latency.median
+        rate = results.facts(row.label).rate
+        lines.append(
+            [f"{row.label}, {row.title}", str(row.threads), *(f"{x:.2f}" for x in (faster, rate, faster / rate))]
+        )
+    columns = ("pruned over dense", "threads", "times faster", "times fewer MACs", "share of that")
+    return ["", "## Pruned over dense", "", *table(columns, lines)]
+
+
+def _scaling(results: Results) -> list[str]:
+    pairs = [
+        (row, one)
+        for row in results.rows
+        if row.threads > 1 and (one := results.find(row.model, row.config, 1, row.engine))
+    ]
+    if not pairs:
+        return []
+    lines = [
+        [f"{row.label}, {row.title}", str(row.threads), f"{one.latency.median / row.latency.median:.2f}"]
+        for row, one in pairs
+    ]
+    return ["", "## Threads", "", *table(("engine", "threads", "times faster than one"), lines)]
+
+
+def _memory(results: Results) -> list[str]:
+    lines = [
+        [
+            row.label,
+            str(row.threads),
+            f"{row.peak_bytes / 1e6:.0f}",
+            f"{row.load_peak_bytes / 1e6:.0f}",
+            f"{results.facts(row.label).memory_bound / 1e6:.0f}",
+        ]
+        for row in results.rows
+        if row.engine == OURS
+    ]
+    if not lines:
+        return []
+    bound = "1.3 x (kept weights + two largest activations + 50 MB)"
+    return ["", "## Memory of rt3d_mlir", "", *table(("case", "threads", "peak MB", "load MB", bound), lines)]
+
+
+def _skips(results: Results) -> list[str]:
+    if not results.skips:
+        return []
+    reasons: dict[tuple[str, str], list[str]] = {}
+    for skip in results.skips:
+        where = f"{skip.label} on {skip.threads}"
+        reasons.setdefault((skip.title, skip.reason), []).append(where)
+    return [
+        "",
+        "## Skipped",
+        "",
+        *(f"- {title} ({', '.join(where)}): {why}" for (title, why), where in reasons.items()),
+    ]
