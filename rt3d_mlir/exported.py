@@ -16,14 +16,15 @@ import torch
 from torch.export import ExportedProgram
 
 from rt3d_mlir.artifact_writer import write_artifact
+from rt3d_mlir.frontend.open_source import open_source
 from rt3d_mlir.frontend.source import Floor1, Source, TorchSource
 from rt3d_mlir.mlir_io import write_text
 from rt3d_mlir.passes.base import State
 from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
 from rt3d_mlir.report import Report, build_report
 from rt3d_mlir.runtime.artifact import Manifest
-from rt3d_mlir.sparsity import GroupSize, MaskSet, apply_masks, check_finite
-from rt3d_mlir.targets import get_target
+from rt3d_mlir.sparsity import GroupSize, MaskSet, apply_masks, check_finite, load_config, masks_for
+from rt3d_mlir.targets import Target, get_target
 
 
 def export(
@@ -58,6 +59,14 @@ def export_source(
         parameters = apply_masks(parameters, masks)
         group = group or masks.group
     return Exported(source, parameters, group, dense)
+
+
+def export_config(model: str, config: str, target: Target) -> "Exported":
+    """MODEL of the command line pruned by a config (a shipped name or a file), or `dense`; zoo weights are random."""
+    source = open_source(model)
+    if config == "dense":
+        return export_source(source, dense=True)
+    return export_source(source, masks_for(load_config(config), source.parameters, target.group))
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,6 +1,7 @@
 """rt3d-mlir-bench: our modules beside other engines on the same pruned weights, or layer by layer."""
 
 import argparse
+import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,9 @@ from rt3d_mlir.bench.machine import cores
 from rt3d_mlir.bench.measure import Plan, measure
 from rt3d_mlir.bench.report import to_json, to_markdown, write
 from rt3d_mlir.errors import ConfigError, InputError
+from rt3d_mlir.exported import export_config
 from rt3d_mlir.sparsity import GroupSize
+from rt3d_mlir.static import analyse
 from rt3d_mlir.targets import get_target
 from rt3d_mlir.tools import console
 
@@ -31,6 +34,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str]) -> int:
     args = _parse(argv)
+    if args.static:
+        return _static(args)
     command = [PROG, *argv]
     group = args.group or get_target("host").group
     specs = case_specs(args.models, args.configs, str(group))
@@ -59,6 +64,22 @@ def _layers(args: argparse.Namespace, specs: list[CaseSpec], command: list[str])
     _show(layers_json(results) if args.json else layers_markdown(results))
     console.log.print(f"{args.output}: layers.json, layers.md")
     return 130 if results.interrupted else 0
+
+
+def _static(args: argparse.Namespace) -> int:
+    target = get_target(args.target)
+    found = []
+    for model in args.models:
+        for config in args.configs:
+            console.log.print(f"{model} {config}: compiling for {target.name}")
+            report = analyse(export_config(model, config, target), target)
+            found.append({"config": config, **report.to_json()})
+            if not args.json:
+                console.table(report.table(), f"{model} {config}, compiled for {target.name}, by llvm-mca's models")
+                console.table(report.projection_table())
+    if args.json:
+        _show(json.dumps(found, indent=2) + "\n")
+    return 0
 
 
 def _show(text: str) -> None:
@@ -96,6 +117,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         "-o", dest="output", type=Path, metavar="DIR", default=Path("rt3d-bench"), help="default: rt3d-bench"
     )
     parser.add_argument("--per-layer", action="store_true", help="profile our own dispatches on one thread instead")
+    parser.add_argument("--static", action="store_true", help="analyse aarch64 kernels with llvm-mca; nothing is run")
+    parser.add_argument("--target", default="cortex-a76", help="of --static (default: cortex-a76)")
     parser.add_argument("--json", action="store_true", help="print JSON on stdout instead of Markdown")
     args = parser.parse_args(argv)
     args.threads = list(dict.fromkeys(args.threads))

@@ -34,7 +34,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(argv: Sequence[str]) -> None:
     args = _parse(argv)
     if args.list_targets:
-        _print_table(_target_table())
+        console.table(_target_table())
         return
     check_versions()
     target = get_target(args.target)
@@ -136,20 +136,13 @@ def _progress(status: object, what: str, verbose: bool) -> None:
 
 
 def _print(args: argparse.Namespace, manifest: Manifest, report: Report, seconds: float) -> None:
-    _print_table(report.table())
+    console.table(report.table())
     size = (args.output / "module.vmfb").stat().st_size / 2**20
     checked = "its golden output is right" if manifest.target == "host" else "not run here; check it on the target"
     console.out.print(
         f"\n{args.output}: {manifest.model} for {manifest.target} ({manifest.cpu}), groups of "
         f"{manifest.sparsity['group']}, {size:.1f} MiB, {seconds:.1f} s; {checked}"
     )
-
-
-def _print_table(table: Table) -> None:
-    """A row stays on one line where no terminal limits it, for grep."""
-    if not console.out.is_terminal:
-        console.out.width = 1000
-    console.out.print(table)
 
 
 def _warn(manifest: Manifest, report: Report) -> None:

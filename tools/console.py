@@ -3,11 +3,20 @@
 from collections.abc import Callable
 
 from rich.console import Console
+from rich.table import Table
 
 from rt3d_mlir.errors import Rt3dError
 
 out = Console(highlight=False, markup=False, soft_wrap=True)
 log = Console(highlight=False, markup=False, soft_wrap=True, stderr=True)
+
+
+def table(rows: Table, title: str = "") -> None:
+    """A table on stdout; one line a row where stdout is no terminal, however wide."""
+    wide = out if out.is_terminal else Console(highlight=False, markup=False, soft_wrap=True, width=1000)
+    if title:
+        wide.print(title)
+    wide.print(rows)
 
 
 def run(body: Callable[[], int | None], prog: str) -> int:

@@ -7,11 +7,9 @@ from pathlib import Path
 
 from rich.table import Table
 
-from rt3d_mlir.exported import Exported, export_source
-from rt3d_mlir.frontend.open_source import open_source
+from rt3d_mlir.exported import export_config
 from rt3d_mlir.group_sweep import sweep_groups
-from rt3d_mlir.sparsity import load_config, masks_for
-from rt3d_mlir.targets import Target, get_target, tiles_path
+from rt3d_mlir.targets import get_target, tiles_path
 from rt3d_mlir.tools import console
 from rt3d_mlir.tune import Tuned, tune, write_table
 
@@ -35,14 +33,13 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _run(args: argparse.Namespace) -> None:
     target = get_target(args.target)
-    exported = [_export(args.model, config, target) for config in args.configs.split(",")]
+    exported = [export_config(args.model, config, target) for config in args.configs.split(",")]
     with console.log.status("") as status:
         tuned = tune(exported, target, args.rounds, lambda what: status.update(f"{what} ..."))
         status.update("sweeping group sizes ...")
         groups = sweep_groups(target)
     unit = "ms" if target.name == "host" else "Mcycles (static)"
-    console.out.print(_table(tuned, unit))
-    console.out.print()
+    console.table(_table(tuned, unit))
     table = Table(box=None, pad_edge=False)
     table.add_column("group")
     table.add_column(
@@ -50,17 +47,10 @@ def _run(args: argparse.Namespace) -> None:
     )
     for each in groups:
         table.add_row(str(each.group), f"{each.speed:.0f}" if target.name == "host" else f"{each.speed:.0%}")
-    console.out.print(table)
+    console.table(table)
     path = args.output or tiles_path(target.cpu)
     write_table(tuned, target, path)
     console.out.print(f"\n{sum(each.worth_it for each in tuned)} of {len(tuned)} kinds of layers changed in {path}")
-
-
-def _export(model: str, config: str, target: Target) -> Exported:
-    source = open_source(model)
-    if config == "dense":
-        return export_source(source, dense=True)
-    return export_source(source, masks_for(load_config(config), source.parameters, target.group))
 
 
 def _table(tuned: Sequence[Tuned], unit: str) -> Table:

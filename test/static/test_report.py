@@ -1,6 +1,5 @@
 import dataclasses
 import json
-from pathlib import Path
 
 import pytest
 import torch
@@ -10,8 +9,9 @@ import rt3d_mlir
 from rt3d_mlir import models
 from rt3d_mlir.errors import TargetError
 from rt3d_mlir.exported import Exported
-from rt3d_mlir.static import StaticReport, __main__, analyse
+from rt3d_mlir.static import StaticReport, analyse
 from rt3d_mlir.targets import get_target
+from rt3d_mlir.tools import bench
 
 CLIP = (16, 112, 112)
 
@@ -83,19 +83,27 @@ def test_an_unknown_phone_is_an_error(exported: Exported):
         analyse(exported, "cortex-a76", ["Snapdragon 866"])
 
 
-def test_the_command_prints_both_tables_and_writes_json(
-    report: StaticReport, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def test_the_command_prints_both_tables(
+    report: StaticReport, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr(__main__, "analyse", lambda *_: report)
-    path = tmp_path / "static.json"
-    assert __main__.main(["--models", "c3d", "--configs", "dense", "c3d-3.57x", "--json", str(path)]) == 0
-    assert capsys.readouterr().out.count("projected, not measured") == 2
-    found = json.loads(path.read_text())
+    monkeypatch.setattr(bench, "analyse", lambda *_: report)
+    assert bench.main(["--static", "--models", "c3d", "--configs", "dense,c3d-3.57x"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("projected, not measured") == 2
+    assert "c3d dense, compiled for cortex-a76" in out
+
+
+def test_the_command_prints_json(
+    report: StaticReport, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr(bench, "analyse", lambda *_: report)
+    assert bench.main(["--static", "--configs", "dense,c3d-3.57x", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
     assert [each["config"] for each in found] == ["dense", "c3d-3.57x"]
     assert found[0]["share"] == report.share
     assert found[0]["rows"][0]["cycles"] == report.rows[0].cycles
 
 
 def test_the_command_names_an_unknown_configuration(capsys: pytest.CaptureFixture[str]):
-    assert __main__.main(["--configs", "c3d-3.5x"]) == 1
+    assert bench.main(["--static", "--configs", "c3d-3.5x"]) == 1
     assert "did you mean 'c3d-3.57x'" in capsys.readouterr().err
