@@ -6,7 +6,7 @@
             for each live channel i:
                 w = weights[tap, i, :]                one or two vector loads
                 for each column: sums[column] += x[offset[tap] + column, i] * w
-        store epilogue(sums)
+        store epilogue(sums), or its maximum over pooling windows
 
 A workgroup takes one row p and a chunk of output rows. Where all weights of a layer fit a shared cache, p runs fastest
 and the input is read once; else the chunks do. Where the weights of one row p are too large for the cache of a core and
@@ -16,7 +16,7 @@ their sums kept on the stack in between. One extra chunk writes the zero border.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
 from math import ceil
 
 import iree.compiler.ir as ir
@@ -43,7 +43,11 @@ Sums = Sequence[ir.Value]
 
 @dataclass(frozen=True)
 class ConvKernel:
-    """All a kernel depends on. `source` is the padded input's (Q, Dp, Hp, Wp), `halo` where its zeros are."""
+    """All a kernel depends on.
+
+    `source` is the padded input's (Q, Dp, Hp, Wp), `halo` where its zeros are; `size` is the (D, H, W) that the conv
+    computes, `out` what is written: the same, or its maximum over `pool` rows and columns.
+    """
 
     target: Target
     taps: TapLayout
@@ -51,7 +55,14 @@ class ConvKernel:
     halo: Halo
     strides: tuple[int, ...]
     dilations: tuple[int, ...]
+    size: tuple[int, ...]
     out: Blocked
+    pool: tuple[int, ...] = (1, 1)
+
+    @property
+    def rows(self) -> int:
+        """Rows that the conv computes: D * H."""
+        return self.size[0] * self.size[1]
 
     @property
     def filters(self) -> int:
@@ -59,12 +70,18 @@ class ConvKernel:
 
     @property
     def tile_key(self) -> str:
-        return tile_key(self.filters, len(self.taps.channels), self.out, self.taps.kernel)
+        return tile_key(self.filters, len(self.taps.channels), self.size, self.taps.kernel, self.window)
+
+    @property
+    def window(self) -> tuple[int, int]:
+        """Rows and columns of a pooling window."""
+        return (self.pool[0], self.pool[1])
 
     @cached_property
     def tiles_by_model(self) -> list[tuple[int, int]]:
         """Tiles whose sums fit the registers, the fastest by the model of the core first."""
-        return rank_tiles(self.target, self.filters, len(self.taps.channels), self.out, self.halo, self.taps.kernel)
+        channels = len(self.taps.channels)
+        return rank_tiles(self.target, self.filters, channels, self.size, self.halo, self.taps.kernel, self.window)
 
     @cached_property
     def tile(self) -> tuple[int, int]:
@@ -75,12 +92,12 @@ class ConvKernel:
     @cached_property
     def tiles(self) -> int:
         """Tiles that cover the width of an output row."""
-        return ceil(self.out.size[2] / self.tile[1])
+        return ceil(self.size[2] / self.tile[1])
 
     @cached_property
     def streamed(self) -> bool:
         """Whether weights pass through the cache once a chunk, not once a tile."""
-        reused = self.out.rows * self.tiles > 1
+        reused = self.rows * self.tiles > 1 and self.pool == (1, 1)
         return self.taps.row_bytes > CORE_CACHE and self.tile[0] == 1 and reused and self.row_sums <= STACK
 
     @property
@@ -95,7 +112,7 @@ class ConvKernel:
     @cached_property
     def chunk(self) -> int:
         """Output rows a workgroup computes: a multiple of the tile's."""
-        th, rows = self.tile[0], self.out.rows
+        th, rows = self.tile[0], self.rows
         if self.streamed:
             most = STACK // self.row_sums
             return ceil(rows / ceil(rows / most))
@@ -104,7 +121,7 @@ class ConvKernel:
 
     @property
     def chunks(self) -> int:
-        return ceil(self.out.rows / self.chunk)
+        return ceil(self.rows / self.chunk)
 
     @property
     def grid(self) -> tuple[int, int, int]:
@@ -183,11 +200,11 @@ class _Workgroup:
         """The output rows of this chunk."""
         size = self.kernel.chunk
         start = k.at(f"a * {size}", self.chunk)
-        return start, arith.minsi(k.at(f"a + {size}", start), k.index(self.kernel.out.rows))
+        return start, arith.minsi(k.at(f"a + {size}", start), k.index(self.kernel.rows))
 
     def _column(self, tile: ir.Value) -> ir.Value:
         """A tile's first column. The last tile moves left and computes some columns twice, rather than be narrower."""
-        width, tw = self.kernel.out.size[2], self.kernel.tile[1]
+        width, tw = self.kernel.size[2], self.kernel.tile[1]
         column = k.at(f"a * {tw}", tile)
         return column if width % tw == 0 else arith.minsi(column, k.index(width - tw))
 
@@ -195,7 +212,7 @@ class _Workgroup:
         """Where the window of an output position starts in the flat input."""
         kernel = self.kernel
         q, depth, height, width = kernel.source
-        (sd, sh, sw), rows, block = kernel.strides, kernel.out.size[1], kernel.out.block
+        (sd, sh, sw), rows, block = kernel.strides, kernel.size[1], kernel.out.block
         d, h = f"(b floordiv {rows}) * {sd}", f"(b mod {rows}) * {sh}"
         text = f"(a * {q * depth * height * width} + (({d}) * {height} + {h}) * {width} + c * {sw}) * {block}"
         return k.at(text, self.n, row, column)
@@ -210,7 +227,7 @@ class _Workgroup:
         """All taps of row p that meet the input of output row r (of the tile's rows: they share a depth)."""
         kernel = self.kernel
         (kd_count, kh_count), (th, _) = kernel.taps.kernel, kernel.tile
-        rows = kernel.out.size[1]
+        rows = kernel.size[1]
         d, h = k.at(f"a floordiv {rows}", r), k.at(f"a mod {rows}", r)
         one_plane = rows % th == 0
         kd_range = kernel.halo.inside(0, d, kd_count, kernel.strides, kernel.dilations) if one_plane else None
@@ -236,7 +253,7 @@ class _Workgroup:
 
     def _if_inside(self, r: ir.Value, kd: ir.Value, kh: ir.Value, then: Callable[[], None]) -> None:
         """Runs `then` unless kernel position (kd, kh) falls on padding for output row r."""
-        kernel, rows = self.kernel, self.kernel.out.size[1]
+        kernel, rows = self.kernel, self.kernel.size[1]
         for axis, at, kernel_at, count in (
             (0, k.at(f"a floordiv {rows}", r), kd, kernel.taps.kernel[0]),
             (1, k.at(f"a mod {rows}", r), kh, kernel.taps.kernel[1]),
@@ -278,23 +295,37 @@ class _Workgroup:
         return lambda c, i: k.broadcast(memref.load(self.x, [k.at(f"a + {i}", starts[c])]), filters)
 
     def _store(self, sums: Sums, rows: Sequence[ir.Value], column: ir.Value) -> None:
-        """The epilogue of a tile, and its blocks of channels to where the consumer reads them."""
+        """The epilogue of a tile, its maximum over pooling windows, and its blocks to where the consumer reads them."""
         kernel = self.kernel
-        block, columns, filters = kernel.out.block, kernel.tile[1], kernel.filters
+        block, filters = kernel.out.block, kernel.filters
         if self.epilogue is not None:
             at_row = k.at(f"a * {filters}", self.p)
             operands = [k.load_vector(v, at_row, filters) for v in self.vectors]
             sums = [self.epilogue(total, operands) for total in sums]
+        ph, pw = kernel.window
+        sums = self._pooled(sums)
+        columns = kernel.tile[1] // pw
+        out_rows = [k.at(f"a floordiv {ph}", row) for row in rows[::ph]]
+        out_column = k.at(f"a floordiv {pw}", column)
         for r in range(filters // block):
 
             def write(where: ir.Value, r: int = r) -> None:
-                for i, row in enumerate(rows):
-                    line = k.at(f"a + b * {block}", kernel.out.row_offset(self.n, where, row), column)
+                for i, row in enumerate(out_rows):
+                    line = k.at(f"a + b * {block}", kernel.out.row_offset(self.n, where, row), out_column)
                     for c in range(columns):
                         part = k.slice_vector(sums[i * columns + c], r * block, block)
                         k.store_vector(part, self.target, k.at(f"a + {c * block}", line))
 
             self._if_exists(r, write)
+
+    def _pooled(self, sums: Sums) -> Sums:
+        """The maximum of each window of a tile, row by row; the sums themselves where nothing is pooled."""
+        (th, tw), (ph, pw) = self.kernel.tile, self.kernel.window
+        return [
+            reduce(arith.maximumf, [sums[(i + di) * tw + c + dc] for di in range(ph) for dc in range(pw)])
+            for i in range(0, th, ph)
+            for c in range(0, tw, pw)
+        ]
 
     def _if_exists(self, r: int, write: Callable[[ir.Value], None]) -> None:
         """Calls `write` with block r of row p, which may lie behind the last output channel."""

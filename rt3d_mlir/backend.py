@@ -30,9 +30,8 @@ def iree_compile(source: Path, output: Path, flags: Sequence[str]) -> None:
     output.unlink(missing_ok=True)
     lines = [line for line in done.stderr.splitlines() if "error" in line.lower()] or done.stderr.splitlines()[-3:]
     what = "\n".join(line[:400] for line in lines[:4]) or f"it ended with code {done.returncode}"
-    raise CompileError(
-        f"iree-compile failed:\n{what}\nthe command was: {' '.join(command)}\n(--dump-ir keeps its input)"
-    )
+    again = "--dump-ir keeps its input, to run it again"
+    raise CompileError(f"iree-compile failed:\n{what}\n{again}\nthe command was: {' '.join(command)}")
 
 
 def check_versions() -> None:

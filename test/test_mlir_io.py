@@ -116,3 +116,17 @@ def test_a_saved_model_has_its_numbers(tmp_path: Path):
     for name, array in expected.items():
         np.testing.assert_array_equal(table[name], array)
     assert [path.name for path in tmp_path.iterdir()] == ["net.mlir"]
+
+
+def test_a_comment_does_not_end_the_module():
+    text = "// {-# is where resources begin\nfunc.func @main(%x: f32) -> f32 { return %x : f32 }\n"
+    with ir.Context(), ir.Location.unknown():
+        module, _ = mlir_io.parse_text(text, "a.mlir")
+        assert "func.func @main" in str(module)
+
+
+def test_a_resource_section_without_an_end_is_named():
+    function = "func.func @main(%x: f32) -> f32 { return %x : f32 }"
+    text = function + '\n\n{-#\n  dialect_resources: {\n    builtin: {\n      w: "0x04'
+    with ir.Context(), ir.Location.unknown(), pytest.raises(ModelError, match=r"a\.mlir was cut short"):
+        mlir_io.parse_text(text, "a.mlir")

@@ -11,14 +11,10 @@ from math import ceil, prod
 import iree.compiler.ir as ir
 import numpy as np
 
-from rt3d_mlir.passes import schedule_cpu
 from rt3d_mlir.passes.base import State
-from rt3d_mlir.passes.blocked import destination
-from rt3d_mlir.passes.constants import constant_value
 from rt3d_mlir.passes.cpu_conv import ConvKernel
-from rt3d_mlir.passes.cpu_taps import arrange
+from rt3d_mlir.passes.cpu_plan import note_halos, plan_conv
 from rt3d_mlir.passes.cpu_tile import Halo
-from rt3d_mlir.passes.epilogue import epilogue_after
 from rt3d_mlir.passes.packed_conv import PackedConv
 from rt3d_mlir.targets import Target
 
@@ -51,33 +47,22 @@ class Work:
 
 def find_work(module: ir.Module, state: State, target: Target) -> list[Work]:
     """The work of every packed conv, in the order they run, of a module that schedule-cpu is about to see."""
-    schedule_cpu._note_halos(module)
+    note_halos(module)
     found: list[Work] = []
 
     def visit(op: ir.Operation) -> ir.WalkResult:
         conv = PackedConv.match(op.opview, state) if op.name == "linalg.generic" else None
-        if conv is not None and (kernel := _kernel(conv, state, target)) is not None:
-            found.append(count_work(conv.layer, kernel))
+        if conv is not None and (plan := plan_conv(conv, state, target)) is not None:
+            found.append(count_work(conv.layer, plan.kernel))
         return ir.WalkResult.ADVANCE
 
     module.operation.walk(visit)
     return found
 
 
-def _kernel(conv: PackedConv, state: State, target: Target) -> ConvKernel | None:
-    weights, ptr = (constant_value(value, state.weights) for value in (conv.packed, conv.ptr))
-    if weights is None or ptr is None:
-        return None
-    epilogue = epilogue_after(conv.op.results[0], state)
-    _, out = destination(epilogue.result if epilogue else conv.op.results[0])
-    taps = arrange(conv, weights[0], ptr[0], target)
-    source = tuple(conv.x.type.shape[1:5])
-    return ConvKernel(target, taps, source, schedule_cpu._halo(conv), conv.strides, conv.dilations, out)
-
-
 def count_work(layer: str, kernel: ConvKernel) -> Work:
     """Counts what the loops of `kernel` do; see `ConvKernel` for what they skip."""
-    (th, tw), (depth, height, _), batch = kernel.tile, kernel.out.size, kernel.out.batch
+    (th, tw), (depth, height, _), batch = kernel.tile, kernel.size, kernel.out.batch
     kd_count, kh_count = kernel.taps.kernel
     # How many steps along an output axis execute a kernel position; a tile over several rows may not skip.
     in_depth = _executions(kernel, 0, depth, kd_count) if height % th == 0 else np.full(kd_count, depth)
@@ -102,7 +87,7 @@ def count_work(layer: str, kernel: ConvKernel) -> Work:
         sums=th * tw * registers,
         macs=taps * th * tw * kernel.filters * channels,
         bytes=kernel.taps.weights.nbytes + 4 * (batch * prod(kernel.source) * kernel.out.block + output),
-        single_use=prod(kernel.out.size) * batch == 1,
+        single_use=prod(kernel.size) * batch == 1,
     )
 
 

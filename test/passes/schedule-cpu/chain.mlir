@@ -7,23 +7,6 @@
 // CHECK: binding(0) {{.*}} flags(ReadOnly) : memref<140xf32>
 // CHECK: binding(1) {{.*}} : memref<140xf32>
 
-// The 1x1x1 conv: input, weights, offsets, starts, bias, output; a tile of 5 rows x 2 columns, so 10 sums, 4 channels
-// each, in two taps and the odd one; and the bias once a sum.
-// CHECK-LABEL: hal.executable.source private @conv_1
-// CHECK: binding(0) {{.*}} flags(ReadOnly) : memref<140xf32>
-// CHECK: binding(1) {{.*}} flags(ReadOnly) : memref<16xf32>
-// CHECK: binding(2) {{.*}} flags(ReadOnly) : memref<1xi32>
-// CHECK: binding(3) {{.*}} flags(ReadOnly) : memref<2xi32>
-// CHECK: binding(4) {{.*}} flags(ReadOnly) : memref<4xf32>
-// CHECK: binding(5) alignment(64) offset(%c0) : memref<140xf32>
-// CHECK-COUNT-120: vector.fma
-// CHECK-NOT: vector.fma
-// CHECK: vector.load %4[
-// CHECK-COUNT-10: arith.addf {{.*}} : vector<4xf32>
-// CHECK-NOT: arith.addf
-// CHECK-COUNT-10: vector.store {{.*}} memref<140xf32>, vector<4xf32>
-// CHECK-NOT: vector.store
-
 // The pool: one plane of interior and one workgroup for the border; 2x3 windows; 4 rows of 4 columns in the output, of
 // which it computes 3 x 2.
 // CHECK-LABEL: hal.executable.source private @max_pool
@@ -44,6 +27,23 @@
 // CHECK: vector.store
 // CHECK: } else {
 // CHECK: vector.store %cst, %1
+
+// The 1x1x1 conv: input, weights, offsets, starts, bias, output; a tile of 5 rows x 2 columns, so 10 sums, 4 channels
+// each, in two taps and the odd one; and the bias once a sum.
+// CHECK-LABEL: hal.executable.source private @conv_1
+// CHECK: binding(0) {{.*}} flags(ReadOnly) : memref<140xf32>
+// CHECK: binding(1) {{.*}} flags(ReadOnly) : memref<16xf32>
+// CHECK: binding(2) {{.*}} flags(ReadOnly) : memref<1xi32>
+// CHECK: binding(3) {{.*}} flags(ReadOnly) : memref<2xi32>
+// CHECK: binding(4) {{.*}} flags(ReadOnly) : memref<4xf32>
+// CHECK: binding(5) alignment(64) offset(%c0) : memref<140xf32>
+// CHECK-COUNT-120: vector.fma
+// CHECK-NOT: vector.fma
+// CHECK: vector.load %4[
+// CHECK-COUNT-10: arith.addf {{.*}} : vector<4xf32>
+// CHECK-NOT: arith.addf
+// CHECK-COUNT-10: vector.store {{.*}} memref<140xf32>, vector<4xf32>
+// CHECK-NOT: vector.store
 
 // The 2x2 conv without bias: 9 sums, 4 channels, two taps and the odd one.
 // CHECK-LABEL: hal.executable.source private @conv_0
