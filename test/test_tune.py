@@ -46,13 +46,13 @@ def test_the_fastest_tile_of_each_kind_is_found(exported: Exported, monkeypatch:
     monkeypatch.setattr(tune, "_times", _faster_with_narrow_tiles)
     target = get_target("cortex-a76")
     tuned = {each.layers: each for each in tune.tune([exported], target, rounds=100)}
-    conv1 = next(each for layers, each in tuned.items() if layers == ("conv1",))
-    assert conv1.model[1] > 1
-    assert conv1.best[1] == 1
-    assert conv1.worth_it
+    conv2 = next(each for layers, each in tuned.items() if layers == ("conv2",))
+    assert conv2.model[1] > 1
+    assert conv2.best[1] == 1
+    assert conv2.worth_it
     path = tmp_path / "core.json"
     tune.write_table(list(tuned.values()), target, path)
-    assert json.loads(path.read_text())["tiles"][conv1.key] == list(conv1.best)
+    assert json.loads(path.read_text())["tiles"][conv2.key] == list(conv2.best)
 
 
 def test_what_is_not_worth_it_stays_with_the_model(tmp_path: Path):
@@ -73,7 +73,7 @@ def test_a_preset_reads_its_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 def test_a_tuned_tile_is_used_and_one_that_does_not_fit_is_not():
     plain = dataclasses.replace(get_target("cortex-a76"), tiles={})
-    kernel = ConvKernel(plain, TAPS, (2, 6, 16, 16), HALO, (1, 1, 1), (1, 1, 1), OUT)
+    kernel = ConvKernel(plain, TAPS, (2, 6, 16, 16), HALO, (1, 1, 1), (1, 1, 1), OUT.size, OUT)
     by_model, another = kernel.tiles_by_model[0], kernel.tiles_by_model[-1]
     assert kernel.tile == by_model
 
@@ -86,6 +86,6 @@ def test_a_tuned_tile_is_used_and_one_that_does_not_fit_is_not():
 
 def test_every_ranked_tile_fits_the_registers_and_divides_the_rows():
     target = get_target("cortex-a76")
-    ranked = rank_tiles(target, 8, 4, OUT, HALO, (3, 3))
+    ranked = rank_tiles(target, 8, 4, OUT.size, HALO, (3, 3))
     assert ranked
     assert all(rows * columns <= target.columns and OUT.rows % rows == 0 for rows, columns in ranked)
