@@ -1,5 +1,6 @@
 """A channel-blocked, padded activation, [N, O, Do, Ho, Wo, C], as the CPU kernels write it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 
@@ -28,6 +29,19 @@ class Blocked:
     def rows(self) -> int:
         """Rows of the interior: D * H."""
         return self.size[0] * self.size[1]
+
+    @property
+    def plane_grid(self) -> tuple[int, int, int]:
+        """A workgroup for each depth plane of each channel block, and one more a block for the border."""
+        return self.size[0] + self.padded, self.blocks, self.batch
+
+    def plane_or_border(self, target: ir.Value, ids: list[ir.Value], compute: Callable[[], None]) -> None:
+        """In a workgroup of `plane_grid`: `compute` the plane, or write the zeros around the interior."""
+        if not self.padded:
+            compute()
+            return
+        d, block, n = ids
+        if_else(less(d, index(self.size[0])), compute, lambda: self.zero_border(target, n, block))
 
     def row_offset(self, n: ir.Value, block: ir.Value, row: ir.Value) -> ir.Value:
         """The flat offset of column 0 of interior row `row` = d * H + h."""

@@ -13,28 +13,24 @@ from rt3d_mlir.passes.blocked import Blocked
 
 @dataclass(frozen=True)
 class PackKernel:
-    """A workgroup converts one depth plane of one channel block; the last plane's index writes the border."""
+    """A workgroup converts one depth plane of one channel block, or writes its border."""
 
     channels: int
     out: Blocked
 
     @property
     def grid(self) -> tuple[int, int, int]:
-        return self.out.size[0] + self.out.padded, self.out.blocks, self.out.batch
+        return self.out.plane_grid
 
     def body(self, bindings: list[ir.Value], ids: list[ir.Value]) -> None:
+        """Bindings: input, output."""
         x, target = bindings
-        d, block, n = ids
 
-        def compute() -> None:
+        def convert() -> None:
             for channel in range(self.out.block):
-                self._channel(x, target, channel, d, block, n)
+                self._channel(x, target, channel, *ids)
 
-        if not self.out.padded:
-            compute()
-            return
-        inside = k.less(d, k.index(self.out.size[0]))
-        k.if_else(inside, compute, lambda: self.out.zero_border(target, n, block))
+        self.out.plane_or_border(target, ids, convert)
 
     def _channel(self, x: ir.Value, target: ir.Value, channel: int, d: ir.Value, block: ir.Value, n: ir.Value) -> None:
         """Copies a plane of one channel into its lane of the block."""

@@ -14,27 +14,19 @@ from rt3d_mlir.passes.max_pool import MaxPool, clamped
 
 @dataclass(frozen=True)
 class PoolKernel:
-    """A workgroup computes one depth plane of one channel block; the last plane's index writes the border."""
+    """A workgroup computes one depth plane of one channel block, or writes its border."""
 
     pool: MaxPool
     out: Blocked
 
     @property
     def grid(self) -> tuple[int, int, int]:
-        return self.out.size[0] + self.out.padded, self.out.blocks, self.out.batch
+        return self.out.plane_grid
 
     def body(self, bindings: list[ir.Value], ids: list[ir.Value]) -> None:
+        """Bindings: input, output."""
         x, target = bindings
-        d, block, n = ids
-
-        def compute() -> None:
-            self._plane(x, target, d, block, n)
-
-        if not self.out.padded:
-            compute()
-            return
-        inside = k.less(d, k.index(self.out.size[0]))
-        k.if_else(inside, compute, lambda: self.out.zero_border(target, n, block))
+        self.out.plane_or_border(target, ids, lambda: self._plane(x, target, *ids))
 
     def _plane(self, x: ir.Value, target: ir.Value, d: ir.Value, block: ir.Value, n: ir.Value) -> None:
         size, lanes = self.pool.x.type.shape[2:5], self.out.block
