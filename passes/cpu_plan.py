@@ -52,12 +52,10 @@ def plan_conv(conv: PackedConv, state: State, target: Target) -> ConvPlan | None
     )
     pool = _pool_after(value)
     if pool is not None and not kernel.streamed:
-        last, out = destination(pool.op.results[0])
-        pooled = replace(kernel, out=out, pool=pool.kernel[1:])
-        if pooled.tiles_by_model:
-            kernel = pooled
-        else:
-            last = destination(value)[0]
+        pooled_last, pooled_out = destination(pool.op.results[0])
+        pooled = replace(kernel, out=pooled_out, pool=pool.kernel[1:])
+        if pooled.tiles_by_model:  # a window may be larger than any tile
+            kernel, last = pooled, pooled_last
     return ConvPlan(kernel, epilogue, last, weights[1])
 
 

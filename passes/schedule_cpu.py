@@ -1,7 +1,8 @@
 """schedule-cpu: each packed conv, max pool and entry conversion becomes one hand-written dispatch.
 
-The conv's dispatch takes its epilogue with it, and all three write the padded layout of their consumer, border
-included. Register tile and way of broadcasting come from the target preset; see cpu_conv, cpu_pool and cpu_pack.
+The conv's dispatch takes its epilogue with it, and a max pool whose windows tile each plane (cpu_plan); all three write
+the padded layout of their consumer, border included. Register tile and way of broadcasting come from the target preset;
+see cpu_conv, cpu_pool and cpu_pack.
 
 Given (after block-layout):
     %c = linalg.generic { gather over taps } attrs = {packed_conv = {layer = "conv2", ...}}
@@ -9,7 +10,7 @@ Given (after block-layout):
     %p = tensor.insert_slice %r into %zeros
 Result:
     hal.executable.source private @conv2 { ... vector.fma ... }
-    %p = flow.dispatch @conv2::@conv2(%x, %packed, %offsets, %ptr, %bias)
+    %p = flow.dispatch @conv2::@conv2(%x, %weights, %offsets, %starts, %bias)
 """
 
 from dataclasses import dataclass, field

@@ -10,6 +10,7 @@ import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -95,6 +96,7 @@ def write_table(tuned: Sequence[Tuned], target: Target, path: Path) -> None:
     os.replace(temporary, path)
 
 
+@contextmanager
 def _scheduled(exported: Exported, target: Target) -> Iterator[tuple[ir.Module, State]]:
     """The scheduled module, inside its context."""
     with ir.Context(), ir.Location.unknown():
@@ -106,9 +108,8 @@ def _scheduled(exported: Exported, target: Target) -> Iterator[tuple[ir.Module, 
 
 
 def _ranked(exported: Exported, target: Target) -> dict[str, tuple[str, list[Tile]]]:
-    for _module, state in _scheduled(exported, target):
+    with _scheduled(exported, target) as (_module, state):
         return state.tiles
-    raise AssertionError("_scheduled yields once")
 
 
 def _times(exported: Exported, target: Target) -> dict[str, float]:
@@ -120,8 +121,7 @@ def _times(exported: Exported, target: Target) -> dict[str, float]:
     with tempfile.TemporaryDirectory() as folder:
         source, vmfb, clip = (Path(folder, name) for name in ("m.mlirbc", "m.vmfb", "x.npy"))
         np.save(clip, np.random.default_rng(0).standard_normal(exported.source.input_shapes[0], dtype=np.float32))
-        names: list[str] = []
-        for module, state in _scheduled(exported, target):
+        with _scheduled(exported, target) as (module, state):
             names = list(state.tiles)
             write_bytecode(module, state.weights, source)
         iree_compile(source, vmfb, target.iree_flags)

@@ -114,5 +114,5 @@ def _device(name: str, threads: int | None) -> iree.HalDevice:
 
 def _create(name: str) -> iree.HalDevice:
     # Activations are allocated anew in each call. The caching allocator keeps their pages, where the plain one gives
-    # them back: page faults were a fifth of C3D's time.
+    # them back: page faults were a sixth of C3D's time.
     return iree.get_driver(name).create_default_device(allocators=["caching"])
