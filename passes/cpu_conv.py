@@ -6,18 +6,22 @@
             for each live channel i:
                 w = weights[tap, i, :]                one or two vector loads
                 for each column: sums[column] += x[offset[tap] + column, i] * w
-        store epilogue(sums), or its maximum over pooling windows
+        store epilogue(sums)
 
 A workgroup takes one row p and a chunk of output rows. Where all weights of a layer fit a shared cache, p runs fastest
 and the input is read once; else the chunks do. Where the weights of one row p are too large for the cache of a core and
 several tiles use them, the loops are turned (`streamed`): for each kernel position (kd, kh), all tiles of the chunk,
-their sums kept on the stack in between. One extra chunk writes the zero border.
+their sums kept on the stack in between. Where the kernel pools, an output row is the maximum over the rows of its
+windows, kept on the stack until all are computed. One extra chunk writes the zero border.
+
+The taps of a sparse row jump through an input that is larger than a core's cache, in an order that no hardware
+foresees. So each tap also prefetches what it will read two tiles on.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from math import ceil
+from math import ceil, prod
 
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, memref, vector
@@ -32,8 +36,11 @@ from rt3d_mlir.targets import Target
 SHARED_CACHE = 2 * 2**20
 #: A row's weights up to this size stay in a core's own cache while its tiles use them.
 CORE_CACHE = 256 * 2**10
-#: Sums of a streamed chunk on the stack; IREE allows a dispatch 32 KiB.
+#: Sums of a streamed chunk, or maxima of a pooled row, on the stack; IREE allows a dispatch 32 KiB.
 STACK = 16 * 2**10
+#: Floats of a cache line, and how many tiles ahead of their use lines are fetched.
+LINE = 16
+AHEAD = 2
 #: Workgroups a layer should have at least, so that 8 cores stay busy with rows of unequal tap count.
 MIN_WORKGROUPS = 64
 
@@ -46,7 +53,7 @@ class ConvKernel:
     """All a kernel depends on.
 
     `source` is the padded input's (Q, Dp, Hp, Wp), `halo` where its zeros are; `size` is the (D, H, W) that the conv
-    computes, `out` what is written: the same, or its maximum over `pool` rows and columns.
+    computes, `out` what is written: the same, or its maximum over windows of `pool`, which tile it.
     """
 
     target: Target
@@ -57,12 +64,16 @@ class ConvKernel:
     dilations: tuple[int, ...]
     size: tuple[int, ...]
     out: Blocked
-    pool: tuple[int, ...] = (1, 1)
+    pool: tuple[int, ...] = (1, 1, 1)
 
     @property
     def rows(self) -> int:
-        """Rows that the conv computes: D * H."""
-        return self.size[0] * self.size[1]
+        """Rows that are written: D * H of the output."""
+        return self.out.rows
+
+    @property
+    def pools(self) -> bool:
+        return self.pool != (1, 1, 1)
 
     @property
     def filters(self) -> int:
@@ -70,18 +81,13 @@ class ConvKernel:
 
     @property
     def tile_key(self) -> str:
-        return tile_key(self.filters, len(self.taps.channels), self.size, self.taps.kernel, self.window)
-
-    @property
-    def window(self) -> tuple[int, int]:
-        """Rows and columns of a pooling window."""
-        return (self.pool[0], self.pool[1])
+        return tile_key(self.filters, len(self.taps.channels), self.size, self.taps.kernel, self.pool)
 
     @cached_property
     def tiles_by_model(self) -> list[tuple[int, int]]:
         """Tiles whose sums fit the registers, the fastest by the model of the core first."""
         channels = len(self.taps.channels)
-        return rank_tiles(self.target, self.filters, channels, self.size, self.halo, self.taps.kernel, self.window)
+        return rank_tiles(self.target, self.filters, channels, self.size, self.halo, self.taps.kernel, self.pool)
 
     @cached_property
     def tile(self) -> tuple[int, int]:
@@ -97,12 +103,12 @@ class ConvKernel:
     @cached_property
     def streamed(self) -> bool:
         """Whether weights pass through the cache once a chunk, not once a tile."""
-        reused = self.rows * self.tiles > 1 and self.pool == (1, 1)
+        reused = self.rows * self.tiles > 1 and not self.pools
         return self.taps.row_bytes > CORE_CACHE and self.tile[0] == 1 and reused and self.row_sums <= STACK
 
     @property
     def row_sums(self) -> int:
-        """Bytes of the sums of one output row."""
+        """Bytes of the sums of one of the conv's rows."""
         return self.tiles * self.tile[1] * self.filters * 4
 
     @cached_property
@@ -112,12 +118,17 @@ class ConvKernel:
     @cached_property
     def chunk(self) -> int:
         """Output rows a workgroup computes: a multiple of the tile's."""
-        th, rows = self.tile[0], self.rows
+        th, rows, windows = self.tile[0], self.rows, self.pool[0] * self.pool[1]
         if self.streamed:
             most = STACK // self.row_sums
             return ceil(rows / ceil(rows / most))
-        wanted = 4 if self.shared else rows * self.taps.rows * self.out.batch // MIN_WORKGROUPS
+        wanted = 4 // windows if self.shared else rows * self.taps.rows * self.out.batch // MIN_WORKGROUPS
         return min(rows, max(th, wanted // th * th))
+
+    @property
+    def far(self) -> bool:
+        """Whether the input of one clip is larger than the cache of a core."""
+        return prod(self.source) * self.out.block * 4 > CORE_CACHE
 
     @property
     def chunks(self) -> int:
@@ -131,7 +142,7 @@ class ConvKernel:
     def body(self, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue | None) -> None:
         """Bindings: input, weights, offsets, starts, then the epilogue's vectors [P * filters], then the output."""
         work = _Workgroup(self, bindings, ids, epilogue)
-        compute = work.stream if self.streamed else work.compute
+        compute = work.stream if self.streamed else work.pool if self.pools else work.compute
         if not self.out.padded:
             compute()
             return
@@ -146,32 +157,63 @@ class _Workgroup:
         self.x, self.weights, self.offsets, self.starts, *self.vectors, self.target = bindings
         self.p, self.chunk, self.n = (ids[0], ids[1], ids[2]) if kernel.shared else (ids[1], ids[0], ids[2])
         self.epilogue = epilogue
-        self.zero = k.splat(0.0, kernel.filters)
 
     def compute(self) -> None:
         """Tile by tile, each over all its taps."""
-        th, tw = self.kernel.tile
+        th = self.kernel.tile[0]
         start, stop = self._rows()
         with k.loop(start, stop, th) as r, k.loop(k.index(0), k.index(self.kernel.tiles)) as tile:
             column = self._column(tile)
             rows = [k.at(f"a + {i}", r) for i in range(th)]
             bases = [self._base(row, column) for row in rows]
-            sums = self._over_taps(r, bases, [self.zero] * (th * tw))
-            self._store(sums, rows, column)
+            sums = self._over_taps(r, bases, self._zeros())
+            self._store(self._finished(sums), rows, column)
+
+    def pool(self) -> None:
+        """Output row by output row, each the maximum over the conv's rows in its windows.
+
+        The maximum over columns is taken before a tile goes to the stack where it holds whole windows, else behind.
+        """
+        kernel = self.kernel
+        (pd, ph, pw), height, filters = kernel.pool, kernel.out.size[1], kernel.filters
+        early = pw if kernel.tile[1] % pw == 0 else 1
+        line = self._stack(kernel.row_sums)
+        start, stop = self._rows()
+        with k.loop(start, stop) as r:
+
+            def gather(i: ir.Value, first: bool) -> None:
+                """Row i of the windows into `line`."""
+                depth = f"((a floordiv {height}) * {pd} + b floordiv {ph})"
+                row = k.at(f"{depth} * {height * ph} + (a mod {height}) * {ph} + b mod {ph}", r, i)
+                with k.loop(k.index(0), k.index(kernel.tiles)) as tile:
+                    column = self._column(tile)
+                    values = self._finished(self._over_taps(row, [self._base(row, column)], self._zeros()))
+                    values = [reduce(arith.maximumf, values[c : c + early]) for c in range(0, len(values), early)]
+                    places = self._places(k.at(f"a floordiv {early}", column), len(values))
+                    for value, place in zip(values, places, strict=True):
+                        before = value if first else k.load_vector(line, place, filters)
+                        k.store_vector(value if first else arith.maximumf(before, value), line, place)
+
+            gather(k.index(0), first=True)
+            with k.loop(k.index(1), k.index(pd * ph)) as i:
+                gather(i, first=False)
+            with k.loop(k.index(0), k.index(kernel.out.size[2])) as column:
+                window = self._places(k.at(f"a * {pw // early}", column), pw // early)
+                maximum = reduce(arith.maximumf, [k.load_vector(line, place, filters) for place in window])
+                self._store([maximum], [r], column)
 
     def stream(self) -> None:
         """Kernel position by kernel position, each over all tiles, with the sums on the stack."""
         kernel = self.kernel
         columns, tiles = kernel.tile[1], kernel.tiles
         slots = kernel.chunk * tiles * columns
-        stack = memref.alloca(ir.MemRefType.get([slots * kernel.filters], ir.F32Type.get()), [], [])
+        stack, zero = self._stack(kernel.chunk * kernel.row_sums), k.splat(0.0, kernel.filters)
         start, stop = self._rows()
         with k.loop(k.index(0), k.index(slots)) as slot:
-            k.store_vector(self.zero, stack, k.at(f"a * {kernel.filters}", slot))
+            k.store_vector(zero, stack, k.at(f"a * {kernel.filters}", slot))
 
         def places(r: ir.Value, tile: ir.Value) -> list[ir.Value]:
-            first = k.at(f"((a - b) * {tiles} + c) * {columns * kernel.filters}", r, start, tile)
-            return [k.at(f"a + {c * kernel.filters}", first) for c in range(columns)]
+            return self._places(k.at(f"((a - b) * {tiles} + c) * {columns}", r, start, tile), columns)
 
         kd_count, kh_count = kernel.taps.kernel
         with k.loop(k.index(0), k.index(kd_count)) as kd, k.loop(k.index(0), k.index(kh_count)) as kh:
@@ -189,12 +231,25 @@ class _Workgroup:
                 self._if_inside(r, kd, kh, tiles_of_row)
         with k.loop(start, stop) as r, k.loop(k.index(0), k.index(tiles)) as tile:
             sums = [k.load_vector(stack, place, kernel.filters) for place in places(r, tile)]
-            self._store(sums, [r], self._column(tile))
+            self._store(self._finished(sums), [r], self._column(tile))
 
     def border(self) -> None:
         """The zeros around the interior."""
         for r in range(self.kernel.filters // self.kernel.out.block):
             self._if_exists(r, lambda where: self.kernel.out.zero_border(self.target, self.n, where))
+
+    def _stack(self, size: int) -> ir.Value:
+        """`size` bytes of vectors of filters."""
+        return memref.alloca(ir.MemRefType.get([size // 4], ir.F32Type.get()), [], [])
+
+    def _places(self, column: ir.Value, count: int) -> list[ir.Value]:
+        """Where `count` columns lie on the stack."""
+        filters = self.kernel.filters
+        return [k.at(f"a * {filters} + {c * filters}", column) for c in range(count)]
+
+    def _zeros(self) -> Sums:
+        """A tile's sums before the first tap."""
+        return [k.splat(0.0, self.kernel.filters)] * prod(self.kernel.tile)
 
     def _rows(self) -> tuple[ir.Value, ir.Value]:
         """The output rows of this chunk."""
@@ -272,6 +327,8 @@ class _Workgroup:
         def tap(j: ir.Value, carried: Sums) -> Sums:
             offset = k.load_index(self.offsets, j)
             starts = [k.at(f"a + b * {block} + {t * step}", base, offset) for base in bases for t in range(columns)]
+            if kernel.far:
+                self._prefetch(starts[::columns], columns * step)
             read = self._reader(starts)
             for i, channel in enumerate(channels):
                 where = k.at(f"(a * {len(channels)} + {i}) * {kernel.filters}", j)
@@ -286,6 +343,12 @@ class _Workgroup:
             first = pairs
         return k.reduce_loop(first, last, sums, tap)
 
+    def _prefetch(self, starts: Sequence[ir.Value], width: int) -> None:
+        """Fetches the lines of the tile's rows, `width` floats each, that lie `AHEAD` tiles behind `starts`."""
+        for start in starts:
+            for line in range(AHEAD * width, (AHEAD + 1) * width, LINE):
+                k.prefetch(self.x, k.at(f"a + {line}", start))
+
     def _reader(self, starts: Sequence[ir.Value]) -> Callable[[int, int], ir.Value]:
         """(column, channel) -> that input number in all lanes, in the way the target's FMA likes it."""
         block, filters = self.kernel.out.block, self.kernel.filters
@@ -294,38 +357,28 @@ class _Workgroup:
             return lambda c, i: k.broadcast(vector.extract(loaded[c], [], [i]), filters)
         return lambda c, i: k.broadcast(memref.load(self.x, [k.at(f"a + {i}", starts[c])]), filters)
 
-    def _store(self, sums: Sums, rows: Sequence[ir.Value], column: ir.Value) -> None:
-        """The epilogue of a tile, its maximum over pooling windows, and its blocks to where the consumer reads them."""
+    def _finished(self, sums: Sums) -> Sums:
+        """The epilogue on each column's sums."""
+        if self.epilogue is None:
+            return sums
+        at_row = k.at(f"a * {self.kernel.filters}", self.p)
+        operands = [k.load_vector(v, at_row, self.kernel.filters) for v in self.vectors]
+        return [self.epilogue(total, operands) for total in sums]
+
+    def _store(self, values: Sums, rows: Sequence[ir.Value], column: ir.Value) -> None:
+        """The blocks of a tile, row by row from `column` on, to where the consumer reads them."""
         kernel = self.kernel
-        block, filters = kernel.out.block, kernel.filters
-        if self.epilogue is not None:
-            at_row = k.at(f"a * {filters}", self.p)
-            operands = [k.load_vector(v, at_row, filters) for v in self.vectors]
-            sums = [self.epilogue(total, operands) for total in sums]
-        ph, pw = kernel.window
-        sums = self._pooled(sums)
-        columns = kernel.tile[1] // pw
-        out_rows = [k.at(f"a floordiv {ph}", row) for row in rows[::ph]]
-        out_column = k.at(f"a floordiv {pw}", column)
-        for r in range(filters // block):
+        block, columns = kernel.out.block, len(values) // len(rows)
+        for r in range(kernel.filters // block):
 
             def write(where: ir.Value, r: int = r) -> None:
-                for i, row in enumerate(out_rows):
-                    line = k.at(f"a + b * {block}", kernel.out.row_offset(self.n, where, row), out_column)
+                for i, row in enumerate(rows):
+                    line = k.at(f"a + b * {block}", kernel.out.row_offset(self.n, where, row), column)
                     for c in range(columns):
-                        part = k.slice_vector(sums[i * columns + c], r * block, block)
+                        part = k.slice_vector(values[i * columns + c], r * block, block)
                         k.store_vector(part, self.target, k.at(f"a + {c * block}", line))
 
             self._if_exists(r, write)
-
-    def _pooled(self, sums: Sums) -> Sums:
-        """The maximum of each window of a tile, row by row; the sums themselves where nothing is pooled."""
-        (th, tw), (ph, pw) = self.kernel.tile, self.kernel.window
-        return [
-            reduce(arith.maximumf, [sums[(i + di) * tw + c + dc] for di in range(ph) for dc in range(pw)])
-            for i in range(0, th, ph)
-            for c in range(0, tw, pw)
-        ]
 
     def _if_exists(self, r: int, write: Callable[[ir.Value], None]) -> None:
         """Calls `write` with block r of row p, which may lie behind the last output channel."""

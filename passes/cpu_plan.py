@@ -1,8 +1,7 @@
 """What becomes of a packed conv on a CPU: its kernel, the epilogue and max pool inside, and where it writes.
 
-A max pool of adjacent rows and columns, as (1, 2, 2) behind C3D's first conv, is taken into the conv's kernel: a tile
-holds whole windows, and a quarter of the sums is written. The conv's own output, the largest tensor of the network, is
-then never in memory.
+A max pool whose windows tile its input, as all but the last of C3D, is taken into the conv's kernel: the conv's own
+output, the largest tensor of the network, is then never in memory.
 """
 
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ import iree.compiler.ir as ir
 from rt3d_mlir.passes.base import State
 from rt3d_mlir.passes.blocked import destination
 from rt3d_mlir.passes.constants import constant_value
-from rt3d_mlir.passes.cpu_conv import ConvKernel
+from rt3d_mlir.passes.cpu_conv import STACK, ConvKernel
 from rt3d_mlir.passes.cpu_taps import arrange
 from rt3d_mlir.passes.cpu_tile import Halo
 from rt3d_mlir.passes.epilogue import Epilogue, epilogue_after
@@ -53,19 +52,19 @@ def plan_conv(conv: PackedConv, state: State, target: Target) -> ConvPlan | None
     pool = _pool_after(value)
     if pool is not None and not kernel.streamed:
         pooled_last, pooled_out = destination(pool.op.results[0])
-        pooled = replace(kernel, out=pooled_out, pool=pool.kernel[1:])
-        if pooled.tiles_by_model:  # a window may be larger than any tile
+        pooled = replace(kernel, out=pooled_out, pool=pool.kernel)
+        if pooled.row_sums <= STACK:
             kernel, last = pooled, pooled_last
     return ConvPlan(kernel, epilogue, last, weights[1])
 
 
 def _pool_after(value: ir.Value) -> MaxPool | None:
-    """The only user of a conv's value, if it is a max pool whose windows tile each plane."""
+    """The only user of a conv's value, if it is a max pool whose windows tile it."""
     read = only_user(value)
     if read is None or read.name != "tensor.extract" or read.operation.parent is None:
         return None
     pool = MaxPool.match(read.operation.parent.opview)
-    if pool is None or pool.kernel != pool.strides or pool.kernel[0] != 1 or any(pool.low):
+    if pool is None or pool.kernel != pool.strides or any(pool.low):
         return None
     size = value.type.shape[2:5]
     tiled = all(extent % k == 0 for extent, k in zip(size, pool.kernel, strict=True))

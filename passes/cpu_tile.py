@@ -44,20 +44,20 @@ class Halo:
 Pair = tuple[int, int]
 
 
-def tile_key(filters: int, channels: int, size: Sequence[int], kernel: Pair, pool: Pair) -> str:
+def tile_key(filters: int, channels: int, size: Sequence[int], kernel: Pair, pool: Sequence[int]) -> str:
     """What a tuned table knows a layer by: filters x channels of its kernel, (Kd, Kh), the output's size, the pool."""
-    pooled = f" pool{pool[0]}x{pool[1]}" if pool != (1, 1) else ""
+    pooled = f" pool{'x'.join(map(str, pool))}" if max(pool) > 1 else ""
     return f"{filters}x{channels} k{kernel[0]}x{kernel[1]} {'x'.join(map(str, size))}{pooled}"
 
 
 def rank_tiles(
-    target: Target, filters: int, channels: int, size: Sequence[int], halo: Halo, kernel: Pair, pool: Pair = (1, 1)
+    target: Target, filters: int, channels: int, size: Sequence[int], halo: Halo, kernel: Pair, pool: Sequence[int]
 ) -> list[Pair]:
     """All (rows, columns) whose sums fit the registers, the one with the least time by a model of the core first.
 
-    A tap takes as long as its FMAs, its loads (two of each a cycle), or the latency of one sum's chain of FMAs,
-    whichever is longest, and three cycles of overhead. A tile of one row skips taps on padding rows, one whose rows
-    share a plane those on padding planes. Where the kernel pools, a tile holds whole windows of one plane.
+    A tap takes as long as its FMAs, its loads (two of each a cycle), or the latency of one sum's chain of FMAs (most
+    cores' 4 cycles, and one to spare), whichever is longest, and three cycles of overhead. A tile of one row skips taps
+    on padding rows, one whose rows share a plane those on padding planes. Where the kernel pools, a tile is one row.
     """
     registers = ceil(filters / target.lanes)
     budget = target.columns * ceil(target.group.m / target.lanes)
@@ -71,12 +71,12 @@ def rank_tiles(
         loads = (th * tw * loads_a_column + registers * channels) / 2
         skipped = halo.share(0, depth, kernel[0]) if height % th == 0 else 1.0
         skipped *= halo.share(1, height, kernel[1]) if th == 1 else 1.0
-        return (depth * height // th) * ceil(width / tw) * (max(fma, loads, 4 * channels) + 3) * skipped
+        return (depth * height // th) * ceil(width / tw) * (max(fma, loads, 5 * channels) + 3) * skipped
 
     candidates = [
         (th, tw)
-        for th in range(pool[0], most + 1, pool[0])
-        for tw in range(pool[1], min(width, most // th) + 1, pool[1])
-        if depth * height % th == 0 and (pool == (1, 1) or height % th == 0)
+        for th in (range(1, most + 1) if max(pool) == 1 else [1])
+        for tw in range(1, min(width, most // th) + 1)
+        if depth * height % th == 0
     ]
     return sorted(candidates, key=lambda tile: (time(tile), tile[0]))

@@ -36,6 +36,11 @@ def store_vector(value: ir.Value, target: ir.Value, offset: ir.Value) -> None:
     vector.store(value, target, [offset])
 
 
+def prefetch(source: ir.Value, offset: ir.Value) -> None:
+    """Asks for a cache line that will be read; the offset may lie behind the end."""
+    memref.prefetch(source, [offset], is_write=False, locality_hint=3, is_data_cache=True)
+
+
 def load_index(table: ir.Value, offset: ir.Value) -> ir.Value:
     """An i32 of a table, as an index."""
     return arith.index_cast(ir.IndexType.get(), memref.load(table, [offset]))

@@ -1,6 +1,6 @@
 """schedule-cpu: each packed conv, max pool and entry conversion becomes one hand-written dispatch.
 
-The conv's dispatch takes its epilogue with it, and a max pool whose windows tile each plane (cpu_plan); all three write
+The conv's dispatch takes its epilogue with it, and a max pool whose windows tile its input (cpu_plan); all three write
 the padded layout of their consumer, border included. Register tile and way of broadcasting come from the target preset;
 see cpu_conv, cpu_pool and cpu_pack.
 

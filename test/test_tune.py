@@ -85,6 +85,6 @@ def test_a_tuned_tile_is_used_and_one_that_does_not_fit_is_not():
 
 def test_every_ranked_tile_fits_the_registers_and_divides_the_rows():
     target = get_target("cortex-a76")
-    ranked = rank_tiles(target, 8, 4, OUT.size, HALO, (3, 3))
+    ranked = rank_tiles(target, 8, 4, OUT.size, HALO, (3, 3), (1, 1, 1))
     assert ranked
     assert all(rows * columns <= target.columns and OUT.rows % rows == 0 for rows, columns in ranked)

@@ -140,7 +140,7 @@ def graphs() -> dict[str, Case]:
             nn.Sequential(relu_after(conv(4, 8, padding=1)), nn.MaxPool3d(2), conv(8, 8, padding=1)), (1, 4, 4, 6, 8)
         ),
         "pool-first": Case(nn.Sequential(conv(4, 8), nn.MaxPool3d((1, 2, 2))), (1, 4, 4, 6, 8)),
-        # Windows that tile each plane: the pool goes into the conv's kernel.
+        # Windows that tile the conv's output: the pool goes into its kernel.
         "pool-inside": Case(
             nn.Sequential(relu_after(conv(3, 6, padding=1)), nn.MaxPool3d((1, 2, 2)), conv(6, 5, padding=(0, 1, 1))),
             (2, 3, 3, 6, 34),
@@ -149,7 +149,12 @@ def graphs() -> dict[str, Case]:
             nn.Sequential(conv(4, 20, (1, 3, 3), stride=(1, 2, 1)), nn.MaxPool3d((1, 1, 3)), conv(20, 4, 1)),
             (1, 4, 2, 9, 23),
         ),
-        "pool-inside-too-tall": Case(nn.Sequential(conv(4, 8, 1), nn.MaxPool3d((1, 32, 2))), (1, 4, 1, 32, 4)),
+        "pool-inside-deep": Case(
+            nn.Sequential(relu_after(conv(4, 20, padding=1)), nn.MaxPool3d((2, 3, 2)), conv(20, 4, padding=1)),
+            (2, 4, 4, 6, 34),
+        ),
+        "pool-inside-tall": Case(nn.Sequential(conv(4, 8, 1), nn.MaxPool3d((1, 32, 2))), (1, 4, 1, 32, 4)),
+        "pool-inside-wide": Case(nn.Sequential(conv(4, 8, 1), nn.MaxPool3d((1, 2, 32))), (1, 4, 1, 4, 32)),
         "pool-overlap": Case(
             nn.Sequential(conv(4, 8), nn.MaxPool3d(3, stride=(1, 2, 2), padding=1), conv(8, 4, padding=(0, 1, 1))),
             (1, 4, 5, 7, 8),

@@ -71,6 +71,13 @@ def test_a_row_of_weights_beyond_a_cores_cache_is_read_once_a_chunk(monkeypatch:
     assert "memref.alloca" in scheduled(model, shape)
 
 
+def test_only_an_input_beyond_a_cores_cache_is_prefetched(monkeypatch: pytest.MonkeyPatch):
+    model, shape = cases.conv(4, 8, 1), (1, 4, 2, 2, 8)
+    assert "memref.prefetch" not in scheduled(model, shape)
+    monkeypatch.setattr(cpu_conv, "CORE_CACHE", 4 * 4 * 2 * 2 * 8 - 1)
+    assert "memref.prefetch" in scheduled(model, shape)
+
+
 def test_sums_of_a_very_wide_row_fit_the_stack(tmp_path: Path):
     """IREE allows 32 KiB; 600 columns x 16 filters are 38."""
     model = cases.conv(256, 16, (1, 1, 17))

@@ -42,7 +42,7 @@ class Suite:
 
 EXACT = ("kernels", "widths", "channels", "epilogues", "graphs")
 #: Besides 8x4: whole registers, one block a row, blocks of 4 and 2 and 1, and blocks of 8.
-GROUPS = ("16x4", "4x4", "4x8", "6x4", "5x3", "8x8")
+GROUPS = ("16x4", "32x4", "4x4", "4x8", "6x4", "5x3", "8x8")
 SUITES = [
     *(Suite("integers", "8x4", floor, EXACT) for floor in ("fuse-epilogue", "block-layout", "schedule-cpu")),
     Suite("integers", "8x4", "pack-kgs", ("kernels", "channels")),
@@ -59,6 +59,7 @@ SUITES = [
     Suite("integers", "8x4", "schedule-cpu", ("kernels", "widths"), limits=(("CORE_CACHE", 0), ("STACK", 1536))),
     Suite("integers", "16x4", "schedule-cpu", ("kernels", "widths"), limits=(("CORE_CACHE", 0), ("SHARED_CACHE", 0))),
     Suite("integers", "8x4", "schedule-cpu", ("kernels", "widths", "channels", "graphs"), target="cortex-a76"),
+    Suite("integers", "8x4", "schedule-cpu", ("widths",), target="cortex-a76", limits=(("CORE_CACHE", 0),)),
     Suite("random", "8x4", "schedule-cpu", ("rounded",), target="cortex-a76"),
 ]
 
