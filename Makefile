@@ -4,10 +4,10 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test bench lint lock bench-lock clean aarch64 test-packages
+.PHONY: help demo demo-prune test bench lint lock bench-lock clean aarch64 test-packages
 
 PYTHON ?= python3.11
-# Passed on by `make demo`, `make test` and `make bench`, as in `make test ARGS="-k pool"`.
+# Passed on by `make demo`, `make demo-prune`, `make test` and `make bench`, as in `make test ARGS="-k pool"`.
 ARGS ?=
 
 BIN := .venv/bin
@@ -17,10 +17,13 @@ BENCH_LOCK := requirements-bench.lock
 TEST_PACKAGES := qemu-user-static libc6-arm64-cross libstdc++6-arm64-cross llvm-22
 
 help: ## list the targets
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 14
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 18
 
 demo: .venv/.ready ## compile a pruned C3D for this machine and run it on a video
 	$(BIN)/python samples/demo.py $(ARGS)
+
+demo-prune: .venv/.ready ## train a small C3D, prune it, compile both, compare
+	$(BIN)/python samples/demo_prune.py $(ARGS)
 
 test: test-packages lint aarch64 ## lint, then all tests
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest $(ARGS)

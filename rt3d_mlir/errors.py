@@ -48,6 +48,18 @@ class InputError(Rt3dError):
     """An input tensor or video does not fit the compiled entry function."""
 
 
+class DataError(Rt3dError):
+    """Training data is missing, damaged, or of no use to a classifier."""
+
+
+class TrainingError(Rt3dError):
+    """Training diverged, or a checkpoint is missing, damaged or of another run."""
+
+
+class PruneError(Rt3dError):
+    """A pruner is called out of order, or its saved state is of another run."""
+
+
 class VersionError(Rt3dError):
     """Two tools that must have the same version do not."""
 
