@@ -1,6 +1,7 @@
-"""The 3D CNNs of the RT3D paper, as plain PyTorch, and what they cost."""
+"""The zoo: the 3D CNNs of the RT3D paper and some that came before and after, as plain PyTorch, and what they cost."""
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import nn
@@ -8,17 +9,25 @@ from torch import nn
 from rt3d_mlir.errors import ModelError, did_you_mean
 from rt3d_mlir.models.c3d import C3D
 from rt3d_mlir.models.macs import count_macs
-from rt3d_mlir.models.r2plus1d import R2Plus1D
+from rt3d_mlir.models.movinet import MoViNet
 from rt3d_mlir.models.s3d import S3D
+from rt3d_mlir.models.video_resnet import MC3, R3D, R2Plus1D
+from rt3d_mlir.models.x3d import X3D
 
-__all__ = ["C3D", "S3D", "R2Plus1D", "build", "count_macs", "input_shape", "names"]
+__all__ = ["C3D", "MC3", "R3D", "S3D", "X3D", "MoViNet", "R2Plus1D", "build", "count_macs", "input_shape", "names"]
 
 _Shape = tuple[int, int, int, int, int]
 
 _MODELS: dict[str, tuple[Callable[..., nn.Module], _Shape]] = {
     "c3d": (C3D, (1, 3, 16, 112, 112)),
     "r2plus1d_18": (R2Plus1D, (1, 3, 16, 112, 112)),
+    "r3d_18": (R3D, (1, 3, 16, 112, 112)),
+    "mc3_18": (MC3, (1, 3, 16, 112, 112)),
     "s3d": (S3D, (1, 3, 16, 224, 224)),
+    "s3d_ts1": (partial(S3D, time_stride=1), (1, 3, 16, 224, 224)),
+    "s3d_torchvision": (partial(S3D, torchvision=True), (1, 3, 16, 224, 224)),
+    "x3d_s": (X3D, (1, 3, 13, 160, 160)),
+    "movinet_a0": (MoViNet, (1, 3, 50, 172, 172)),
 }
 
 
@@ -57,7 +66,7 @@ def _lookup(name: str) -> tuple[Callable[..., nn.Module], _Shape]:
 
 @torch.no_grad()
 def _randomize(model: nn.Module, generator: torch.Generator) -> None:
-    for layer in model.modules():
+    for name, layer in model.named_modules():
         if isinstance(layer, nn.Conv3d | nn.Linear):
             fan_in = layer.weight[0].numel()
             layer.weight.normal_(0, (2 / fan_in) ** 0.5, generator=generator)
@@ -71,3 +80,8 @@ def _randomize(model: nn.Module, generator: torch.Generator) -> None:
             assert layer.running_var is not None
             layer.running_mean.normal_(0, 0.1, generator=generator)
             layer.running_var.uniform_(0.75, 1.25, generator=generator)
+            if name.endswith("norm_c"):  # ends X3D's residual branches: 26 sums of equals would leave float16's range
+                layer.weight.mul_(0.5)
+        else:
+            for gain in layer.parameters(recurse=False):  # MoViNet's, of residual branches
+                gain.uniform_(0.25, 0.75, generator=generator)

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.func import functional_call
 
-COUNTED = (nn.Conv2d, nn.Conv3d, nn.Linear)
+COUNTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 
 
 def count_macs(model: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:

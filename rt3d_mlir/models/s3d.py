@@ -1,12 +1,12 @@
 """S3D (Xie et al., ECCV 2018): separable Inception over space, then time, with torchvision's parameter names.
 
-Two variants are in use, and they differ in cost by more than a half:
+Three variants are in use, and the dearest costs more than twice the cheapest:
 
-| | stem | temporal convs | time is halved in | GMACs, 16x224x224 |
-|---|---|---|---|---|
-| RT3D's (the default) | one dense 3x7x7 | with bias | the last three pools | 24.53 |
-| RT3D's, `time_stride=1` | the same | the same | nowhere | 39.71 |
-| torchvision's | 1x7x7, then 7x1x1 | without bias | the stem, the last two pools | 17.98 |
+| zoo name | | stem | temporal convs | time is halved in | GMACs, 16x224x224 |
+|---|---|---|---|---|---|
+| s3d | RT3D's (the default) | one dense 3x7x7 | with bias | the last three pools | 24.53 |
+| s3d_ts1 | RT3D's, `time_stride=1` | the same | the same | nowhere | 39.71 |
+| s3d_torchvision | `torchvision=True` | 1x7x7, then 7x1x1 | without bias | the stem, the last two pools | 17.98 |
 """
 
 import torch

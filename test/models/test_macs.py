@@ -10,20 +10,22 @@ class Small(nn.Module):
         super().__init__()
         self.first = nn.Conv3d(3, 4, (1, 3, 3), stride=(1, 2, 2), padding=(0, 1, 1))
         self.grouped = nn.Conv3d(4, 8, 3, padding=1, groups=2, bias=False)
+        self.depthwise = nn.Conv3d(8, 8, (3, 1, 1), padding=(1, 0, 0), groups=8)
         self.flat = nn.Conv2d(8, 5, 1)
         self.fc = nn.Linear(5, 7)
         self.unused = nn.Linear(5, 7)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        x = self.flat(self.grouped(self.first(x)).mean(2))
+        x = self.flat(self.depthwise(self.grouped(self.first(x))).mean(2))
         return self.fc(self.fc.weight.new_zeros(x.shape[0], 5) + x.mean((2, 3)))
 
 
 def test_by_hand():
-    # positions x filters x weights of one filter; two groups see two of the four channels each
+    # positions x filters x weights of one filter; two groups see two of the four channels each, eight see one of eight
     assert count_macs(Small(), (1, 3, 2, 8, 8)) == {
         "first.weight": 2 * 4 * 4 * 4 * 27,
         "grouped.weight": 2 * 4 * 4 * 8 * 54,
+        "depthwise.weight": 2 * 4 * 4 * 8 * 3,
         "flat.weight": 4 * 4 * 5 * 8,
         "fc.weight": 7 * 5,
     }

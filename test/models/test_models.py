@@ -7,14 +7,33 @@ from torch import nn
 from rt3d_mlir import models
 from rt3d_mlir.errors import ModelError
 
-# (parameters, weights without biases and batch norm, MACs), all for 101 classes and 16 frames.
-FIGURES: dict[tuple[str, str], tuple[dict[str, Any], int, int, int]] = {
-    ("c3d", ""): ({}, 78_409_573, 78_398_528, 38_547_378_176),
-    ("r2plus1d_18", ""): ({}, 31_351_938, 31_326_487, 40_518_927_872),
-    ("s3d", ""): ({}, 8_006_853, 7_982_400, 24_529_443_840),
-    ("s3d", "no time stride"): ({"time_stride": 1}, 8_006_853, 7_982_400, 39_712_651_264),
-    ("s3d", "torchvision"): ({"torchvision": True}, 8_013_573, 7_992_256, 17_978_465_280),
+# name: (parameters, weights without biases and batch norm, MACs) for 101 classes and the usual input.
+FIGURES = {
+    "c3d": (78_409_573, 78_398_528, 38_547_378_176),
+    "r2plus1d_18": (31_351_938, 31_326_487, 40_518_927_872),
+    "s3d": (8_006_853, 7_982_400, 24_529_443_840),
+    "s3d_ts1": (8_006_853, 7_982_400, 39_712_651_264),
+    "s3d_torchvision": (8_013_573, 7_992_256, 17_978_465_280),
 }
+
+# name: (classes, parameters in M, GMACs on the usual input, relative tolerance). torchvision publishes both numbers
+# with its weights; those of X3D-S are the paper's (PyTorchVideo counts 3.79 M for the same net), so are A0's,
+# whose padding and activations are not quite ours.
+PUBLISHED = {
+    "r2plus1d_18": (400, 31.505325, 40.519, 1e-5),
+    "r3d_18": (400, 33.371472, 40.697, 2e-5),
+    "mc3_18": (400, 11.695440, 43.343, 2e-5),
+    "s3d_torchvision": (400, 8.320048, 17.979, 2e-5),
+    "x3d_s": (400, 3.76, 1.96, 0.01),
+    "movinet_a0": (600, 3.1, 2.71, 0.03),
+}
+
+
+def cost(name: str, num_classes: int) -> tuple[int, int, int]:
+    model = models.build(name, num_classes)
+    sizes = [(p.numel(), p.ndim > 1) for p in model.parameters()]
+    macs = sum(models.count_macs(model, models.input_shape(name)).values())
+    return sum(n for n, _ in sizes), sum(n for n, is_weight in sizes if is_weight), macs
 
 
 def on_meta(name: str, **options: Any) -> nn.Module:
@@ -23,22 +42,17 @@ def on_meta(name: str, **options: Any) -> nn.Module:
         return classes[name](**options)
 
 
-@pytest.mark.parametrize("key", FIGURES, ids=" ".join)
-def test_the_published_figures(key: tuple[str, str]):
-    options, parameters, weights, macs = FIGURES[key]
-    model = on_meta(key[0], **options)
-    assert sum(p.numel() for p in model.parameters()) == parameters
-    assert sum(p.numel() for p in model.parameters() if p.ndim > 1) == weights
-    assert sum(models.count_macs(model, models.input_shape(key[0])).values()) == macs
+@pytest.mark.parametrize("name", FIGURES)
+def test_the_cost_to_the_last_mac(name: str):
+    assert cost(name, 101) == FIGURES[name]
 
 
-@pytest.mark.parametrize(
-    ("name", "options", "parameters"),
-    [("r2plus1d_18", {}, 31_505_325), ("s3d", {"torchvision": True}, 8_320_048)],
-)
-def test_torchvisions_parameter_counts_at_400_classes(name: str, options: dict[str, Any], parameters: int):
-    model = on_meta(name, num_classes=400, **options)
-    assert sum(p.numel() for p in model.parameters()) == parameters
+@pytest.mark.parametrize("name", PUBLISHED)
+def test_the_published_cost(name: str):
+    num_classes, millions, giga, tolerance = PUBLISHED[name]
+    parameters, _, macs = cost(name, num_classes)
+    assert parameters / 1e6 == pytest.approx(millions, rel=tolerance)
+    assert macs / 1e9 == pytest.approx(giga, rel=tolerance)
 
 
 def test_c3d_layers():
@@ -47,19 +61,6 @@ def test_c3d_layers():
     convs = {"conv1": 1040, "conv2": 11098, "conv3a": 5549, "conv3b": 11098}
     convs |= {"conv4a": 2775, "conv4b": 5549, "conv5a": 694, "conv5b": 694}
     assert mega == convs | {"fc6": 34, "fc7": 17, "fc8": 0}
-
-
-def test_r2plus1d_parameter_names_and_mid_channels():
-    state = on_meta("r2plus1d_18").state_dict()
-    mids = {1: (144, 144), 2: (230, 288), 3: (460, 576), 4: (921, 1152)}
-    for stage, pair in mids.items():
-        for block, mid in enumerate(pair):
-            for conv in ("conv1", "conv2"):
-                prefix, out = f"layer{stage}.{block}.{conv}.0", 32 * 2**stage
-                assert state[f"{prefix}.0.weight"].shape[0] == mid
-                assert state[f"{prefix}.3.weight"].shape == (out, mid, 3, 1, 1)
-    assert {"stem.0.weight", "stem.3.weight", "layer2.0.downsample.0.weight", "fc.bias"} < set(state)
-    assert {"layer1.0.conv1.0.1.weight", "layer1.0.conv1.1.running_mean"} < set(state)
 
 
 def test_s3d_config_of_the_paper_gives_its_rate():
@@ -74,7 +75,13 @@ def test_s3d_config_of_the_paper_gives_its_rate():
 SMALL: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
     "c3d": ({"width": 8, "clip": (16, 32, 48)}, (1, 3, 16, 32, 48)),
     "r2plus1d_18": ({"width": 8}, (1, 3, 8, 32, 32)),
+    "r3d_18": ({"width": 8}, (1, 3, 8, 32, 32)),
+    "mc3_18": ({"width": 8}, (1, 3, 8, 32, 32)),
     "s3d": ({"width": 8}, (1, 3, 8, 64, 64)),
+    "s3d_ts1": ({"width": 8}, (1, 3, 8, 64, 64)),
+    "s3d_torchvision": ({"width": 8}, (1, 3, 16, 224, 224)),
+    "x3d_s": ({"width": 8, "depths": (2, 2, 2, 2)}, (1, 3, 4, 64, 64)),
+    "movinet_a0": ({"depths": (1, 1, 1, 1, 2)}, (1, 3, 4, 64, 64)),
 }
 
 
