@@ -6,7 +6,7 @@ from math import prod
 
 import iree.compiler.ir as ir
 
-from rt3d_mlir.passes.kernel import at, if_else, index, less, loop, splat, store_vector
+from rt3d_mlir.passes.kernel import at, element_type, if_else, index, less, loop, splat, store_vector
 from rt3d_mlir.passes.match import defining_op, integers, is_fill, only_user
 
 
@@ -54,7 +54,7 @@ class Blocked:
     def zero_border(self, target: ir.Value, n: ir.Value, block: ir.Value) -> None:
         """Writes the zeros around the interior of one channel block."""
         depth, height, width = self.full
-        zero, none = splat(0.0, self.block), index(0)
+        zero, none = splat(0.0, self.block, element_type(target)), index(0)
         after = self.low[2] + self.size[2]
 
         def fill(offset: ir.Value, first: int, last: int) -> None:

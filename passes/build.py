@@ -13,6 +13,10 @@ def f32() -> ir.Type:
     return ir.F32Type.get()
 
 
+def f16() -> ir.Type:
+    return ir.F16Type.get()
+
+
 def index_constant(number: int) -> ir.Value:
     return arith.constant(ir.IndexType.get(), number)
 
@@ -31,9 +35,26 @@ def empty(shape: Sequence[int], element: ir.Type | None = None) -> ir.Value:
     return tensor.empty(list(shape), element or f32())
 
 
-def filled(shape: Sequence[int], number: float) -> ir.Value:
+def filled(shape: Sequence[int], number: float, element: ir.Type | None = None) -> ir.Value:
     """A tensor of one number: linalg.fill of a tensor.empty."""
-    return linalg.fill(f32_constant(number), outs=[empty(shape)])
+    kind = element or f32()
+    return linalg.fill(arith.constant(kind, float(number)), outs=[empty(shape, kind)])
+
+
+def narrowed(value: ir.Value) -> ir.Value:
+    """A scalar or tensor of f32 as f16."""
+    return arith.truncf(_like(value, f16()), value)
+
+
+def widened(value: ir.Value) -> ir.Value:
+    """A scalar or tensor as f32; f32 is left as it is."""
+    kind = _like(value, f32())
+    return value if kind == value.type else arith.extf(kind, value)
+
+
+def _like(value: ir.Value, element: ir.Type) -> ir.Type:
+    kind = value.type
+    return ir.RankedTensorType.get(kind.shape, element) if isinstance(kind, ir.RankedTensorType) else element
 
 
 def maps(*texts: str) -> ir.ArrayAttr:

@@ -13,9 +13,6 @@ and the input is read once; else the chunks do. Where the weights of one row p a
 several tiles use them, the loops are turned (`streamed`): for each kernel position (kd, kh), all tiles of the chunk,
 their sums kept on the stack in between. Where the kernel pools, an output row is the maximum over the rows of its
 windows, kept on the stack until all are computed. One extra chunk writes the zero border.
-
-The taps of a sparse row jump through an input that is larger than a core's cache, in an order that no hardware
-foresees. So each tap also prefetches what it will read two tiles on.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,10 +21,11 @@ from functools import cached_property, reduce
 from math import ceil, prod
 
 import iree.compiler.ir as ir
-from iree.compiler.dialects import arith, memref, vector
+from iree.compiler.dialects import arith, memref
 
 from rt3d_mlir.passes import kernel as k
 from rt3d_mlir.passes.blocked import Blocked
+from rt3d_mlir.passes.cpu_tap_loop import TapLoop
 from rt3d_mlir.passes.cpu_taps import TapLayout
 from rt3d_mlir.passes.cpu_tile import Halo, rank_tiles, tile_key
 from rt3d_mlir.targets import Target
@@ -38,9 +36,6 @@ SHARED_CACHE = 2 * 2**20
 CORE_CACHE = 256 * 2**10
 #: Sums of a streamed chunk, or maxima of a pooled row, on the stack; IREE allows a dispatch 32 KiB.
 STACK = 16 * 2**10
-#: Floats of a cache line, and how many tiles ahead of their use lines are fetched.
-LINE = 16
-AHEAD = 2
 #: Workgroups a layer should have at least, so that 8 cores stay busy with rows of unequal tap count.
 MIN_WORKGROUPS = 64
 
@@ -80,14 +75,44 @@ class ConvKernel:
         return self.taps.filters
 
     @property
+    def bytes(self) -> int:
+        """Of an input number, a weight and an output number: 4 (f32) or 2 (f16)."""
+        return self.taps.weights.dtype.itemsize
+
+    @property
+    def half(self) -> bool:
+        return self.bytes == 2
+
+    @property
+    def lanes(self) -> int:
+        """Numbers that a vector register holds."""
+        return self.target.vector_bits // (8 * self.bytes)
+
+    @property
+    def columns_a_load(self) -> int:
+        """Neighbouring columns that one load of a register reads."""
+        packed = self.half and self.strides[2] == 1 and len(self.taps.channels) == self.out.block
+        return max(1, self.lanes // self.out.block) if packed else 1
+
+    @property
     def tile_key(self) -> str:
-        return tile_key(self.filters, len(self.taps.channels), self.size, self.taps.kernel, self.pool)
+        dtype = "f16" if self.half else "f32"
+        return tile_key(self.filters, len(self.taps.channels), self.size, self.taps.kernel, self.pool, dtype)
 
     @cached_property
     def tiles_by_model(self) -> list[tuple[int, int]]:
         """Tiles whose sums fit the registers, the fastest by the model of the core first."""
-        channels = len(self.taps.channels)
-        return rank_tiles(self.target, self.filters, channels, self.size, self.halo, self.taps.kernel, self.pool)
+        return rank_tiles(
+            self.target,
+            self.filters,
+            len(self.taps.channels),
+            self.size,
+            self.halo,
+            self.taps.kernel,
+            self.pool,
+            self.lanes,
+            self.columns_a_load,
+        )
 
     @cached_property
     def tile(self) -> tuple[int, int]:
@@ -128,7 +153,7 @@ class ConvKernel:
     @property
     def far(self) -> bool:
         """Whether the input of one clip is larger than the cache of a core."""
-        return prod(self.source) * self.out.block * 4 > CORE_CACHE
+        return prod(self.source) * self.out.block * self.bytes > CORE_CACHE
 
     @property
     def chunks(self) -> int:
@@ -177,7 +202,7 @@ class _Workgroup:
         kernel = self.kernel
         (pd, ph, pw), height, filters = kernel.pool, kernel.out.size[1], kernel.filters
         early = pw if kernel.tile[1] % pw == 0 else 1
-        line = self._stack(kernel.row_sums)
+        line = self._stack(kernel.row_sums, k.element_type(self.target))
         start, stop = self._rows()
         with k.loop(start, stop) as r:
 
@@ -188,18 +213,18 @@ class _Workgroup:
                 with k.loop(k.index(0), k.index(kernel.tiles)) as tile:
                     column = self._column(tile)
                     values = self._finished(self._over_taps(row, [self._base(row, column)], self._zeros()))
-                    values = [reduce(arith.maximumf, values[c : c + early]) for c in range(0, len(values), early)]
+                    values = [reduce(k.maximum, values[c : c + early]) for c in range(0, len(values), early)]
                     places = self._places(k.at(f"a floordiv {early}", column), len(values))
                     for value, place in zip(values, places, strict=True):
                         before = value if first else k.load_vector(line, place, filters)
-                        k.store_vector(value if first else arith.maximumf(before, value), line, place)
+                        k.store_vector(value if first else k.maximum(before, value), line, place)
 
             gather(k.index(0), first=True)
             with k.loop(k.index(1), k.index(pd * ph)) as i:
                 gather(i, first=False)
             with k.loop(k.index(0), k.index(kernel.out.size[2])) as column:
                 window = self._places(k.at(f"a * {pw // early}", column), pw // early)
-                maximum = reduce(arith.maximumf, [k.load_vector(line, place, filters) for place in window])
+                maximum = reduce(k.maximum, [k.load_vector(line, place, filters) for place in window])
                 self._store([maximum], [r], column)
 
     def stream(self) -> None:
@@ -207,7 +232,7 @@ class _Workgroup:
         kernel = self.kernel
         columns, tiles = kernel.tile[1], kernel.tiles
         slots = kernel.chunk * tiles * columns
-        stack, zero = self._stack(kernel.chunk * kernel.row_sums), k.splat(0.0, kernel.filters)
+        stack, zero = self._stack(kernel.chunk * kernel.row_sums, ir.F32Type.get()), k.splat(0.0, kernel.filters)
         start, stop = self._rows()
         with k.loop(k.index(0), k.index(slots)) as slot:
             k.store_vector(zero, stack, k.at(f"a * {kernel.filters}", slot))
@@ -238,9 +263,9 @@ class _Workgroup:
         for r in range(self.kernel.filters // self.kernel.out.block):
             self._if_exists(r, lambda where: self.kernel.out.zero_border(self.target, self.n, where))
 
-    def _stack(self, size: int) -> ir.Value:
-        """`size` bytes of vectors of filters."""
-        return memref.alloca(ir.MemRefType.get([size // 4], ir.F32Type.get()), [], [])
+    def _stack(self, size: int, element: ir.Type) -> ir.Value:
+        """Room for as many numbers as `size` bytes of sums are."""
+        return memref.alloca(ir.MemRefType.get([size // 4], element), [], [])
 
     def _places(self, column: ir.Value, count: int) -> list[ir.Value]:
         """Where `count` columns lie on the stack."""
@@ -319,43 +344,8 @@ class _Workgroup:
         then()
 
     def _taps(self, span: tuple[ir.Value, ir.Value], bases: Sequence[ir.Value], sums: Sums) -> Sums:
-        """Adds the taps of a range to the sums of a tile, one vector a column, row by row."""
-        kernel = self.kernel
-        block, step = kernel.out.block, kernel.strides[2] * kernel.out.block
-        channels, columns = kernel.taps.channels, kernel.tile[1]
-
-        def tap(j: ir.Value, carried: Sums) -> Sums:
-            offset = k.load_index(self.offsets, j)
-            starts = [k.at(f"a + b * {block} + {t * step}", base, offset) for base in bases for t in range(columns)]
-            if kernel.far:
-                self._prefetch(starts[::columns], columns * step)
-            read = self._reader(starts)
-            for i, channel in enumerate(channels):
-                where = k.at(f"(a * {len(channels)} + {i}) * {kernel.filters}", j)
-                weight = k.load_vector(self.weights, where, kernel.filters)
-                carried = [vector.fma(read(c, channel), weight, total) for c, total in enumerate(carried)]
-            return carried
-
-        first, last = span
-        if kernel.target.broadcast == "lane":  # two taps an iteration hide the latency of the first one's loads
-            pairs = k.at("a + ((b - a) floordiv 2) * 2", first, last)
-            sums = k.reduce_loop(first, pairs, sums, lambda j, carried: tap(k.at("a + 1", j), tap(j, carried)), step=2)
-            first = pairs
-        return k.reduce_loop(first, last, sums, tap)
-
-    def _prefetch(self, starts: Sequence[ir.Value], width: int) -> None:
-        """Fetches the lines of the tile's rows, `width` floats each, that lie `AHEAD` tiles behind `starts`."""
-        for start in starts:
-            for line in range(AHEAD * width, (AHEAD + 1) * width, LINE):
-                k.prefetch(self.x, k.at(f"a + {line}", start))
-
-    def _reader(self, starts: Sequence[ir.Value]) -> Callable[[int, int], ir.Value]:
-        """(column, channel) -> that input number in all lanes, in the way the target's FMA likes it."""
-        block, filters = self.kernel.out.block, self.kernel.filters
-        if self.kernel.target.broadcast == "lane" and block > 1:
-            loaded = [k.load_vector(self.x, start, block) for start in starts]
-            return lambda c, i: k.broadcast(vector.extract(loaded[c], [], [i]), filters)
-        return lambda c, i: k.broadcast(memref.load(self.x, [k.at(f"a + {i}", starts[c])]), filters)
+        """Adds the taps of a range to the f32 sums of a tile, one vector a column, row by row."""
+        return TapLoop(self.kernel, self.x, self.weights, self.offsets).add(span, bases, sums)
 
     def _finished(self, sums: Sums) -> Sums:
         """The epilogue on each column's sums."""

@@ -1,4 +1,7 @@
-"""The CPU kernel of the entry conversion: [N, C, D, H, W] to padded channel blocks, missing channels zero."""
+"""The CPU kernel of the entry conversion: [N, C, D, H, W] of f32 to padded channel blocks of f32 or f16.
+
+Missing channels are zero.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,10 +47,15 @@ class PackKernel:
                 with k.loop(k.index(0), k.index(width)) as w:
                     memref.store(value_at(h, w), target, [k.at(f"a + b * {self.out.block} + {channel}", line, w)])
 
-        zero = arith.constant(ir.F32Type.get(), 0.0)
+        element = k.element_type(target)
+        zero = arith.constant(element, 0.0)
+
+        def read(h: ir.Value, w: ir.Value) -> ir.Value:
+            number = memref.load(x, [k.at(f"a + b * {width} + c", plane, h, w)])
+            return number if number.type == element else arith.truncf(element, number)
 
         def copy() -> None:
-            each(lambda h, w: memref.load(x, [k.at(f"a + b * {width} + c", plane, h, w)]))
+            each(read)
 
         if self.channels == prod((self.out.blocks, self.out.block)):
             copy()

@@ -14,6 +14,7 @@ from rt3d_mlir.passes.constants import constant_value
 from rt3d_mlir.passes.cpu_conv import STACK, ConvKernel
 from rt3d_mlir.passes.cpu_taps import arrange
 from rt3d_mlir.passes.cpu_tile import Halo
+from rt3d_mlir.passes.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.epilogue import Epilogue, epilogue_after
 from rt3d_mlir.passes.match import body_ops, defining_op, integers, is_fill, only_user
 from rt3d_mlir.passes.max_pool import MaxPool
@@ -43,13 +44,13 @@ def plan_conv(conv: PackedConv, state: State, target: Target) -> ConvPlan | None
         target=target,
         taps=arrange(conv, weights[0], ptr[0], target),
         source=tuple(conv.x.type.shape[1:5]),
-        halo=_halo(conv),
+        halo=conv_halo(conv),
         strides=conv.strides,
         dilations=conv.dilations,
         size=tuple(value.type.shape[2:5]),
         out=out,
     )
-    pool = _pool_after(value)
+    pool = pool_after(value)
     if pool is not None and not kernel.streamed:
         pooled_last, pooled_out = destination(pool.op.results[0])
         pooled = replace(kernel, out=pooled_out, pool=pool.kernel)
@@ -58,7 +59,7 @@ def plan_conv(conv: PackedConv, state: State, target: Target) -> ConvPlan | None
     return ConvPlan(kernel, epilogue, last, weights[1])
 
 
-def _pool_after(value: ir.Value) -> MaxPool | None:
+def pool_after(value: ir.Value) -> MaxPool | None:
     """The only user of a conv's value, if it is a max pool whose windows tile it."""
     read = only_user(value)
     if read is None or read.name != "tensor.extract" or read.operation.parent is None:
@@ -73,10 +74,10 @@ def _pool_after(value: ir.Value) -> MaxPool | None:
 
 
 def note_halos(module: ir.Module) -> None:
-    """Writes down where each packed conv's input is padding, while the insert_slice that says so is still there."""
+    """Writes down where each conv's input is padding, while the insert_slice that says so is still there."""
 
     def visit(op: ir.Operation) -> ir.WalkResult:
-        if "packed_conv" in op.attributes:
+        if "packed_conv" in op.attributes or "depthwise_conv" in op.attributes:
             reads = [inner for inner in body_ops(op.opview) if inner.name == "tensor.extract"]
             x = next(read.operands[0] for read in reads if len(read.operands) == 7)
             full = list(x.type.shape[2:4])
@@ -91,7 +92,8 @@ def note_halos(module: ir.Module) -> None:
     module.operation.walk(visit)
 
 
-def _halo(conv: PackedConv) -> Halo:
+def conv_halo(conv: PackedConv | DepthwiseConv) -> Halo:
+    """Where the input of a conv is padding, of a module that `note_halos` has seen."""
     low_d, low_h, size_d, size_h = integers(conv.op.attributes["halo"])
     depth, height = conv.x.type.shape[2:4]
     return Halo((low_d, low_h), (size_d, size_h), (depth, height))

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from math import prod
 
 import iree.compiler.ir as ir
-from iree.compiler.dialects import arith
 
 from rt3d_mlir.passes import kernel as k
 from rt3d_mlir.passes.blocked import Blocked
@@ -47,7 +46,7 @@ class PoolKernel:
                 ]
                 best = values[0]
                 for value in values[1:]:
-                    best = arith.maximumf(best, value)
+                    best = k.maximum(best, value)
                 k.store_vector(best, target, k.at(f"a + b * {lanes}", out_line, w))
 
     def _position(self, axis: int, out_at: ir.Value, step: int, extent: int) -> ir.Value:

@@ -46,7 +46,8 @@ def arrange(conv: PackedConv, weights: np.ndarray, ptr: np.ndarray, target: Targ
     taps, counts = conv.taps, np.diff(ptr)
     if counts.sum() == 0:  # the one tap that keeps tensors from being empty belongs to no row
         return TapLayout(weights, taps, np.zeros(len(counts) + 1, np.int32), (0,), (1, 1), len(counts))
-    while 2 * weights.shape[2] <= target.widest and _pairs_are_equal(taps, counts):
+    widest = target.widest * 4 // weights.itemsize  # in numbers of f32
+    while 2 * weights.shape[2] <= widest and _pairs_are_equal(taps, counts):
         weights, taps, counts = _merge_pairs(weights, taps, counts)
     kd, kh = int(taps[:, 1].max()) + 1, int(taps[:, 2].max()) + 1
     row = np.repeat(np.arange(len(counts)), counts)

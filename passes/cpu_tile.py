@@ -43,32 +43,49 @@ class Halo:
 
 Pair = tuple[int, int]
 
+#: Registers of input that an f16 tile may have: NEON's FMLA takes a lane of f16 from v0 to v15 only, and above 8 LLVM
+#: spills some of them.
+HALF_INPUTS = 8
 
-def tile_key(filters: int, channels: int, size: Sequence[int], kernel: Pair, pool: Sequence[int]) -> str:
-    """What a tuned table knows a layer by: filters x channels of its kernel, (Kd, Kh), the output's size, the pool."""
+
+def tile_key(
+    filters: int, channels: int, size: Sequence[int], kernel: Pair, pool: Sequence[int], dtype: str = "f32"
+) -> str:
+    """What a tuned table knows a layer by: filters x channels of a tap, (Kd, Kh), the output's size, pool and f16."""
     pooled = f" pool{'x'.join(map(str, pool))}" if max(pool) > 1 else ""
-    return f"{filters}x{channels} k{kernel[0]}x{kernel[1]} {'x'.join(map(str, size))}{pooled}"
+    half = " f16" if dtype == "f16" else ""
+    return f"{filters}x{channels} k{kernel[0]}x{kernel[1]} {'x'.join(map(str, size))}{pooled}{half}"
 
 
 def rank_tiles(
-    target: Target, filters: int, channels: int, size: Sequence[int], halo: Halo, kernel: Pair, pool: Sequence[int]
+    target: Target,
+    filters: int,
+    channels: int,
+    size: Sequence[int],
+    halo: Halo,
+    kernel: Pair,
+    pool: Sequence[int],
+    lanes: int = 0,
+    columns_a_load: int = 1,
 ) -> list[Pair]:
     """All (rows, columns) whose sums fit the registers, the one with the least time by a model of the core first.
 
     A tap takes as long as its FMAs, its loads (two of each a cycle), or the latency of one sum's chain of FMAs (most
     cores' 4 cycles, and one to spare), whichever is longest, and three cycles of overhead. A tile of one row skips taps
     on padding rows, one whose rows share a plane those on padding planes. Where the kernel pools, a tile is one row.
+    `lanes` are those of a register (0: of f32), `columns_a_load` the columns of a block that one holds.
     """
-    registers = ceil(filters / target.lanes)
+    lanes = lanes or target.lanes
+    registers = ceil(filters / lanes)
     budget = target.columns * ceil(target.group.m / target.lanes)
     most = max(1, budget // registers)
     depth, height, width = size
-    loads_a_column = channels if target.broadcast == "memory" else 1
 
     def time(tile: tuple[int, int]) -> float:
         th, tw = tile
         fma = th * tw * registers * channels / 2
-        loads = (th * tw * loads_a_column + registers * channels) / 2
+        inputs = tw * channels if target.broadcast == "memory" else ceil(tw / columns_a_load)
+        loads = (th * inputs + registers * channels) / 2
         skipped = halo.share(0, depth, kernel[0]) if height % th == 0 else 1.0
         skipped *= halo.share(1, height, kernel[1]) if th == 1 else 1.0
         return (depth * height // th) * ceil(width / tw) * (max(fma, loads, 5 * channels) + 3) * skipped
@@ -77,6 +94,6 @@ def rank_tiles(
         (th, tw)
         for th in (range(1, most + 1) if max(pool) == 1 else [1])
         for tw in range(1, min(width, most // th) + 1)
-        if depth * height % th == 0
+        if depth * height % th == 0 and (lanes == target.lanes or th * ceil(tw / columns_a_load) <= HALF_INPUTS)
     ]
     return sorted(candidates, key=lambda tile: (time(tile), tile[0]))

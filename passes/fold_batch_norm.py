@@ -22,12 +22,11 @@ from iree.compiler.dialects import linalg
 
 from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.build import constant, empty
-from rt3d_mlir.passes.constants import channel_vector, constant_value
+from rt3d_mlir.passes.constants import constant_value
+from rt3d_mlir.passes.conv import Conv
 from rt3d_mlir.passes.match import (
     body_ops,
     channel_map,
-    conv_window,
-    defining_op,
     generic_body,
     is_elementwise,
     is_identity,
@@ -35,8 +34,6 @@ from rt3d_mlir.passes.match import (
     only_user,
     scalar_constant,
 )
-
-_CONV = "linalg.conv_3d_ncdhw_fcdhw"
 
 
 @dataclass(frozen=True)
@@ -57,44 +54,35 @@ class FoldBatchNorm(Pass):
         if matched is None:
             return NO_MATCH
         conv, scale, shift = matched
-        reason = layer_obstacle(conv)
+        reason = layer_obstacle(conv.op)
         if reason:
             return state.refuse(self.name, "conv", reason)
-        weight = constant_value(conv.operands[1], state.weights)
-        init = channel_vector(conv.operands[2], state.weights)
+        weight = constant_value(conv.weight, state.weights)
+        bias = conv.bias(state.weights)
         layer = (weight and weight[1]) or "conv"
-        if weight is None or init is None:
+        if weight is None or bias is None:
             return state.refuse(
                 self.name, layer, "the weights before the batch norm, or the bias per channel, are not constant"
             )
         if not (np.isfinite(scale).all() and np.isfinite(shift).all()):
             return state.refuse(self.name, layer, "the batch norm's scale or shift is not finite")
-        if only_user(conv.results[0]) is None:
+        if only_user(conv.result) is None:
             return state.refuse(self.name, layer, "the conv before the batch norm has other users")
         array, key = weight
         channels = array.shape[0]
         s, t = (np.broadcast_to(v.astype(np.float64).reshape(-1), channels) for v in (scale, shift))
-        bias = init[0].astype(np.float64)
         w_folded = (array * s.reshape(-1, 1, 1, 1, 1)).astype(array.dtype)
-        b_folded = (bias * s + t).astype(array.dtype)
-        shape = conv.results[0].type.shape
-        strides, dilations = conv_window(conv)
+        b_folded = (bias[0].astype(np.float64) * s + t).astype(array.dtype)
         with rewriter.ip, op.operation.location:
             w = constant(state, f"{layer}.folded", w_folded, origin=key)
             b = constant(state, f"{layer}.bias.folded", b_folded, origin=key)
-            filled = linalg.broadcast(b, outs=[empty(shape)], dimensions=[0, 2, 3, 4])
-            new = linalg.conv_3d_ncdhw_fcdhw(
-                conv.operands[0],
-                w,
-                outs=[filled],
-                strides=strides,
-                dilations=dilations,
-            )
+            init = linalg.broadcast(b, outs=[empty(conv.shape)], dimensions=[0, 2, 3, 4]).results[0]
+            new = conv.build(w, init)
         rewriter.replace_op(op, [new])
         return None
 
 
-def _affine_of_conv(op: ir.OpView, state: State) -> tuple[ir.OpView, np.ndarray, np.ndarray] | None:
+def _affine_of_conv(op: ir.OpView, state: State) -> tuple[Conv, np.ndarray, np.ndarray] | None:
     """(conv, scale[M], shift[M]) where op is `conv +-*/ constant per channel`."""
     if len(op.results) != 1 or not 1 <= len(op.inputs) <= 2 or not is_elementwise(op):
         return None
@@ -104,7 +92,7 @@ def _affine_of_conv(op: ir.OpView, state: State) -> tuple[ir.OpView, np.ndarray,
     kind = ops[0].name
     arguments = list(generic_body(op).arguments)
     sides = list(ops[0].operands)
-    conv_at = next((i for i, value in enumerate(op.inputs) if _is_conv(value)), None)
+    conv_at = next((i for i, value in enumerate(op.inputs) if Conv.behind(value) is not None), None)
     if conv_at is None or arguments[conv_at] not in sides or not is_identity(op.attributes["indexing_maps"][conv_at]):
         return None
     side = sides.index(arguments[conv_at])
@@ -119,14 +107,9 @@ def _affine_of_conv(op: ir.OpView, state: State) -> tuple[ir.OpView, np.ndarray,
         "arith.mulf": (number, zero),
         "arith.divf": (np.divide(1, number, out=np.full_like(number, np.inf), where=number != 0), zero),
     }[kind]
-    conv = defining_op(op.inputs[conv_at])
+    conv = Conv.behind(op.inputs[conv_at])
     assert conv is not None
     return conv, scale, shift
-
-
-def _is_conv(value: ir.Value) -> bool:
-    op = defining_op(value)
-    return op is not None and op.name == _CONV
 
 
 def _per_channel(op: ir.OpView, value: ir.Value, arguments: list, state: State) -> np.ndarray | None:

@@ -22,6 +22,7 @@ from iree.compiler import rewrite
 from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.build import constant
 from rt3d_mlir.passes.constants import constant_value
+from rt3d_mlir.passes.conv import Conv, conv_patterns
 from rt3d_mlir.passes.match import defining_op, layer_obstacle
 
 
@@ -32,20 +33,20 @@ class FoldMask(Pass):
     name: ClassVar[str] = "fold-mask"
 
     def run(self, module: ir.Module, state: State) -> None:
-        def conv(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
-            source = defining_op(op.operands[1])
+        def fold(conv: Conv, rewriter: rewrite.PatternRewriter) -> Failure | None:
+            source = defining_op(conv.weight)
             if source is not None and source.name == "arith.constant":
                 return NO_MATCH
-            reason = layer_obstacle(op)
+            reason = layer_obstacle(conv.op)
             if reason:
                 return state.refuse(self.name, "conv", reason)
-            value = constant_value(op.operands[1], state.weights)
+            value = constant_value(conv.weight, state.weights)
             if value is None:
                 return state.refuse(self.name, "conv", "its weights are not a constant expression")
             array, key = value
-            with rewriter.ip, op.operation.location:
+            with rewriter.ip, conv.op.operation.location:
                 folded = constant(state, f"{key or 'conv'}.masked", np.ascontiguousarray(array), origin=key)
-            op.operation.operands[1] = folded
+            conv.set_weight(folded)
             return None
 
-        apply_patterns(module, {"linalg.conv_3d_ncdhw_fcdhw": conv})
+        apply_patterns(module, conv_patterns(fold))

@@ -20,12 +20,12 @@ from typing import ClassVar
 import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler import rewrite
-from iree.compiler.dialects import arith, linalg
+from iree.compiler.dialects import arith
 
 from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.build import constant, empty, f32_constant, filled, generic, maps
-from rt3d_mlir.passes.constants import channel_vector
-from rt3d_mlir.passes.match import conv_window, is_fill, is_relu, layer_obstacle, only_user
+from rt3d_mlir.passes.conv import Conv, conv_patterns
+from rt3d_mlir.passes.match import is_relu, layer_obstacle, only_user
 
 _BIAS_MAP = "(d0, d1, d2, d3, d4) -> (d1)"
 _FULL_MAP = "(d0, d1, d2, d3, d4) -> (d0, d1, d2, d3, d4)"
@@ -38,37 +38,23 @@ class FuseEpilogue(Pass):
     name: ClassVar[str] = "fuse-epilogue"
 
     def run(self, module: ir.Module, state: State) -> None:
-        def conv(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
-            return self._fuse(op, rewriter, state)
+        apply_patterns(module, conv_patterns(lambda conv, rewriter: self._fuse(conv, rewriter, state)))
 
-        apply_patterns(module, {"linalg.conv_3d_ncdhw_fcdhw": conv})
-
-    def _fuse(self, op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
-        reason = layer_obstacle(op)
+    def _fuse(self, conv: Conv, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
+        reason = layer_obstacle(conv.op)
         if reason:
             return state.refuse(self.name, "conv", reason)
-        user = only_user(op.results[0])
+        user = only_user(conv.result)
         relu = user if user is not None and is_relu(user) else None
-        plain_init = is_fill(op.operands[2], 0.0)
-        if plain_init and relu is None:
+        if conv.starts_from_zero and relu is None:
             return NO_MATCH
-        bias = np.zeros(op.results[0].type.shape[1], np.float32), None
-        if not plain_init:
-            found = channel_vector(op.operands[2], state.weights)
-            if found is None:
-                return state.refuse(self.name, "conv", "its initial value is not a constant per channel")
-            bias = found
-        shape = op.results[0].type.shape
-        last = relu or op
-        strides, dilations = conv_window(op)
-        with ir.InsertionPoint(last.operation), op.operation.location:
-            new = linalg.conv_3d_ncdhw_fcdhw(
-                op.operands[0],
-                op.operands[1],
-                outs=[filled(shape, 0.0)],
-                strides=strides,
-                dilations=dilations,
-            )
+        bias = conv.bias(state.weights)
+        if bias is None:
+            return state.refuse(self.name, "conv", "its initial value is not a constant per channel")
+        shape = conv.shape
+        last = relu or conv.result.owner.opview
+        with ir.InsertionPoint(last.operation), conv.op.operation.location:
+            new = conv.build(conv.weight, filled(shape, 0.0))
             array, key = bias
             vector = constant(state, f"{key or 'conv.bias'}.epilogue", np.ascontiguousarray(array), origin=key)
 

@@ -18,18 +18,20 @@ def index(number: int) -> ir.Value:
     return arith.constant(ir.IndexType.get(), number)
 
 
-def vector_type(lanes: int) -> ir.VectorType:
-    return ir.VectorType.get([lanes], ir.F32Type.get())
+def element_type(memref_or_vector: ir.Value) -> ir.Type:
+    """f32 or f16."""
+    return ir.ShapedType(memref_or_vector.type).element_type
 
 
-def splat(number: float, lanes: int) -> ir.Value:
-    """A vector of one number."""
-    kind = vector_type(lanes)
-    return arith.constant(kind, ir.DenseElementsAttr.get_splat(kind, ir.FloatAttr.get(ir.F32Type.get(), number)))
+def splat(number: float, lanes: int, element: ir.Type | None = None) -> ir.Value:
+    """A vector of one number, f32 unless told."""
+    element = element or ir.F32Type.get()
+    kind = ir.VectorType.get([lanes], element)
+    return arith.constant(kind, ir.DenseElementsAttr.get_splat(kind, ir.FloatAttr.get(element, number)))
 
 
 def load_vector(source: ir.Value, offset: ir.Value, lanes: int) -> ir.Value:
-    return vector.load(vector_type(lanes), source, [offset])
+    return vector.load(ir.VectorType.get([lanes], element_type(source)), source, [offset])
 
 
 def store_vector(value: ir.Value, target: ir.Value, offset: ir.Value) -> None:
@@ -51,11 +53,24 @@ def slice_vector(value: ir.Value, start: int, lanes: int) -> ir.Value:
     offsets, sizes, strides = (
         ir.ArrayAttr.get([ir.IntegerAttr.get(ir.IntegerType.get_signless(64), number)]) for number in (start, lanes, 1)
     )
-    return vector.extract_strided_slice(vector_type(lanes), value, offsets, sizes, strides)
+    kind = ir.VectorType.get([lanes], element_type(value))
+    return vector.extract_strided_slice(kind, value, offsets, sizes, strides)
 
 
 def broadcast(scalar: ir.Value, lanes: int) -> ir.Value:
-    return vector.broadcast(vector_type(lanes), scalar)
+    return vector.broadcast(ir.VectorType.get([lanes], scalar.type), scalar)
+
+
+def widen(value: ir.Value) -> ir.Value:
+    """A vector as f32; f32 is left as it is."""
+    kind = ir.VectorType.get(ir.VectorType(value.type).shape, ir.F32Type.get())
+    return value if value.type == kind else arith.extf(kind, value)
+
+
+def maximum(a: ir.Value, b: ir.Value) -> ir.Value:
+    """The larger lanes of two vectors, NaN if one is; through f32, for IREE lowers maximumf of f16 on scalars only."""
+    wide = arith.maximumf(widen(a), widen(b))
+    return wide if wide.type == a.type else arith.truncf(a.type, wide)
 
 
 @contextmanager

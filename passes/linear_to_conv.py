@@ -64,7 +64,8 @@ class LinearToConv(Pass):
             {
                 "linalg.matmul": matmul,
                 "linalg.generic": _hoist_elementwise,
-                "tensor.expand_shape": _cancel_flatten,
+                "tensor.expand_shape": _cancel,
+                "tensor.collapse_shape": _cancel,
             },
         )
 
@@ -135,27 +136,44 @@ def _bias_after(op: ir.OpView) -> tuple[ir.OpView | None, ir.Value | None]:
 
 
 def _hoist_elementwise(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
-    """f(collapse(x)) -> collapse(f(x)) for an elementwise f of one input behind a flatten."""
+    """f(reshape(x)) -> reshape(f(x)) for an elementwise f of one input behind a linear layer or a flatten."""
     if len(op.inputs) != 1 or not is_elementwise(op) or not is_identity(op.attributes["indexing_maps"][0]):
         return NO_MATCH
     if not is_pure_scalar(op) or not is_f32(op.inputs[0]) or not is_f32(op.results[0]):
         return NO_MATCH
-    flat = defining_op(op.inputs[0])
-    if flat is None or flat.name != "tensor.collapse_shape" or len(static_shape(flat.operands[0]) or ()) != 5:
+    reshape = _reshape_of_volume(op.inputs[0])
+    if reshape is None:
         return NO_MATCH
-    x = flat.operands[0]
+    x = reshape.operands[0]
     with rewriter.ip, op.operation.location:
-        mapping = maps(*[identity_text(5)] * 2)
+        mapping = maps(*[identity_text(len(x.type.shape))] * 2)
         new = generic([x], empty(x.type.shape), mapping, 0, lambda *arguments: clone_body(generic_body(op), arguments))
-        result = tensor.collapse_shape(op.results[0].type, new.results[0], flat.attributes["reassociation"])
+        kind, groups = op.results[0].type, reshape.attributes["reassociation"]
+        if reshape.name == "tensor.collapse_shape":
+            result = tensor.collapse_shape(kind, new.results[0], groups)
+        else:
+            result = tensor.expand_shape(kind, new.results[0], groups, [], kind.shape)
     rewriter.replace_op(op, [result])
     return None
 
 
-def _cancel_flatten(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
-    """expand(collapse(x)) -> x: between two linear layers nothing is reshaped."""
-    flat = defining_op(op.operands[0])
-    if flat is None or flat.name != "tensor.collapse_shape" or flat.operands[0].type != op.results[0].type:
+def _reshape_of_volume(value: ir.Value) -> ir.OpView | None:
+    """The reshape behind a value: a collapse of [B, C, D, H, W], or the expand of one, [B * T, K] -> [B, T, K]."""
+    op = defining_op(value)
+    if op is None or op.name not in ("tensor.collapse_shape", "tensor.expand_shape"):
+        return None
+    if op.name == "tensor.collapse_shape":
+        return op if len(static_shape(op.operands[0]) or ()) == 5 else None
+    return op if _reshape_of_volume(op.operands[0]) is not None else None
+
+
+def _cancel(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+    """expand(collapse(x)) -> x and collapse(expand(x)) -> x: between two linear layers nothing is reshaped."""
+    inverse = {"tensor.expand_shape": "tensor.collapse_shape", "tensor.collapse_shape": "tensor.expand_shape"}
+    first = defining_op(op.operands[0])
+    if first is None or first.name != inverse[op.name] or first.operands[0].type != op.results[0].type:
         return NO_MATCH
-    rewriter.replace_op(op, [flat.operands[0]])
+    if first.attributes["reassociation"] != op.attributes["reassociation"]:
+        return NO_MATCH
+    rewriter.replace_op(op, [first.operands[0]])
     return None

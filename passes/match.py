@@ -92,6 +92,13 @@ def is_f32(value: ir.Value) -> bool:
     return isinstance(kind, ir.RankedTensorType) and ir.RankedTensorType(kind).element_type == ir.F32Type.get()
 
 
+def is_float(value: ir.Value) -> bool:
+    """Whether a value is a tensor of f32 or f16."""
+    kind = value.type
+    known = (ir.F32Type, ir.F16Type)
+    return isinstance(kind, ir.RankedTensorType) and isinstance(ir.RankedTensorType(kind).element_type, known)
+
+
 def is_identity(map_attribute: ir.Attribute) -> bool:
     """Whether an affine map attribute is (d0, d1, ...) -> (d0, d1, ...)."""
     affine_map = ir.AffineMapAttr(map_attribute).value

@@ -46,9 +46,9 @@ class MaxPool:
 def build(
     x: ir.Value, spatial: Sequence[int], kernel: Sequence[int], strides: Sequence[int], low: Sequence[int]
 ) -> ir.Value:
-    """Max pool of a blocked `x` [N, Q, D, H, W, C] to [N, Q, *spatial, C]."""
+    """Max pool of a blocked `x` [N, Q, D, H, W, C] to [N, Q, *spatial, C], of x's element type."""
     batch, blocks, *size, block = x.type.shape
-    out = filled([batch, blocks, *spatial, block], float("-inf"))
+    out = filled([batch, blocks, *spatial, block], float("-inf"), x.type.element_type)
 
     def body(_window: ir.Value, acc: ir.Value) -> ir.Value:
         n, o, d, h, w, c, *window = (linalg.IndexOp(axis).result for axis in range(9))

@@ -3,7 +3,7 @@
 The kept gM x gN blocks of each row of filter groups are stored one after the other with a tap list (RT3D, AAAI 2021,
 "KGS"; see rt3d_mlir.sparsity.packing). A dense layer is the same thing with all taps kept. The conv reads and writes
 channel blocks of C = gcd(gM, gN), so a row of groups writes whole blocks; where gN is more than C, a tap is
-simply stored as gN/C taps.
+simply stored as gN/C taps. A grouped conv is one whose zero blocks are known (rt3d_mlir.sparsity.grouped).
 
 Given (fuse-epilogue ran: the conv starts from zero):
     %y = linalg.conv_3d_ncdhw_fcdhw ins(%x, %w) outs(%zero)
@@ -21,14 +21,15 @@ from typing import ClassVar
 import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler import rewrite
-from iree.compiler.dialects import linalg
+from iree.compiler.dialects import arith, linalg
 
 from rt3d_mlir.passes import packed_conv
 from rt3d_mlir.passes.base import Failure, Pass, State, apply_patterns
-from rt3d_mlir.passes.build import empty, f32_constant
+from rt3d_mlir.passes.build import empty
 from rt3d_mlir.passes.constants import constant_value
-from rt3d_mlir.passes.match import conv_window, defining_op, integers, is_f32, is_fill, layer_obstacle, scalar_constant
-from rt3d_mlir.sparsity import GroupSize, from_zeros, kept_share, pack
+from rt3d_mlir.passes.conv import Conv, conv_patterns
+from rt3d_mlir.passes.match import defining_op, integers, is_float, layer_obstacle, scalar_constant
+from rt3d_mlir.sparsity import GroupSize, from_zeros, kept_share, pack, pack_grouped
 
 
 @dataclass(frozen=True)
@@ -45,46 +46,44 @@ class PackKgs(Pass):
         return gcd(self.group.m, self.group.n)
 
     def run(self, module: ir.Module, state: State) -> None:
-        def conv(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
-            return self._pack(op, rewriter, state)
+        apply_patterns(module, conv_patterns(lambda conv, rewriter: self._pack(conv, rewriter, state)))
 
-        apply_patterns(module, {"linalg.conv_3d_ncdhw_fcdhw": conv})
-
-    def _pack(self, op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
-        x, weight, init = op.operands[0], op.operands[1], op.operands[2]
-        reason = layer_obstacle(op)
+    def _pack(self, conv: Conv, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
+        reason = layer_obstacle(conv.op)
         if reason:
             return state.refuse(self.name, "conv", reason)
-        value = constant_value(weight, state.weights)
+        value = constant_value(conv.weight, state.weights)
         if value is None:
             return state.refuse(self.name, "conv", "its weights are not constant")
         array, key = value
         layer = layer_name(state, key)
-        if not is_fill(init, 0.0):
+        if not conv.starts_from_zero:
             return state.refuse(self.name, layer, "it does not start from zero (run fuse-epilogue first)")
-        packed = pack(array, GroupSize(self.group.m, self.block), dense=self.dense)
-        spatial = list(op.results[0].type.shape)[2:]
-        strides, dilations = conv_window(op)
-        with rewriter.ip, op.operation.location:
-            blocked = pack_channels(x, self.block)
-            result = packed_conv.build(state, blocked, packed, layer, spatial, strides, dilations, key)
-            plain = unpack_channels(result, op.results[0].type.shape)
-        state.layers[layer] = self._facts(state, key, array, op.results[0].type.shape)
-        rewriter.replace_op(op, [plain])
+        group = GroupSize(self.group.m, self.block)
+        if conv.groups == 1:
+            packed = pack(array, group, dense=self.dense)
+        else:
+            packed = pack_grouped(array, conv.groups, group, dense=self.dense)
+        share = 1.0 if self.dense else kept_share(from_zeros(array, packed.group), array.shape, packed.group)
+        with rewriter.ip, conv.op.operation.location:
+            x = pack_channels(conv.x, self.block)
+            result = packed_conv.build(state, x, packed, layer, conv.shape[2:], conv.strides, conv.dilations, key)
+            plain = unpack_channels(result, conv.shape)
+        state.layers[layer] = layer_facts(state, key, array, conv.shape, share)
+        rewriter.replace_op(conv.result.owner.opview, [plain])
         return None
 
-    def _facts(self, state: State, key: str | None, array: np.ndarray, out_shape: list[int]) -> dict:
-        """What the report says of the layer: its MACs for a whole batch, before and after."""
-        group = GroupSize(self.group.m, self.block)
-        share = 1.0 if self.dense else kept_share(from_zeros(array, group), array.shape, group)
-        positions = out_shape[0] * int(np.prod(out_shape[2:]))
-        return {
-            "parameter": state.weights.origin(key) if key else None,
-            "weight_shape": tuple(array.shape),
-            "macs_before": array.size * positions,
-            "macs_after": round(share * array.size) * positions,
-            "kept_share": share,
-        }
+
+def layer_facts(state: State, key: str | None, array: np.ndarray, out_shape: list[int], share: float) -> dict:
+    """What the report says of a layer of which `share` is kept: its MACs for a whole batch, before and after."""
+    positions = out_shape[0] * int(np.prod(out_shape[2:]))
+    return {
+        "parameter": state.weights.origin(key) if key else None,
+        "weight_shape": tuple(array.shape),
+        "macs_before": array.size * positions,
+        "macs_after": round(share * array.size) * positions,
+        "kept_share": share,
+    }
 
 
 def layer_name(state: State, key: str | None) -> str:
@@ -102,14 +101,15 @@ def pack_channels(x: ir.Value, block: int) -> ir.Value:
     """[N, C, D, H, W] -> [N, ceil(C/block), D, H, W, block], missing channels zero."""
     batch, channels, *spatial = x.type.shape
     shape = [batch, -(-channels // block), *spatial, block]
-    padding = f32_constant(0.0) if channels % block else None
-    return linalg.pack(x, empty(shape), inner_dims_pos=[1], inner_tiles=[block], padding_value=padding)
+    element = x.type.element_type
+    padding = arith.constant(element, 0.0) if channels % block else None
+    return linalg.pack(x, empty(shape, element), inner_dims_pos=[1], inner_tiles=[block], padding_value=padding)
 
 
 def unpack_channels(x: ir.Value, shape: list[int]) -> ir.Value:
     """[N, Q, D, H, W, block] -> `shape`, [N, C, D, H, W]."""
     block = x.type.shape[-1]
-    return linalg.unpack(x, empty(shape), inner_dims_pos=[1], inner_tiles=[block])
+    return linalg.unpack(x, empty(shape, x.type.element_type), inner_dims_pos=[1], inner_tiles=[block])
 
 
 def is_channel_layout(op: ir.OpView) -> bool:
@@ -117,7 +117,7 @@ def is_channel_layout(op: ir.OpView) -> bool:
     plain = op.operands[0] if op.name == "linalg.pack" else op.results[0]
     blocked = op.results[0] if op.name == "linalg.pack" else op.operands[0]
     zeros = all(scalar_constant(padding) == 0.0 for padding in list(op.operands)[2:])
-    if not is_f32(plain) or len(plain.type.shape) != 5 or len(blocked.type.shape) != 6 or not zeros:
+    if not is_float(plain) or len(plain.type.shape) != 5 or len(blocked.type.shape) != 6 or not zeros:
         return False
     permuted = "outer_dims_perm" in op.attributes and integers(op.attributes["outer_dims_perm"]) not in (
         [],

@@ -5,8 +5,9 @@
     with p = (o*C + c) floordiv gM, m = (o*C + c) mod gM, C the channel block
 
 `x` is channel-blocked and padded already, [N, Q, Dp, Hp, Wp, C]; `packed` is [T, C, gM]; `taps` is [T, 4] with
-(q, kd, kh, kw); `ptr` is [P + 1]. The reduction loop runs to the longest row; shorter rows add zero. Any IREE backend
-compiles it, slowly: it is the reference that the scheduled kernels are checked against.
+(q, kd, kh, kw); `ptr` is [P + 1]. The reduction loop runs to the longest row; shorter rows add zero. `x` and `packed`
+are f32 or f16, the sums f32. Any IREE backend compiles it, slowly: it is the reference that the scheduled kernels are
+checked against.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ import numpy as np
 from iree.compiler.dialects import arith, linalg, tensor
 
 from rt3d_mlir.passes.base import State
-from rt3d_mlir.passes.build import constant, empty, f32_constant, filled, generic, index_constant, maps
+from rt3d_mlir.passes.build import constant, empty, f32_constant, filled, generic, index_constant, maps, widened
 from rt3d_mlir.passes.match import body_ops, defining_op, integers
 from rt3d_mlir.sparsity import GroupSize, Packed
 
@@ -77,7 +78,7 @@ def build(
     dilations: Sequence[int],
     key: str | None,
 ) -> ir.Value:
-    """The packed conv of `x` with output [N, ceil(M/C), *spatial, C]; `packed.group` is gM x C."""
+    """The packed conv of `x` with output [N, ceil(M/C), *spatial, C] of f32; `packed.group` is gM x C."""
     gm, block = packed.group.m, packed.group.n
     batch, filters = x.type.shape[0], packed.weight_shape[0]
     weights, taps = packed.weights, packed.taps
@@ -103,8 +104,8 @@ def build(
             arith.addi(arith.muli(out_at, index_constant(stride)), arith.muli(k, index_constant(dilation)))
             for out_at, k, stride, dilation in zip((d, h, width), (kd, kh, kw), strides, dilations, strict=True)
         ]
-        value = tensor.extract(x, [n, q, *position, i])
-        weight = tensor.extract(w, [tap, i, arith.remui(m, index_constant(gm))])
+        value = widened(tensor.extract(x, [n, q, *position, i]))
+        weight = widened(tensor.extract(w, [tap, i, arith.remui(m, index_constant(gm))]))
         product = arith.select(live, arith.mulf(value, weight), f32_constant(0.0))
         return arith.addf(acc, product)
 

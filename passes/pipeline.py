@@ -12,30 +12,57 @@ from rt3d_mlir.passes.block_layout import BlockLayout
 from rt3d_mlir.passes.fold_batch_norm import FoldBatchNorm
 from rt3d_mlir.passes.fold_mask import FoldMask
 from rt3d_mlir.passes.fuse_epilogue import FuseEpilogue
+from rt3d_mlir.passes.lift_to_3d import LiftTo3d
 from rt3d_mlir.passes.linear_to_conv import LinearToConv
+from rt3d_mlir.passes.narrow_f16 import NarrowF16
+from rt3d_mlir.passes.pack_depthwise import PackDepthwise
 from rt3d_mlir.passes.pack_kgs import PackKgs
 from rt3d_mlir.passes.schedule_cpu import ScheduleCpu
+from rt3d_mlir.passes.winograd import Winograd
 from rt3d_mlir.sparsity import GroupSize
-from rt3d_mlir.targets import Target, get_target
+from rt3d_mlir.targets import Target, check_dtype, get_target
 
 #: In the order of the way of the data, floor 1 to floor 3.
 PASSES: dict[str, type[Pass]] = {
-    cls.name: cls for cls in (FoldMask, LinearToConv, FoldBatchNorm, FuseEpilogue, PackKgs, BlockLayout, ScheduleCpu)
+    cls.name: cls
+    for cls in (
+        LiftTo3d,
+        FoldMask,
+        LinearToConv,
+        FoldBatchNorm,
+        FuseEpilogue,
+        PackDepthwise,
+        PackKgs,
+        BlockLayout,
+        Winograd,
+        NarrowF16,
+        ScheduleCpu,
+    )
 }
 
 _ELEMENT = re.compile(r"\s*([a-z0-9-]+)\s*(?:\{([^}]*)\})?\s*(?:,|$)")
-_PARSERS: dict[type, Callable[[str], object]] = {GroupSize: GroupSize.parse, Target: get_target}
+_PARSERS: dict[type, Callable[[str], object]] = {GroupSize: GroupSize.parse, Target: get_target, int: int}
 
 
-def default_pipeline(group: GroupSize, target: Target, dense: bool = False) -> list[Pass]:
-    """All passes for a CPU target, in order."""
+def default_pipeline(
+    group: GroupSize, target: Target, dense: bool = False, dtype: str = "f32", winograd: bool = True
+) -> list[Pass]:
+    """All passes for a CPU target, in order; `winograd` false leaves dense layers to the direct kernel, as f16 does.
+
+    Raises TargetError for a `dtype` that the target has no kernels for.
+    """
+    check_dtype(target, dtype)
     return [
+        LiftTo3d(),
         FoldMask(),
         LinearToConv(),
         FoldBatchNorm(),
         FuseEpilogue(),
+        PackDepthwise(group=group),
         PackKgs(group=group, dense=dense),
         BlockLayout(),
+        *([Winograd(target=target)] if winograd and dtype == "f32" else []),
+        *([NarrowF16()] if dtype == "f16" else []),
         ScheduleCpu(target=target),
     ]
 
@@ -88,4 +115,7 @@ def _parse_value(name: str, key: str, kind: object, value: str) -> object:
         if value not in ("true", "false"):
             raise PassError(f"{name}{{{key}={value}}}: expected true or false")
         return value == "true"
-    return _PARSERS[kind](value)  # type: ignore[index]
+    try:
+        return _PARSERS[kind](value)  # type: ignore[index]
+    except ValueError as error:
+        raise PassError(f"{name}{{{key}={value}}}: {error}") from None

@@ -29,10 +29,12 @@ from rt3d_mlir.passes.cpu_pack import PackKernel
 from rt3d_mlir.passes.cpu_plan import note_halos, plan_conv
 from rt3d_mlir.passes.cpu_pool import PoolKernel
 from rt3d_mlir.passes.dispatch import emit_dispatch
-from rt3d_mlir.passes.match import static_shape
+from rt3d_mlir.passes.match import defining_op, is_f32, static_shape
 from rt3d_mlir.passes.max_pool import MaxPool
 from rt3d_mlir.passes.pack_kgs import is_channel_layout
 from rt3d_mlir.passes.packed_conv import PackedConv
+from rt3d_mlir.passes.schedule_depthwise import schedule_depthwise
+from rt3d_mlir.passes.schedule_winograd import schedule_winograd
 from rt3d_mlir.sparsity import offsets
 from rt3d_mlir.targets import Target, get_target
 
@@ -47,7 +49,10 @@ class ScheduleCpu(Pass):
     def run(self, module: ir.Module, state: State) -> None:
         def conv(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
             found = PackedConv.match(op, state)
-            return NO_MATCH if found is None else self._conv(found, module, rewriter, state)
+            if found is None:
+                options = (op, module, rewriter, state, self.target)
+                return schedule_winograd(*options) and schedule_depthwise(*options)
+            return self._conv(found, module, rewriter, state)
 
         def pool(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
             found = MaxPool.match(op)
@@ -104,7 +109,7 @@ class ScheduleCpu(Pass):
         shape = static_shape(op.operands[0])
         if shape is None or not is_channel_layout(op):
             return state.refuse(
-                self.name, "linalg.pack", f"it does not block the channels of a static NCDHW tensor of f32: {op}"
+                self.name, "linalg.pack", f"it does not block the channels of a static NCDHW tensor of f32 or f16: {op}"
             )
         last, out = destination(op.results[0])
         kernel = PackKernel(shape[1], out)
@@ -112,13 +117,19 @@ class ScheduleCpu(Pass):
             result = emit_dispatch(
                 module,
                 "block_layout",
-                [op.operands[0]],
+                [_before_truncf(op.operands[0])],
                 ir.RankedTensorType(last.type),
                 kernel.grid,
                 kernel.body,
             )
         rewriter.replace_op(last.owner, [result])
         return None
+
+
+def _before_truncf(value: ir.Value) -> ir.Value:
+    """The f32 tensor that an entry conversion to f16 reads; `value` itself where there is none."""
+    op = defining_op(value)
+    return op.operands[0] if op is not None and op.name == "arith.truncf" and is_f32(op.operands[0]) else value
 
 
 def _padded(state: State, layer: str, vector: ir.Value, kernel: ConvKernel) -> ir.Value:

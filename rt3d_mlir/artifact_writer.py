@@ -15,16 +15,22 @@ from rt3d_mlir.backend import check_versions, compile_command, iree_compile
 from rt3d_mlir.errors import ArtifactError, CompileError
 from rt3d_mlir.mlir_io import without_numbers, write_bytecode
 from rt3d_mlir.passes.base import Pass, State
-from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
-from rt3d_mlir.runtime.artifact import FORMAT, MANIFEST, MODULE, Manifest, TensorSpec, sha256_file, tool_versions
+from rt3d_mlir.passes.pipeline import run_pipeline
+from rt3d_mlir.runtime.artifact import (
+    FORMAT,
+    GOLDEN_LIMITS,
+    MANIFEST,
+    MODULE,
+    Manifest,
+    TensorSpec,
+    sha256_file,
+    tool_versions,
+)
 from rt3d_mlir.runtime.module import Module
 from rt3d_mlir.targets import Target
 
 if TYPE_CHECKING:
     from rt3d_mlir.exported import Exported
-
-#: What a compiled module may differ from its golden output by, in shares of that output's range.
-GOLDEN_LIMIT = 1e-4
 
 Progress = Callable[[str], None]
 
@@ -98,7 +104,7 @@ def _fill(
         state = State(table)
         dump = _dumper(dump_ir, module)
         progress("rewriting")
-        run_pipeline(module, default_pipeline(group, target, exported.dense), state, dump)
+        run_pipeline(module, exported.pipeline(target), state, dump)
         write_bytecode(module, table, source)
     progress("running iree-compile")
     iree_compile(source, work / MODULE, [*target.iree_flags, *iree_flags])
@@ -111,6 +117,8 @@ def _fill(
         target=target.name,
         triple=target.triple,
         cpu=target.cpu,
+        dtype=exported.dtype,
+        tolerance=GOLDEN_LIMITS[exported.dtype] * min(map(_range, outputs)),
         inputs=[TensorSpec(n, x.shape, str(x.dtype)) for n, x in zip(floor1.input_names, inputs, strict=True)],
         outputs=[TensorSpec(f"output_{i}", y.shape, str(y.dtype)) for i, y in enumerate(outputs)],
         files={name: sha256_file(work / name) for name in files},
@@ -151,6 +159,10 @@ def _write_golden(folder: Path, inputs: Sequence[np.ndarray], outputs: Sequence[
     return names
 
 
+def _range(output: np.ndarray) -> float:
+    return float(np.ptp(output) if output.size else 0) or 1.0
+
+
 def _check(work: Path, manifest: Manifest) -> None:
     """Runs the module on the golden input. IREE can compile wrong code without a word; only outputs are trusted."""
     inputs = [np.load(work / "golden" / f"input_{i}.npy") for i in range(len(manifest.inputs))]
@@ -158,9 +170,10 @@ def _check(work: Path, manifest: Manifest) -> None:
     outputs = result if isinstance(result, tuple) else (result,)
     for i, seen in enumerate(outputs):
         wanted = np.load(work / "golden" / f"output_{i}.npy")
-        error = float(np.abs(seen - wanted).max() / (np.ptp(wanted) or 1)) if seen.shape == wanted.shape else np.inf
-        if not error <= GOLDEN_LIMIT:
+        error = float(np.abs(seen - wanted).max() / _range(wanted)) if seen.shape == wanted.shape else np.inf
+        limit = GOLDEN_LIMITS[manifest.dtype]
+        if not error <= limit:
             raise CompileError(
                 f"the compiled module answers wrongly: output {i} is off by {error:.3g} of the reference's range, the "
-                f"limit is {GOLDEN_LIMIT:g}. Nothing was written; this is a bug, please report it with --dump-ir"
+                f"limit is {limit:g}. Nothing was written; this is a bug, please report it with --dump-ir"
             )

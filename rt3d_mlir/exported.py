@@ -19,7 +19,7 @@ from rt3d_mlir.artifact_writer import write_artifact
 from rt3d_mlir.frontend.open_source import open_source
 from rt3d_mlir.frontend.source import Floor1, Source, TorchSource
 from rt3d_mlir.mlir_io import write_text
-from rt3d_mlir.passes.base import State
+from rt3d_mlir.passes.base import Pass, State
 from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
 from rt3d_mlir.report import Report, build_report
 from rt3d_mlir.runtime.artifact import Manifest
@@ -33,16 +33,20 @@ def export(
     masks: MaskSet | None = None,
     group: GroupSize | None = None,
     dense: bool = False,
+    dtype: str = "f32",
+    winograd: bool = True,
 ) -> "Exported":
     """A PyTorch model, ready to compile.
 
     `args` are example inputs, float32 and of the shapes it is compiled for (a clip is 1x3xTxHxW). `masks` zero what
     they remove; without them, zero blocks that the weights already have are what is packed away. `group` is the block
-    size that is looked for (default: the masks', else the target's own). `dense` keeps all taps. The module is put
-    in eval mode; its weights are not changed. Raises MaskError, WeightError and ModelError.
+    size that is looked for (default: the masks', else the target's own). `dense` keeps all taps. `dtype` "f16" stores
+    activations and weights as f16, on targets that multiply it; inputs and outputs are float32 all the same.
+    `winograd` false computes dense layers directly, as pruned ones are: what to compare pruning with, like with like.
+    The module is put in eval mode; its weights are not changed. Raises MaskError, WeightError and ModelError.
     """
     source = TorchSource(model, args, type(model).__name__)
-    return export_source(source, masks, group, dense)
+    return export_source(source, masks, group, dense, dtype=dtype, winograd=winograd)
 
 
 def export_source(
@@ -51,6 +55,8 @@ def export_source(
     group: GroupSize | None = None,
     dense: bool = False,
     weights: Mapping[str, np.ndarray] | None = None,
+    dtype: str = "f32",
+    winograd: bool = True,
 ) -> "Exported":
     """`export` for any source; `weights` replace the source's parameters."""
     parameters = {**source.parameters, **(weights or {})}
@@ -58,15 +64,16 @@ def export_source(
     if masks is not None:
         parameters = apply_masks(parameters, masks)
         group = group or masks.group
-    return Exported(source, parameters, group, dense)
+    return Exported(source, parameters, group, dense, dtype, winograd)
 
 
-def export_config(model: str, config: str, target: Target) -> "Exported":
+def export_config(model: str, config: str, target: Target, dtype: str = "f32", winograd: bool = True) -> "Exported":
     """MODEL of the command line pruned by a config (a shipped name or a file), or `dense`; zoo weights are random."""
     source = open_source(model)
     if config == "dense":
-        return export_source(source, dense=True)
-    return export_source(source, masks_for(load_config(config), source.parameters, target.group))
+        return export_source(source, dense=True, dtype=dtype, winograd=winograd)
+    masks = masks_for(load_config(config), source.parameters, target.group)
+    return export_source(source, masks, dtype=dtype, winograd=winograd)
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,6 +84,8 @@ class Exported:
     parameters: dict[str, np.ndarray]
     group: GroupSize | None
     dense: bool
+    dtype: str = "f32"
+    winograd: bool = True
 
     @functools.cached_property
     def floor1(self) -> Floor1:
@@ -96,8 +105,12 @@ class Exported:
         with ir.Context(), ir.Location.unknown():
             module, table = self.floor1.parse()
             state = State(table)
-            run_pipeline(module, default_pipeline(self.group or preset.group, preset, self.dense), state)
+            run_pipeline(module, self.pipeline(preset), state)
         return self.build_report(state)
+
+    def pipeline(self, target: Target) -> list[Pass]:
+        """The passes that compile this model for a target. Raises TargetError where it has no kernels of the dtype."""
+        return default_pipeline(self.group or target.group, target, self.dense, self.dtype, self.winograd)
 
     def build_report(self, state: State) -> Report:
         """The report of a pipeline that ran on this model."""

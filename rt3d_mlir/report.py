@@ -50,7 +50,7 @@ class Report:
                 f"{layer.kept_share:.1%}",
                 _giga(layer.macs_before),
                 _giga(layer.macs_after),
-                "packed" if layer.packed else f"not packed: {layer.reason}",
+                (layer.reason or "packed") if layer.packed else f"not packed: {layer.reason}",
             )
         return table
 
@@ -69,7 +69,8 @@ def build_report(state: State, dense_macs: Mapping[str, int], shapes: Mapping[st
     for parameter in [*dense_macs, *uncounted]:
         for name, facts in packed.get(parameter, []):
             shape = shapes.get(parameter, facts["weight_shape"])
-            layers.append(Layer(name, shape, facts["macs_before"], facts["macs_after"], facts["kept_share"], True, ""))
+            macs = facts["macs_before"], facts["macs_after"]
+            layers.append(Layer(name, shape, *macs, facts["kept_share"], True, facts.get("how", "")))
         if parameter not in packed:
             name, macs = parameter.removesuffix(".weight"), dense_macs[parameter]
             layers.append(Layer(name, shapes[parameter], macs, macs, 1.0, False, _reason(state, name)))

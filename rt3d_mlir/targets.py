@@ -29,6 +29,7 @@ class Target:
     widest         filters a tile may have where rows of groups are merged (dense layers)
     broadcast      "lane": FMA takes one lane of a register (NEON); "memory": FMA broadcasts from memory (x86)
     group          the kernel group that fills the registers, and the default of pruning
+    half           whether the core multiplies f16 (Arm's fullfp16), so that dtype f16 is of use
     cores          the cores of a whole chip, where the preset is one
     tiles          measured register tiles by cpu_tile.tile_key; layers that are not in it get the model's choice
     """
@@ -42,6 +43,7 @@ class Target:
     widest: int
     broadcast: str
     group: GroupSize
+    half: bool = False
     cores: str = ""
     tiles: Mapping[str, tuple[int, int]] = field(default_factory=dict, hash=False)
 
@@ -77,7 +79,7 @@ def tiles_path(cpu: str) -> Path:
 
 def _neon(name: str, cpu: str, description: str, cores: str = "") -> Target:
     """A core with 32 NEON registers: groups of 8x4, 8 columns x 2 registers of sums, lane FMAs."""
-    return Target(name, description, _ANDROID, cpu, 128, 8, 8, "lane", GroupSize(8, 4), cores, tuned_tiles(cpu))
+    return Target(name, description, _ANDROID, cpu, 128, 8, 8, "lane", GroupSize(8, 4), True, cores, tuned_tiles(cpu))
 
 
 _PRESETS = [
@@ -113,6 +115,22 @@ def get_target(name: str) -> Target:
     )
 
 
+#: What weights and activations can be stored as; sums and the model's inputs and outputs are f32 always.
+DTYPES = ("f32", "f16")
+
+
+def check_dtype(target: Target, dtype: str) -> None:
+    """Raises TargetError where there are no kernels of a dtype for a target."""
+    if dtype not in DTYPES:
+        raise TargetError(f"no dtype is called '{dtype}'; known: {', '.join(DTYPES)}")
+    if dtype == "f16" and not target.half:
+        able = ", ".join(preset.name for preset in _PRESETS if preset.half)
+        raise TargetError(
+            f"dtype f16 needs an aarch64 core with fullfp16; {target.name} is {target.cpu} ({target.triple}). "
+            f"Use f32, or one of {able}"
+        )
+
+
 _PROBE = "func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> { return %x : tensor<4xf32> }"
 
 
@@ -128,6 +146,7 @@ def _host() -> Target:
         for key in ("cpu", "target_triple", "native_vector_size")
         if (match := re.search(rf'\b{key} = "?([^"\s,}}]*)', probe.stdout))
     }
+    features = re.search(r'\bcpu_features = "([^"]*)"', probe.stdout)
     if probe.returncode or "native_vector_size" not in found:
         raise TargetError(f"iree-compile cannot describe this machine ({platform.machine()}): {probe.stderr.strip()}")
     bits = 8 * int(found["native_vector_size"])
@@ -139,8 +158,9 @@ def _host() -> Target:
         "vector_bits": bits,
         "tiles": tuned_tiles(found.get("cpu", "")),
     }
+    half = features is not None and "+fullfp16" in features[1].split(",")
     if platform.machine() in ("aarch64", "arm64"):
-        return Target(**common, columns=8, widest=8, broadcast="lane", group=GroupSize(8, 4))
+        return Target(**common, columns=8, widest=8, broadcast="lane", group=GroupSize(8, 4), half=half)
     # Two registers of filters, as on NEON: each number of the input that is loaded serves two FMAs. Of 32 registers of
     # 512 bits, 14 columns take 28; of 16 of 256 bits, 6 columns take 12.
     filters = 2 * bits // 32

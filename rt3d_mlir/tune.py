@@ -23,7 +23,7 @@ from rt3d_mlir.errors import TargetError
 from rt3d_mlir.exported import Exported
 from rt3d_mlir.mlir_io import write_bytecode
 from rt3d_mlir.passes.base import State
-from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
+from rt3d_mlir.passes.pipeline import run_pipeline
 from rt3d_mlir.static import analyse
 from rt3d_mlir.targets import Target
 
@@ -102,8 +102,7 @@ def _scheduled(exported: Exported, target: Target) -> Iterator[tuple[ir.Module, 
     with ir.Context(), ir.Location.unknown():
         module, table = exported.floor1.parse()
         state = State(table)
-        group = exported.group or target.group
-        run_pipeline(module, default_pipeline(group, target, exported.dense), state)
+        run_pipeline(module, exported.pipeline(target), state)
         yield module, state
 
 

@@ -59,12 +59,12 @@ class Fork(nn.Module):
         return y.relu(), y.mean((2, 3, 4))
 
 
-class Depthwise(nn.Module):
-    """A conv that torch-mlir cannot lower: as many groups as channels."""
+class Upsample(nn.Module):
+    """A conv that torch-mlir cannot lower: transposed, with as many groups as channels."""
 
     def __init__(self):
         super().__init__()
-        self.conv = nn.Conv3d(3, 3, 3, padding=1, groups=3)
+        self.conv = nn.ConvTranspose3d(3, 3, 2, stride=2, groups=3)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.conv(x)
@@ -84,4 +84,13 @@ def save_pt2(path: Path, model: nn.Module, *shapes: tuple[int, ...], dynamic_sha
         warnings.simplefilter("ignore")
         program = torch.export.export(model.eval(), args, dynamic_shapes=dynamic_shapes, strict=False)
         torch.export.save(program, path)
+    return path
+
+
+def save_onnx(path: Path, model: nn.Module, *shapes: tuple[int, ...], **options: object) -> Path:
+    """The model as ONNX, by torch.onnx.export with these options."""
+    args = tuple(torch.zeros(shape) for shape in shapes or [CLIP])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(model.eval(), args, path, verbose=False, **options)
     return path

@@ -1,9 +1,10 @@
+import dataclasses
 import platform
 
 import pytest
 
 from rt3d_mlir.errors import TargetError
-from rt3d_mlir.targets import get_target, target_names
+from rt3d_mlir.targets import check_dtype, get_target, target_names
 
 PRESETS = [name for name in target_names() if name != "host"]
 
@@ -16,8 +17,23 @@ def test_presets_are_explicit(name: str):
     assert f"--iree-llvmcpu-target-cpu={target.cpu}" in target.iree_flags
     assert target.cpu.startswith("cortex-")
     assert (target.lanes, str(target.group), target.broadcast) == (4, "8x4", "lane")
+    assert target.half
     # Sums, one register of input a column at most, and the weights: 32 registers.
     assert target.columns * target.group.m // target.lanes <= 24
+
+
+def test_f16_needs_a_core_that_multiplies_it():
+    target = get_target("cortex-a76")
+    check_dtype(target, "f16")
+    without = dataclasses.replace(target, name="old", cpu="cortex-a73", half=False)
+    check_dtype(without, "f32")
+    with pytest.raises(TargetError, match=r"f16 needs an aarch64 core with fullfp16; old is cortex-a73 .* cortex-a76"):
+        check_dtype(without, "f16")
+
+
+def test_an_unknown_dtype():
+    with pytest.raises(TargetError, match="no dtype is called 'bf16'; known: f32, f16"):
+        check_dtype(get_target("cortex-a76"), "bf16")
 
 
 def test_the_alias_has_its_core_list():

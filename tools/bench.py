@@ -21,7 +21,7 @@ from rt3d_mlir.errors import ConfigError, InputError
 from rt3d_mlir.exported import export_config
 from rt3d_mlir.sparsity import GroupSize
 from rt3d_mlir.static import analyse
-from rt3d_mlir.targets import get_target
+from rt3d_mlir.targets import DTYPES, check_dtype, get_target
 from rt3d_mlir.tools import console
 
 PROG = "rt3d-mlir-bench"
@@ -68,14 +68,16 @@ def _layers(args: argparse.Namespace, specs: list[CaseSpec], command: list[str])
 
 def _static(args: argparse.Namespace) -> int:
     target = get_target(args.target)
+    check_dtype(target, args.dtype)
     found = []
     for model in args.models:
         for config in args.configs:
-            console.log.print(f"{model} {config}: compiling for {target.name}")
-            report = analyse(export_config(model, config, target), target)
+            console.log.print(f"{model} {config}: compiling for {target.name}, {args.dtype}")
+            report = analyse(export_config(model, config, target, args.dtype), target)
             found.append({"config": config, **report.to_json()})
             if not args.json:
-                console.table(report.table(), f"{model} {config}, compiled for {target.name}, by llvm-mca's models")
+                title = f"{model} {config}, compiled for {target.name}, {args.dtype}, by llvm-mca's models"
+                console.table(report.table(), title)
                 console.table(report.projection_table())
     if args.json:
         _show(json.dumps(found, indent=2) + "\n")
@@ -119,6 +121,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--per-layer", action="store_true", help="profile our own dispatches on one thread instead")
     parser.add_argument("--static", action="store_true", help="analyse aarch64 kernels with llvm-mca; nothing is run")
     parser.add_argument("--target", default="cortex-a76", help="of --static (default: cortex-a76)")
+    parser.add_argument("--dtype", choices=DTYPES, default="f32", help="of --static (default: f32)")
     parser.add_argument("--json", action="store_true", help="print JSON on stdout instead of Markdown")
     args = parser.parse_args(argv)
     args.threads = list(dict.fromkeys(args.threads))

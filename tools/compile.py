@@ -20,7 +20,7 @@ from rt3d_mlir.frontend.open_source import open_source
 from rt3d_mlir.report import Report
 from rt3d_mlir.runtime.artifact import Manifest
 from rt3d_mlir.sparsity import GroupSize, MaskSet, load_config, load_masks, load_weights, masks_for
-from rt3d_mlir.targets import Target, get_target, target_names
+from rt3d_mlir.targets import DTYPES, Target, check_dtype, get_target, target_names
 from rt3d_mlir.tools import console
 
 PROG = "rt3d-mlir-compile"
@@ -38,6 +38,7 @@ def _run(argv: Sequence[str]) -> None:
         return
     check_versions()
     target = get_target(args.target)
+    check_dtype(target, args.dtype)
     check_folder(args.output, args.force, args.dump_ir)
     started = time.monotonic()
     exported = _export(args, target)
@@ -69,7 +70,9 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         description="Compile a pruned 3D CNN into an IREE module.",
         usage="%(prog)s MODEL -o DIR --target TARGET [options] [-- IREE FLAGS]",
     )
-    parser.add_argument("model", nargs="?", metavar="MODEL", help="c3d and other zoo names | file.pt2 | file.mlir")
+    parser.add_argument(
+        "model", nargs="?", metavar="MODEL", help="c3d and other zoo names | file.pt2 | file.onnx | file.mlir"
+    )
     parser.add_argument("-o", dest="output", type=Path, metavar="DIR", help="the artifact folder")
     parser.add_argument("--target", help="a preset; see --list-targets")
     parser.add_argument("--weights", metavar="F", help="safetensors; without it, a zoo model has seeded random weights")
@@ -78,6 +81,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     pruning.add_argument("--prune", metavar="NAME", help="magnitude masks by a shipped config or a YAML/JSON file")
     parser.add_argument("--group", type=GroupSize.parse, metavar="8x4", help="default: the masks', or the target's")
     parser.add_argument("--dense", action="store_true", help="keep all taps: the baseline of every comparison")
+    parser.add_argument("--no-winograd", action="store_true", help="compute dense layers directly, as pruned ones are")
+    parser.add_argument("--dtype", choices=DTYPES, default="f32", help="of weights and activations (default: f32)")
     parser.add_argument("--input-shape", metavar="1x3x16x112x112", type=_shape, help="default: the model's own")
     parser.add_argument(
         "--dump-ir", type=Path, metavar="DIR", help="write the IR after each pass, and iree-compile's input"
@@ -109,6 +114,8 @@ def _shape(text: str) -> tuple[int, ...]:
 
 def _export(args: argparse.Namespace, target: Target) -> Exported:
     source = open_source(args.model, args.input_shape)
+    for note in source.notes:
+        console.log.print(f"note: {note}")
     weights = None
     if args.weights:
         weights = fit_checkpoint(load_weights(args.weights), source.parameters, args.weights)
@@ -118,7 +125,7 @@ def _export(args: argparse.Namespace, target: Target) -> Exported:
     masks = _masks(args, {**source.parameters, **(weights or {})}, group or target.group)
     if args.masks and group is not None and masks is not None and group != masks.group:
         raise MaskError(f"{args.masks} has masks for groups of {masks.group}, --group says {group}; leave --group out")
-    return export_source(source, masks, group, args.dense, weights)
+    return export_source(source, masks, group, args.dense, weights, args.dtype, not args.no_winograd)
 
 
 def _masks(args: argparse.Namespace, parameters: dict, group: GroupSize) -> MaskSet | None:
@@ -138,10 +145,11 @@ def _progress(status: object, what: str, verbose: bool) -> None:
 def _print(args: argparse.Namespace, manifest: Manifest, report: Report, seconds: float) -> None:
     console.table(report.table())
     size = (args.output / "module.vmfb").stat().st_size / 2**20
-    checked = "its golden output is right" if manifest.target == "host" else "not run here; check it on the target"
+    there = f"not run here; check it on the target with --expected_f32_threshold={manifest.tolerance:.2g}"
+    checked = "its golden output is right" if manifest.target == "host" else there
     console.out.print(
         f"\n{args.output}: {manifest.model} for {manifest.target} ({manifest.cpu}), groups of "
-        f"{manifest.sparsity['group']}, {size:.1f} MiB, {seconds:.1f} s; {checked}"
+        f"{manifest.sparsity['group']}, {manifest.dtype}, {size:.1f} MiB, {seconds:.1f} s; {checked}"
     )
 
 

@@ -12,13 +12,13 @@ import numpy as np
 
 from rt3d_mlir.errors import ArtifactError, InputError
 from rt3d_mlir.runtime import Module, load, read_clip
+from rt3d_mlir.runtime.artifact import GOLDEN_LIMITS
 from rt3d_mlir.runtime.module import DEVICES
 from rt3d_mlir.runtime.timing import Latency, measure
 
 from . import console
 
 PROG = "rt3d-mlir-run"
-LIMIT = 1e-4  # of the golden output's range
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,6 +34,7 @@ def _run(argv: Sequence[str] | None) -> None:
     result: dict[str, Any] = {
         "model": module.manifest.model,
         "target": module.manifest.target,
+        "dtype": module.manifest.dtype,
         "device": module.device,
         "threads": module.threads,
         "input": source,
@@ -43,16 +44,17 @@ def _run(argv: Sequence[str] | None) -> None:
         "top": _top(outputs[0], args.top),
     }
     error = _golden_error(args.artifact, module) if args.check else 0.0
+    limit = GOLDEN_LIMITS[module.manifest.dtype]
     if args.check:
-        result["check"] = {"largest_error": error, "limit": LIMIT, "ok": error <= LIMIT}
+        result["check"] = {"largest_error": error, "limit": limit, "ok": error <= limit}
     if args.json:
         print(json.dumps(result, indent=2))
     else:
         _print(result)
-    if not error <= LIMIT:  # a NaN is not
+    if not error <= limit:  # a NaN is not
         raise ArtifactError(
             f"the golden input gives a wrong output: its largest error is {error:.3g} of the golden output's "
-            f"range, the limit is {LIMIT:g}; compile again, and report it if it stays"
+            f"range, the limit is {limit:g}; compile again, and report it if it stays"
         )
 
 
@@ -134,7 +136,7 @@ def _golden_error(folder: Path, module: Module) -> float:
 
 def _print(result: dict[str, Any]) -> None:
     threads = result["threads"] or "IREE's choice"
-    console.out.print(f"model    {result['model']}, compiled for {result['target']}")
+    console.out.print(f"model    {result['model']}, compiled for {result['target']}, {result['dtype']}")
     console.out.print(f"device   {result['device']}, threads: {threads}")
     console.out.print(f"input    {result['input']}")
     for output in result["outputs"]:
@@ -145,7 +147,7 @@ def _print(result: dict[str, Any]) -> None:
     if check := result.get("check"):
         verdict = "ok" if check["ok"] else "WRONG"
         console.out.print(
-            f"check    {verdict}: largest error {check['largest_error']:.2g} of the range, limit {LIMIT:g}"
+            f"check    {verdict}: largest error {check['largest_error']:.2g} of the range, limit {check['limit']:g}"
         )
 
 

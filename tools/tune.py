@@ -33,7 +33,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
 
 def _run(args: argparse.Namespace) -> None:
     target = get_target(args.target)
-    exported = [export_config(args.model, config, target) for config in args.configs.split(",")]
+    configs = args.configs.split(",")
+    exported = [export_config(args.model, config, target, winograd=False) for config in configs]  # all have a tile
     with console.log.status("") as status:
         tuned = tune(exported, target, args.rounds, lambda what: status.update(f"{what} ..."))
         status.update("sweeping group sizes ...")

@@ -3,26 +3,36 @@
 from pathlib import Path
 from typing import Any
 
-from rt3d_mlir.bench.engine import require
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
 from rt3d_mlir.bench.engines import ENGINES
 from rt3d_mlir.bench.results import OURS, Results, Row, milliseconds
 
 #: Bars end here; a longer one says its ratio.
 _LONGEST = 1.4
 #: Ours in red; an engine keeps its colour whichever others are shown.
-_COLOURS = ("#c0392b", "#7f8c8d", "#95a5a6", "#2e86c1", "#1e8449", "#a9dfbf", "#b9770e", "#f5b041", "#d7bde2")
+_COLOURS = (
+    "#c0392b",
+    "#e6b0aa",
+    "#7f8c8d",
+    "#95a5a6",
+    "#2e86c1",
+    "#1e8449",
+    "#a9dfbf",
+    "#b9770e",
+    "#f5b041",
+    "#d7bde2",
+)
 
 
 def draw(results: Results, path: Path) -> None:
-    """Writes the chart as PNG. Raises UnavailableError without matplotlib."""
-    matplotlib = require("matplotlib", "matplotlib")
-    matplotlib.use("Agg")
-    pyplot = require("matplotlib.pyplot", "matplotlib")
+    """Writes the chart as PNG."""
     panels = list(dict.fromkeys((row.model, row.threads) for row in results.rows))
     longest = max(len([row for row in results.rows if (row.model, row.threads) == panel]) for panel in panels)
-    figure, axes = pyplot.subplots(
-        1, len(panels), figsize=(6.2 * len(panels), 1.6 + 0.3 * longest), squeeze=False, sharex=True
-    )
+    figure = Figure(figsize=(6.2 * len(panels), 1.6 + 0.3 * longest))
+    FigureCanvasAgg(figure)  # no window, no global state of pyplot
+    axes = figure.subplots(1, len(panels), squeeze=False, sharex=True)
     for axis, (model, threads) in zip(axes[0], panels, strict=True):
         rows = [row for row in results.rows if (row.model, row.threads) == (model, threads)]
         _panel(axis, rows)
@@ -31,7 +41,6 @@ def draw(results: Results, path: Path) -> None:
     figure.suptitle(f"{machine.cpu}, {machine.date[:10]}, medians of {results.rounds} rounds", fontsize=9)
     figure.tight_layout()
     figure.savefig(path, dpi=150)
-    pyplot.close(figure)
 
 
 def _panel(axis: Any, rows: list[Row]) -> None:

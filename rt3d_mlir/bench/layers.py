@@ -28,7 +28,7 @@ from rt3d_mlir.targets import get_target
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One dispatch. `kind`: conv, fully connected, pool, layout entry, other (the exit, what IREE made of the rest).
+    """One dispatch. `kind`: conv, Winograd transform, fully connected, pool, layout entry, other (exit, IREE's own).
 
     kept_gflops    GFLOP/s of kept work, 2 * kept MACs / time; convs and fully connected layers only
     kept_share     that over the FMA roof; above 1 where padding taps are skipped
@@ -210,6 +210,8 @@ def _row(
 
 
 def _kind(dispatch: str) -> str:
+    if dispatch.endswith(("_winograd_input", "_winograd_output")):
+        return "Winograd transform"
     for start, kind in (("max_pool", "pool"), ("block_layout", "layout entry")):
         if dispatch.startswith(start):
             return kind

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from rt3d_mlir.bench.chart import draw
-from rt3d_mlir.bench.engine import UnavailableError
 from rt3d_mlir.bench.machine import Machine
 from rt3d_mlir.bench.results import OURS, Results, Row, milliseconds
 
@@ -38,10 +37,7 @@ def write(results: Results, folder: Path) -> list[str]:
     replace(folder / "bench.md", lambda path: path.write_text(to_markdown(results)))
     if not results.rows:
         return ["bench.png: nothing was measured"]
-    try:
-        replace(folder / "bench.png", lambda path: draw(results, path))
-    except UnavailableError as reason:
-        return [f"bench.png: {reason}"]
+    replace(folder / "bench.png", lambda path: draw(results, path))
     return []
 
 

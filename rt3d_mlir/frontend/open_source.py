@@ -1,5 +1,6 @@
-"""MODEL of the command line: a name of the zoo, a torch.export `.pt2`, or an `.mlir` file."""
+"""MODEL of the command line: a name of the zoo, a torch.export `.pt2`, an `.onnx` or an `.mlir` file."""
 
+import importlib.util
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,10 +27,13 @@ def open_source(model: str, input_shape: Sequence[int] | None = None) -> Source:
     path = Path(model)
     if path.suffix == ".pt2":
         source: Source = open_pt2(path)
+    elif path.suffix == ".onnx":
+        source = _open_onnx(path, input_shape)
     elif path.suffix == ".mlir":
         source = _open_mlir(path)
     elif path.suffix or "/" in model:
-        raise ModelError(f"{model}: expected a zoo model ({', '.join(models.names())}), a .pt2 or an .mlir file")
+        known = ", ".join(models.names())
+        raise ModelError(f"{model}: expected a zoo model ({known}), a .pt2, an .onnx or an .mlir file")
     else:
         return _open_zoo(model, input_shape)
     if input_shape is not None:
@@ -40,9 +44,8 @@ def open_source(model: str, input_shape: Sequence[int] | None = None) -> Source:
 def _open_zoo(name: str, input_shape: Sequence[int] | None) -> Source:
     if name not in models.names():
         known = ", ".join(models.names())
-        raise ModelError(
-            f"no model is called '{name}'; known: {known}, or a .pt2 or .mlir file{did_you_mean(name, models.names())}"
-        )
+        near = did_you_mean(name, models.names())
+        raise ModelError(f"no model is called '{name}'; known: {known}, or a .pt2, .onnx or .mlir file{near}")
     shape = tuple(input_shape or models.input_shape(name))
     if len(shape) != 5 or shape[1] != 3:
         text = "x".join(map(str, shape))
@@ -54,6 +57,14 @@ def _open_zoo(name: str, input_shape: Sequence[int] | None) -> Source:
     except (RuntimeError, ValueError) as error:
         raise InputError(f"{name} cannot take clips of {'x'.join(map(str, shape))}: {error}") from None
     return TorchSource(model, (torch.zeros(shape),), name)
+
+
+def _open_onnx(path: Path, input_shape: Sequence[int] | None) -> Source:
+    if importlib.util.find_spec("onnx") is None:
+        raise ModelError(f"{path}: ONNX models need a package that is not installed: pip install 'rt3d-mlir[onnx]'")
+    from rt3d_mlir.frontend.onnx_source import open_onnx
+
+    return open_onnx(path, input_shape)
 
 
 def _open_mlir(path: Path) -> Source:

@@ -40,6 +40,8 @@ class Source(Protocol):
 
     name: str
     input_shapes: list[tuple[int, ...]]
+    notes: list[str]
+    """What the user should know of how the model was read."""
 
     @property
     def parameters(self) -> dict[str, np.ndarray]:
@@ -71,6 +73,7 @@ class TorchSource:
                 seen = getattr(arg, "dtype", type(arg).__name__)
                 raise InputError(f"{name}: example input {i} is {seen}; expected float32 tensors")
         self.name = name
+        self.notes: list[str] = []
         self.input_shapes = [tuple(arg.shape) for arg in args]
         self._args = tuple(args)
         self._model = model
@@ -105,7 +108,8 @@ class TorchSource:
 
 def _program_macs(program: ExportedProgram) -> dict[str, int]:
     """`count_macs` for a program, whose layers are calls of functions."""
-    counted = (torch.ops.aten.conv2d, torch.ops.aten.conv3d, torch.ops.aten.linear)
+    aten = torch.ops.aten
+    counted = (aten.conv1d, aten.conv2d, aten.conv3d, aten.linear)
     parameters = program.graph_signature.inputs_to_parameters
     macs: Counter[str] = Counter()
     for node in program.graph.nodes:
@@ -119,6 +123,7 @@ class MlirSource:
 
     def __init__(self, text: str, weights: dict[str, np.ndarray], shapes: list[tuple[int, ...]], name: str) -> None:
         self.name = name
+        self.notes: list[str] = []
         self.input_shapes = shapes
         self._text = text
         self._weights = weights

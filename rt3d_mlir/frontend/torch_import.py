@@ -16,9 +16,11 @@ import torch
 from torch.export import ExportedProgram
 from torch_mlir import fx
 from torch_mlir import ir as torch_ir
+from torch_mlir.compiler_utils import OutputType, lower_mlir_module
 from torch_mlir.extras import fx_importer
 
 from rt3d_mlir.errors import ModelError
+from rt3d_mlir.frontend.depthwise_conv import lower_depthwise_convs
 from rt3d_mlir.mlir_io import parse_text
 from rt3d_mlir.weights import WeightTable
 
@@ -52,7 +54,7 @@ def export_program(model: torch.nn.Module, args: tuple[torch.Tensor, ...]) -> Ex
             warnings.simplefilter("ignore")  # torch.export's own deprecation notes are not the user's business
             return torch.export.export(model, args, strict=False)
     except Exception as error:  # torch raises anything here; what it says is all there is
-        raise ModelError(f"torch.export cannot take this model: {_first_words(error)}") from error
+        raise ModelError(f"torch.export cannot take this model: {first_words(error)}") from error
 
 
 def import_torch(
@@ -67,17 +69,18 @@ def import_torch(
     with tempfile.TemporaryDirectory() as scratch:
         log = Path(scratch, "stderr")
         try:
-            with _quiet(scratch, log):
+            with quiet(scratch, log):
                 module = fx.export_and_import(
                     program,
                     *args,
-                    output_type="linalg-on-tensors",
+                    output_type="torch",
                     func_name="main",
                     hooks=hooks,
                     experimental_support_mutation=True,
                 )
+                lower_to_linalg(module)
         except Exception as error:  # so does torch-mlir
-            said = _first_words(error, log.read_text(errors="replace"))
+            said = first_words(error, log.read_text(errors="replace"))
             raise ModelError(f"torch-mlir cannot lower this model: {said}") from error
     text = module.operation.get_asm(large_resource_limit=0, large_elements_limit=None)
     parsed, weights = parse_text(text, "torch-mlir's output")
@@ -87,8 +90,14 @@ def import_torch(
     return parsed, weights
 
 
+def lower_to_linalg(module: torch_ir.Module) -> None:
+    """A module of torch-mlir's backend form to linalg on tensors, in place."""
+    lower_depthwise_convs(module)
+    lower_mlir_module(False, OutputType.LINALG_ON_TENSORS, module)
+
+
 @contextlib.contextmanager
-def _quiet(scratch: str, log: Path) -> Iterator[None]:
+def quiet(scratch: str, log: Path) -> Iterator[None]:
     """Keeps what torch-mlir leaves behind when it fails: a copy of the model in `scratch`, and its reasons in `log`.
 
     Its C++ side knows no sys.stderr, so the descriptor itself is turned.
@@ -105,7 +114,7 @@ def _quiet(scratch: str, log: Path) -> Iterator[None]:
         os.close(saved)
 
 
-def _first_words(error: BaseException, log: str = "") -> str:
+def first_words(error: BaseException, log: str = "") -> str:
     """The line of an error text that names the problem: torch-mlir's `error:` line, else the first."""
     lines = [line.strip() for line in f"{error}\n{log}".splitlines() if line.strip()]
     named = [line for line in lines if re.search(r"\berror:", line)]

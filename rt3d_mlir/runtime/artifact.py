@@ -19,6 +19,10 @@ from rt3d_mlir.errors import ArtifactError
 FORMAT, VERSION = "rt3d-artifact", 1
 MODULE, MANIFEST = "module.vmfb", "manifest.json"
 
+#: What a module may differ from its golden output by, in shares of that output's range, by the manifest's dtype. An f16
+#: layer rounds its inputs, weights and chunks of sums to 11 bits: 1e-3 to 2e-3 of its range, and layers add up.
+GOLDEN_LIMITS = {"f32": 1e-4, "f16": 2e-2}
+
 
 @dataclass(frozen=True)
 class TensorSpec:
@@ -49,8 +53,10 @@ class Layer:
 class Manifest:
     """The contents of manifest.json.
 
-    `tools` maps rt3d_mlir, iree_compiler, torch_mlir and torch to versions; `files` maps each file's path,
-    relative to the folder, to its sha256 in hex; `sparsity` holds at least the group ("8x4").
+    `dtype` is what weights and activations are stored as, f32 or f16, whatever the inputs and outputs are; `tolerance`
+    the largest absolute error on the golden data, iree-run-module's --expected_f32_threshold. `tools` maps rt3d_mlir,
+    iree_compiler, torch_mlir and torch to versions; `files` maps each file's path, relative to the folder, to its
+    sha256 in hex; `sparsity` holds at least the group ("8x4").
     """
 
     tools: dict[str, str]
@@ -58,6 +64,8 @@ class Manifest:
     target: str
     triple: str
     cpu: str
+    dtype: str = "f32"
+    tolerance: float = 1e-4
     device: str = "local-task"
     entry: str = "main"
     inputs: list[TensorSpec]
@@ -87,9 +95,12 @@ class Manifest:
         for key in ("tools", "files", "sparsity"):
             if not isinstance(known[key], dict):
                 raise ArtifactError(f"{path}: {key} is not an object; compile again")
-        for key in ("model", "target", "triple", "cpu", "device", "entry"):
+        for key in ("model", "target", "triple", "cpu", "dtype", "device", "entry"):
             if not isinstance(known[key], str):
                 raise ArtifactError(f"{path}: {key} is not a string; compile again")
+        if known["dtype"] not in GOLDEN_LIMITS:
+            names = ", ".join(GOLDEN_LIMITS)
+            raise ArtifactError(f"{path}: dtype is {known['dtype']!r}, expected one of {names}; compile again")
         known["inputs"] = _read_list(TensorSpec, known["inputs"], "shape", f"{path}: inputs")
         known["outputs"] = _read_list(TensorSpec, known["outputs"], "shape", f"{path}: outputs")
         known["layers"] = _read_list(Layer, known["layers"], "weight_shape", f"{path}: layers")

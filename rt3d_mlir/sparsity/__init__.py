@@ -5,6 +5,7 @@ The way of the data: `load_config` -> `masks_for` -> `save_masks` / `load_masks`
 
 from rt3d_mlir.sparsity.configs import PruneConfig, config_names, load_config, masks_for
 from rt3d_mlir.sparsity.files import check_finite, load_masks, load_weights, save_masks, save_weights
+from rt3d_mlir.sparsity.grouped import pack_grouped
 from rt3d_mlir.sparsity.groups import GroupSize, as_5d
 from rt3d_mlir.sparsity.magnitude import magnitude_mask
 from rt3d_mlir.sparsity.mask_set import MaskSet, apply_masks
@@ -34,6 +35,7 @@ __all__ = [
     "masks_for",
     "offsets",
     "pack",
+    "pack_grouped",
     "save_masks",
     "save_weights",
     "unpack",

@@ -16,6 +16,8 @@ class Loop:
     """An innermost loop, its instructions from the label to the branch back."""
 
     instructions: tuple[str, ...]
+    around: tuple[str, ...] = ()
+    """Those of the smallest loop around it that are not its own."""
 
     def count(self, kind: str) -> int:
         """How many are "fmla", "load", "store", "branch", or "address", which is all the rest."""
@@ -56,10 +58,23 @@ def hottest_loop(lines: list[str]) -> Loop | None:
         if not any((a, b) != (first, last) and first <= a and b <= last for a, b in spans)
     ]
     loops = [
-        Loop(tuple(line for line in lines[first : last + 1] if not _LABEL.fullmatch(line))) for first, last in innermost
+        Loop(_instructions(lines[first : last + 1]), _around(lines, spans, first, last)) for first, last in innermost
     ]
     best = max(loops, key=lambda loop: loop.count("fmla"), default=None)
     return best if best is not None and best.count("fmla") else None
+
+
+def _around(lines: list[str], spans: list[tuple[int, int]], first: int, last: int) -> tuple[str, ...]:
+    """The instructions of the smallest loop around lines first .. last, without those; none where there is no loop."""
+    outer = [(a, b) for a, b in spans if a <= first and last <= b and (a, b) != (first, last)]
+    if not outer:
+        return ()
+    a, b = min(outer, key=lambda span: span[1] - span[0])
+    return _instructions([*lines[a:first], *lines[last + 1 : b + 1]])
+
+
+def _instructions(lines: list[str]) -> tuple[str, ...]:
+    return tuple(line for line in lines if not _LABEL.fullmatch(line))
 
 
 def _backward_branches(lines: list[str]) -> list[tuple[int, int]]:

@@ -11,7 +11,7 @@ from rt3d_mlir.errors import CompileError
 from rt3d_mlir.exported import Exported
 from rt3d_mlir.mlir_io import write_bytecode
 from rt3d_mlir.passes.base import State
-from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
+from rt3d_mlir.passes.pipeline import run_pipeline
 from rt3d_mlir.static.assembly import Loop, functions, hottest_loop
 from rt3d_mlir.static.work import Work, equal_kernels, find_work, other_bytes
 from rt3d_mlir.targets import Target
@@ -43,7 +43,7 @@ def compile_static(exported: Exported, target: Target) -> Compiled:
     with tempfile.TemporaryDirectory() as folder, ir.Context(), ir.Location.unknown():
         module, table = exported.floor1.parse()
         state = State(table)
-        *before, schedule = default_pipeline(exported.group or target.group, target, exported.dense)
+        *before, schedule = exported.pipeline(target)
         run_pipeline(module, before, state)
         work = find_work(module, state, target)
         run_pipeline(module, [schedule], state)

@@ -47,7 +47,7 @@ def cycles(loop: Loop, core: str) -> float:
 
 @functools.cache
 def peak(core: str) -> int:
-    """128-bit FMLAs a cycle, by the model itself: of sixteen that do not depend on each other."""
+    """128-bit FMLAs a cycle, f32 or f16, by the model itself: of sixteen that do not depend on each other."""
     independent = Loop(tuple(f"fmla v{i}.4s, v30.4s, v31.s[0]" for i in range(16)))
     return round(16 / cycles(independent, core))
 

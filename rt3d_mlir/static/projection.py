@@ -48,8 +48,16 @@ def project(phone: Phone, layers: Sequence[tuple[Work, Loop, float]], other_byte
 
 def layer_cycles(work: Work, loop: Loop, taps_an_iteration: float, model: str) -> float:
     """Cycles of a layer on one core, its data in the cache."""
-    iteration = in_order_cycles(loop) if model == IN_ORDER else cycles(loop, model)
-    return work.taps / taps_an_iteration * iteration + work.runs * (CYCLES_A_RUN + work.sums)
+    return work.taps * tap_cycles(work, loop, taps_an_iteration, model) + work.runs * (CYCLES_A_RUN + work.sums)
+
+
+def tap_cycles(work: Work, loop: Loop, taps_an_iteration: float, model: str) -> float:
+    """Cycles of a tap and of its share of the flushes: what the loop around does, which adds f16 sums to f32 ones."""
+    if model == IN_ORDER:
+        iteration, flush = in_order_cycles(loop), len(loop.around) + Loop(loop.around).vector_loads
+    else:
+        iteration, flush = cycles(loop, model), cycles(Loop(loop.around), model) if work.flushes else 0
+    return iteration / taps_an_iteration + flush * work.flushes / max(1, work.taps)
 
 
 def in_order_cycles(loop: Loop) -> float:

@@ -9,16 +9,17 @@ from rt3d_mlir.errors import TargetError, did_you_mean
 from rt3d_mlir.exported import Exported
 from rt3d_mlir.static.assembly import Loop
 from rt3d_mlir.static.compiled import compile_static
-from rt3d_mlir.static.mca import CORES, cycles, find_mca, peak
+from rt3d_mlir.static.mca import CORES, find_mca, peak
 from rt3d_mlir.static.phones import PHONES, Phone, published
-from rt3d_mlir.static.projection import Projection, project
+from rt3d_mlir.static.projection import Projection, project, tap_cycles
 from rt3d_mlir.static.work import Work
 from rt3d_mlir.targets import Target, get_target
 
 
 @dataclass(frozen=True)
 class Row:
-    """One conv. Counts are those of its inner loop for one tap; `cycles` and `share` are by core."""
+    """One conv. Counts are those of its inner loop for one tap; `cycles` and `share` are by core, flushes
+    of f16 sums included."""
 
     layer: str
     macs: int
@@ -42,6 +43,7 @@ class StaticReport:
 
     model: str
     target: str
+    dtype: str
     rows: list[Row]
     projections: list[Projection]
     other_bytes: int
@@ -81,7 +83,7 @@ class StaticReport:
         """The projected times, next to what the paper measured on the Snapdragon 865."""
         table = Table(box=None, pad_edge=False)
         titles = ("one big core", "all cores", "of it memory", "paper, sparse", "paper, dense")
-        table.add_column(f"{self.model} projected, not measured")
+        table.add_column(f"{self.model} {self.dtype} projected, not measured")
         for title in titles:
             table.add_column(f"{title}, ms", justify="right")
         for each in self.projections:
@@ -111,6 +113,7 @@ def analyse(exported: Exported, target: str | Target, phones: Sequence[str] = ()
     return StaticReport(
         exported.source.name,
         preset.name,
+        exported.dtype,
         [_row(*layer) for layer in layers],
         [project(phone, layers, compiled.other_bytes) for phone in chosen],
         compiled.other_bytes,
@@ -125,7 +128,7 @@ def _phone(name: str) -> Phone:
 
 
 def _row(work: Work, loop: Loop, taps: float) -> Row:
-    by_core = {core: cycles(loop, core) for core in CORES}
+    by_core = {core: tap_cycles(work, loop, taps, core) for core in CORES}
     fmla = loop.count("fmla")
     return Row(
         layer=work.layer,
@@ -136,7 +139,7 @@ def _row(work: Work, loop: Loop, taps: float) -> Row:
         address=loop.count("address") / taps,
         instructions=len(loop.instructions) / taps,
         spills=loop.spills,
-        cycles={core: number / taps for core, number in by_core.items()},
-        share={core: fmla / peak(core) / number for core, number in by_core.items()},
+        cycles=by_core,
+        share={core: fmla / taps / peak(core) / number for core, number in by_core.items()},
         memory_bound=work.single_use,
     )

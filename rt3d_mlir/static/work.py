@@ -3,8 +3,9 @@
 Read from the module before schedule-cpu, with what that pass reads, so that both see the same kernels.
 """
 
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import ceil, prod
 
@@ -14,8 +15,11 @@ import numpy as np
 from rt3d_mlir.passes.base import State
 from rt3d_mlir.passes.cpu_conv import ConvKernel
 from rt3d_mlir.passes.cpu_plan import note_halos, plan_conv
-from rt3d_mlir.passes.cpu_tile import Halo
+from rt3d_mlir.passes.cpu_tap_loop import CHUNK
+from rt3d_mlir.passes.cpu_winograd import ProductKernel
 from rt3d_mlir.passes.packed_conv import PackedConv
+from rt3d_mlir.passes.schedule_winograd import product_kernel
+from rt3d_mlir.passes.winograd_steps import PRODUCT, Step
 from rt3d_mlir.targets import Target
 
 
@@ -29,7 +33,9 @@ class Work:
     taps: int
     """Of all rows of groups and all tiles: the inner loop's iterations, where one is one tap."""
     runs: int
-    """How often the inner loop is entered."""
+    """How often the loop over taps is entered."""
+    flushes: int
+    """How often f16 sums are added to the f32 ones; 0 where all are f32."""
     sums: int
     """Vector registers of sums, which each run starts and ends with."""
     macs: int
@@ -46,13 +52,20 @@ class Work:
 
 
 def find_work(module: ir.Module, state: State, target: Target) -> list[Work]:
-    """The work of every packed conv, in the order they run, of a module that schedule-cpu is about to see."""
+    """The work of every packed conv, and of the products of Winograd ones, in the order they run.
+
+    `module` is one that schedule-cpu is about to see. Winograd's transforms are no work here: they move bytes.
+    """
     note_halos(module)
     found: list[Work] = []
 
     def visit(op: ir.Operation) -> ir.WalkResult:
-        conv = PackedConv.match(op.opview, state) if op.name == "linalg.generic" else None
-        if conv is not None and (plan := plan_conv(conv, state, target)) is not None:
+        if op.name != "linalg.generic":
+            return ir.WalkResult.ADVANCE
+        conv, step = PackedConv.match(op.opview, state), Step.match(op.opview)
+        if step is not None and step.kind == PRODUCT:
+            found.append(count_product(step.facts.layer, product_kernel(step, target)))
+        elif conv is not None and (plan := plan_conv(conv, state, target)) is not None:
             found.append(count_work(conv.layer, plan.kernel))
         return ir.WalkResult.ADVANCE
 
@@ -62,44 +75,73 @@ def find_work(module: ir.Module, state: State, target: Target) -> list[Work]:
 
 def count_work(layer: str, kernel: ConvKernel) -> Work:
     """Counts what the loops of `kernel` do; see `ConvKernel` for what they skip."""
-    (th, tw), (depth, height, _), batch = kernel.tile, kernel.size, kernel.out.batch
-    kd_count, kh_count = kernel.taps.kernel
-    # How many steps along an output axis execute a kernel position; a tile over several rows may not skip.
-    in_depth = _executions(kernel, 0, depth, kd_count) if height % th == 0 else np.full(kd_count, depth)
-    in_height = _executions(kernel, 1, height, kh_count) if th == 1 else np.full(kh_count, height)
-    counts = np.diff(kernel.taps.starts).reshape(-1, kd_count, kh_count)
+    (th, tw), batch = kernel.tile, kernel.out.batch
+    spans = list(_spans(kernel))
     tiles = kernel.tiles * batch
-    taps = int((counts * in_depth[:, None] * in_height).sum()) * tiles // th
-    if kernel.streamed:  # a loop over taps for each kernel position
-        runs = int(in_depth.sum() * in_height.sum())
-    elif th == 1 and kernel.halo.size[1] != kernel.halo.full[1]:  # for each kernel plane
-        runs = int(in_depth.sum()) * height
-    else:
-        runs = depth * height // th
-    registers = ceil(kernel.filters / kernel.target.lanes)
+    taps = sum(int(of.sum()) * times for of, times in spans) * tiles
+    runs = sum(len(of) * times for of, times in spans) * tiles
+    flushes = sum(int(np.ceil(of / CHUNK).sum()) * times for of, times in spans) * tiles
+    registers = ceil(kernel.filters / kernel.lanes)
     channels = len(kernel.taps.channels)
     output = batch * kernel.out.blocks * prod(kernel.out.full) * kernel.out.block
     return Work(
         layer=layer,
         fmlas=th * tw * registers * channels,
         taps=taps,
-        runs=runs * kernel.taps.rows * tiles,
+        runs=runs,
+        flushes=flushes if kernel.half else 0,
         sums=th * tw * registers,
         macs=taps * th * tw * kernel.filters * channels,
-        bytes=kernel.taps.weights.nbytes + 4 * (batch * prod(kernel.source) * kernel.out.block + output),
+        bytes=kernel.taps.weights.nbytes + kernel.bytes * (batch * prod(kernel.source) * kernel.out.block + output),
         single_use=prod(kernel.size) * batch == 1,
     )
 
 
-def _executions(kernel: ConvKernel, axis: int, extent: int, count: int) -> np.ndarray:
-    """[count]: at how many of the `extent` output positions a kernel position reads real data."""
-    out_at, at = np.arange(extent)[:, None], np.arange(count)
+def count_product(layer: str, kernel: ProductKernel) -> Work:
+    """Counts what the loops of a Winograd product do; a "tap" is a block of channels."""
+    batch, _, groups, points, blocks, columns, block = kernel.source
+    _, depth, rows, _, _, _, filters = kernel.result
+    at = np.arange(depth)[:, None] * kernel.facts.stride + np.arange(kernel.weights[2]) * kernel.facts.dilation
+    low, planes = kernel.facts.low, kernel.source[1]
+    runs = int(((at >= low) & (at < low + planes)).sum()) * batch * groups * points * rows
+    registers = ceil(filters / kernel.target.lanes)
+    return Work(
+        layer=layer,
+        fmlas=columns * registers * block,
+        taps=runs * blocks,
+        runs=runs,
+        flushes=0,
+        sums=columns * registers,
+        macs=runs * blocks * columns * filters * block,
+        bytes=4 * sum(map(prod, (kernel.source, kernel.weights, kernel.result))),
+        single_use=False,
+    )
+
+
+def _spans(kernel: ConvKernel) -> Iterator[tuple[np.ndarray, int]]:
+    """The runs of the loop over taps, in a column of tiles: a run's taps by row of groups, [P], and their number."""
+    (th, _), (depth, height, _), (kd_count, kh_count) = kernel.tile, kernel.size, kernel.taps.kernel
+    counts = np.diff(kernel.taps.starts).reshape(-1, kd_count, kh_count)
+    # Which kernel positions an output row executes; a tile over several rows may not skip any.
+    planes, rows = (_inside(kernel, axis, size) for axis, size in enumerate((depth, height)))
+    planes |= height % th != 0
+    rows |= th != 1
+    if kernel.streamed:
+        for kd, kh in itertools.product(range(kd_count), range(kh_count)):
+            yield counts[:, kd, kh], int(planes[:, kd].sum() * rows[:, kh].sum())
+        return
+    alike = (zip(*np.unique(inside, axis=0, return_counts=True), strict=True) for inside in (planes, rows))
+    for (kd, depths), (kh, heights) in itertools.product(*alike):
+        taps = counts[:, kd][:, :, kh]
+        for run in [taps.sum(axis=(1, 2))] if kh.all() else taps.sum(axis=2).T:
+            yield run, int(depths * heights) // th
+
+
+def _inside(kernel: ConvKernel, axis: int, extent: int) -> np.ndarray:
+    """[extent, kernel positions]: whether an output position's read at a kernel position is of real data."""
+    out_at, at = np.arange(extent)[:, None], np.arange(kernel.taps.kernel[axis])
     read = out_at * kernel.strides[axis] + at * kernel.dilations[axis]
-    return _inside(kernel.halo, axis, read).sum(axis=0)
-
-
-def _inside(halo: Halo, axis: int, read: np.ndarray) -> np.ndarray:
-    low, size = halo.low[axis], halo.size[axis]
+    low, size = kernel.halo.low[axis], kernel.halo.size[axis]
     return (read >= low) & (read < low + size)
 
 

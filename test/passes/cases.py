@@ -45,6 +45,13 @@ def conv(
     return layer
 
 
+def conv2d(n: int, m: int, kernel: int | Sequence[int] = 3, density: float = 1.0, **options: object) -> nn.Conv2d:
+    """`conv` of two dimensions."""
+    layer = nn.Conv2d(n, m, kernel, **options)  # type: ignore[arg-type]
+    layer.density = density  # type: ignore[assignment]
+    return layer
+
+
 def relu_after(layer: nn.Module) -> nn.Module:
     return nn.Sequential(layer, nn.ReLU())
 
@@ -223,6 +230,172 @@ def graphs() -> dict[str, Case]:
     }
 
 
+def planar() -> dict[str, Case]:
+    """Networks of 2D and 1D layers, and of layers of several kinds."""
+    x = (2, 4, 9, 10)
+    return {
+        "2d": Case(conv2d(4, 8, padding=1, stride=2), x),
+        "2d-dilation": Case(conv2d(4, 8, (3, 2), padding=(2, 0), dilation=(2, 3), bias=False), x),
+        "2d-same": Case(nn.Sequential(conv2d(4, 8, padding="same"), nn.ReLU(), conv2d(8, 4, 1)), x),
+        "2d-quarter": Case(
+            nn.Sequential(relu_after(conv2d(10, 18, density=0.25, padding=1)), conv2d(18, 5, density=0.25)),
+            (1, 10, 6, 7),
+        ),
+        "2d-padded-apart": Case(
+            Net(lambda net, x: net.b(F.pad(net.a(x), (0, 1, 2, 0))), a=conv2d(4, 6), b=conv2d(6, 4)), x
+        ),
+        "2d-pool": Case(
+            nn.Sequential(relu_after(conv2d(4, 6, padding=1)), nn.MaxPool2d(2), conv2d(6, 5)), (2, 4, 8, 12)
+        ),
+        "2d-pool-overlap": Case(nn.Sequential(conv2d(4, 8), nn.MaxPool2d(3, 2, padding=1), conv2d(8, 4, 1)), x),
+        "2d-pool-ceil": Case(nn.Sequential(conv2d(4, 8), nn.MaxPool2d(2, ceil_mode=True), conv2d(8, 4, 1)), x),
+        "2d-pool-dilated": Case(nn.Sequential(conv2d(4, 8), nn.MaxPool2d(2, 1, dilation=2), conv2d(8, 4, 1)), x),
+        "2d-avg-pool": Case(nn.Sequential(conv2d(4, 8, bias=False), nn.AvgPool2d(2), conv2d(8, 4, 1)), x),
+        "2d-residual": Case(
+            Net(
+                lambda net, x: net.c(_residual(net, net.a(x))),
+                a=conv2d(4, 8),
+                b=conv2d(8, 8, padding=1),
+                c=conv2d(8, 4),
+            ),
+            x,
+        ),
+        "2d-concat": Case(
+            Net(
+                lambda net, x: net.c(torch.cat([net.a(x), net.b(x)], 1)),
+                a=conv2d(4, 8),
+                b=conv2d(4, 4),
+                c=conv2d(12, 4),
+            ),
+            x,
+        ),
+        "2d-concat-width": Case(
+            Net(
+                lambda net, x: net.c(torch.cat([net.a(x), net.b(x)], 3)), a=conv2d(4, 8), b=conv2d(4, 8), c=conv2d(8, 4)
+            ),
+            x,
+        ),
+        "2d-sum-of-rows": Case(Net(lambda net, x: net.a(x).sum(3), a=conv2d(4, 8)), x),
+        "lenet": Case(
+            nn.Sequential(
+                relu_after(conv2d(1, 6, 3)),
+                nn.MaxPool2d(2),
+                relu_after(conv2d(6, 8, 3)),
+                nn.Flatten(),
+                relu_after(nn.Linear(8 * 9, 12)),
+                nn.Linear(12, 5),
+            ),
+            (2, 1, 12, 12),
+        ),
+        "1d": Case(
+            nn.Sequential(
+                relu_after(nn.Conv1d(4, 8, 3, padding=1)), nn.MaxPool1d(2), nn.Conv1d(8, 5, 3, stride=2, dilation=2)
+            ),
+            (2, 4, 24),
+        ),
+        "mlp": Case(nn.Sequential(relu_after(nn.Linear(10, 20)), nn.Linear(20, 3)), (4, 10)),
+        "mlp-of-tokens": Case(nn.Sequential(relu_after(nn.Linear(10, 20)), nn.Linear(20, 3)), (2, 3, 10)),
+        "3d-then-2d": Case(
+            Net(lambda net, x: net.b(F.relu(net.a(x)).squeeze(2)), a=conv(3, 8, (4, 3, 3)), b=conv2d(8, 4)),
+            (1, 3, 4, 8, 8),
+        ),
+        "2d-of-frames": Case(
+            Net(
+                _frames,
+                a=conv2d(3, 6, padding=1),
+                p=nn.MaxPool2d(2),
+                t=conv(6, 8, (3, 1, 1)),
+                fc=nn.Linear(8 * 2 * 16, 5),
+            ),
+            (2, 3, 4, 8, 8),
+        ),
+        "1d-of-frames": Case(
+            Net(lambda net, x: net.t(_clips(net.a(_images(x)).sum((2, 3)), x)), a=conv2d(3, 6), t=nn.Conv1d(6, 4, 3)),
+            (2, 3, 4, 5, 6),
+        ),
+    }
+
+
+def grouped() -> dict[str, Case]:
+    """Grouped and depthwise convs: groups that a row of filters spans, lanes of a depthwise tile, what is behind."""
+    x = (1, 8, 5, 6, 9)
+    return {
+        # Depthwise: windows, strides and dilations.
+        "depthwise-3x3x3": Case(depthwise(8), x),
+        "depthwise-padded": Case(depthwise(8, padding=1), x),
+        "depthwise-1x5x5": Case(depthwise(8, (1, 5, 5), padding=(0, 2, 2)), x),
+        "depthwise-3x1x1": Case(depthwise(8, (3, 1, 1), padding=(1, 0, 0)), x),
+        "depthwise-1x7x7": Case(depthwise(8, (1, 7, 7), padding=(0, 3, 3)), (1, 8, 2, 8, 9)),
+        "depthwise-1x1x1": Case(depthwise(8, 1), x),
+        "depthwise-stride-d": Case(depthwise(8, stride=(2, 1, 1), padding=1), x),
+        "depthwise-stride-h": Case(depthwise(8, stride=(1, 2, 1), padding=1), x),
+        "depthwise-stride-w": Case(depthwise(8, stride=(1, 1, 2), padding=1), (1, 8, 3, 4, 22)),
+        "depthwise-stride-2": Case(depthwise(8, stride=2, padding=1), (1, 8, 5, 6, 33)),
+        "depthwise-stride-3": Case(depthwise(8, stride=(1, 1, 3)), (1, 8, 3, 4, 31)),
+        "depthwise-dilation": Case(depthwise(8, dilation=(1, 2, 3), padding=(1, 2, 3)), x),
+        "depthwise-dilation-stride": Case(depthwise(8, 2, dilation=(3, 2, 1), stride=(1, 2, 2)), (1, 8, 5, 6, 20)),
+        "depthwise-asymmetric": Case(Net(lambda net, x: net.c(F.pad(x, (0, 1, 2, 0, 1, 3))), c=depthwise(8)), x),
+        # Depthwise: sizes.
+        "depthwise-odd": Case(depthwise(7, padding=1), (1, 7, 3, 4, 6)),
+        "depthwise-two": Case(depthwise(2, padding=1), (1, 2, 3, 4, 6)),
+        "depthwise-narrow": Case(depthwise(8, (3, 3, 1), padding=(1, 1, 0)), (1, 8, 3, 4, 1)),
+        "depthwise-three-columns": Case(depthwise(8), (1, 8, 3, 4, 5)),
+        "depthwise-wide": Case(depthwise(8, padding=1), (2, 8, 3, 13, 71)),
+        "depthwise-batch-2": Case(depthwise(10, padding=1), (2, 10, 3, 4, 5)),
+        # Several filters or channels a group.
+        "multiplier-2": Case(depthwise(7, multiplier=2, padding=1), (2, 7, 3, 4, 6)),
+        "multiplier-3-stride": Case(depthwise(5, multiplier=3, stride=(1, 2, 2), padding=1), (1, 5, 3, 6, 11)),
+        "multiplier-12": Case(depthwise(3, multiplier=12), (1, 3, 3, 4, 6)),
+        "pairs": Case(conv(12, 12, groups=6, padding=1), (1, 12, 3, 4, 6)),
+        "pairs-multiplier-2": Case(conv(12, 24, groups=6, padding=1), (1, 12, 3, 4, 6)),
+        "pairs-to-one": Case(conv(12, 6, groups=6, padding=1), (1, 12, 3, 4, 6)),
+        "threes": Case(conv(12, 12, groups=4, padding=1), (1, 12, 3, 4, 6)),
+        "blocks": Case(conv(16, 16, groups=4, padding=1), (1, 16, 3, 4, 6)),
+        "two-groups": Case(conv(16, 32, groups=2, padding=1), (2, 16, 3, 4, 6)),
+        "groups-across-blocks": Case(conv(18, 30, groups=3, stride=(1, 2, 1), padding=1), (1, 18, 3, 4, 6)),
+        "groups-pruned": Case(conv(32, 48, groups=2, density=0.25, padding=1), (1, 32, 3, 4, 6)),
+        # With their neighbours.
+        "depthwise-epilogue": Case(
+            nn.Sequential(relu_after(depthwise(6)), relu_after(conv(6, 5, padding=1))), (1, 6, 4, 6, 10)
+        ),
+        "depthwise-chain": Case(
+            nn.Sequential(
+                relu_after(conv(3, 10, 1)), relu_after(depthwise(10, padding=1, stride=(1, 2, 2))), conv(10, 6, 1)
+            ),
+            (2, 3, 4, 7, 12),
+        ),
+        "depthwise-twice": Case(
+            nn.Sequential(
+                depthwise(6, (1, 5, 5), padding=(0, 2, 2)), relu_after(depthwise(6, (3, 1, 1), padding=(1, 0, 0)))
+            ),
+            (1, 6, 4, 6, 10),
+        ),
+        "depthwise-pool": Case(
+            nn.Sequential(depthwise(6, padding=1), nn.MaxPool3d((1, 2, 2)), conv(6, 4, 1)), (1, 6, 4, 6, 10)
+        ),
+        "depthwise-first-of-residual": Case(
+            Net(lambda net, x: net.b(F.relu(net.a(x) + x)), a=depthwise(8, padding=1), b=conv(8, 4, 1)), x
+        ),
+        "shuffle": Case(
+            nn.Sequential(relu_after(conv(12, 12, 1, groups=3)), relu_after(depthwise(12)), conv(12, 12, 1, groups=3)),
+            (1, 12, 4, 5, 6),
+        ),
+        # Two dimensions.
+        "depthwise-2d": Case(conv2d(10, 10, groups=10, padding=1, stride=2), (2, 10, 7, 12)),
+        "multiplier-2d": Case(conv2d(6, 12, groups=6, bias=False), (1, 6, 7, 12)),
+        "groups-2d": Case(conv2d(16, 8, groups=2, padding=1), (1, 16, 7, 12)),
+        "chain-2d": Case(
+            nn.Sequential(relu_after(conv2d(3, 10, 1)), relu_after(conv2d(10, 10, groups=10)), conv2d(10, 4, 1)),
+            (1, 3, 7, 12),
+        ),
+    }
+
+
+def depthwise(channels: int, kernel: int | Sequence[int] = 3, multiplier: int = 1, **options: object) -> nn.Conv3d:
+    """A conv with a group for each channel."""
+    return conv(channels, channels * multiplier, kernel, groups=channels, **options)
+
+
 def rounded() -> dict[str, Case]:
     """Networks whose float32 results are rounded whatever the weights."""
     x = (1, 4, 4, 5, 6)
@@ -235,6 +408,19 @@ def rounded() -> dict[str, Case]:
         ),
         "batch-norm-plain": Case(nn.Sequential(conv(4, 8, 1), nn.BatchNorm3d(8, affine=False)), x, False),
         "batch-norm-one-plane": Case(nn.Sequential(conv(4, 6), nn.BatchNorm3d(6)), (1, 4, 3, 3, 6), False),
+        "batch-norm-grouped": Case(
+            nn.Sequential(
+                *(conv(6, 12, 1, bias=False), nn.BatchNorm3d(12), nn.ReLU()),
+                *(depthwise(12, padding=1, bias=False), nn.BatchNorm3d(12), nn.ReLU()),
+                *(conv(12, 16, 1, groups=2), nn.BatchNorm3d(16)),
+            ),
+            (1, 6, 3, 4, 6),
+            False,
+        ),
+        "depthwise-silu": Case(nn.Sequential(depthwise(8), nn.SiLU(), conv(8, 4, 1)), (1, 8, 4, 5, 6), False),
+        "depthwise-hardswish": Case(
+            nn.Sequential(depthwise(6), nn.Hardswish(), conv(6, 4, padding=1)), (1, 6, 4, 5, 6), False
+        ),
         "batch-norm-first": Case(nn.Sequential(nn.BatchNorm3d(4), conv(4, 8, padding=1)), x, False),
         "batch-norm-shared": Case(
             Net(
@@ -257,6 +443,38 @@ def rounded() -> dict[str, Case]:
         "tenth": Case(Net(lambda net, x: net.b(net.a(x) * 0.1), a=conv(4, 8, bias=False), b=conv(8, 4, 1)), x, False),
         "mean": Case(nn.Sequential(conv(4, 8), nn.AdaptiveAvgPool3d(1), nn.Flatten(), nn.Linear(8, 5)), x, False),
         "avg-pool": Case(nn.Sequential(conv(4, 8), nn.AvgPool3d(2), conv(8, 4, 1)), (1, 4, 4, 6, 8), False),
+        "2d-avg-pool-border": Case(
+            nn.Sequential(conv2d(4, 8), nn.AvgPool2d(3, 2, 1, count_include_pad=False), conv2d(8, 4, 1)),
+            (2, 4, 9, 10),
+            False,
+        ),
+        "2d-resnet": Case(
+            nn.Sequential(
+                conv2d(3, 8, 7, stride=2, padding=3, bias=False),
+                nn.BatchNorm2d(8),
+                nn.ReLU(),
+                nn.MaxPool2d(3, 2, padding=1),
+                _Block(8, 16),
+                nn.AdaptiveAvgPool2d(1),
+                nn.Flatten(),
+                nn.Linear(16, 5),
+            ),
+            (2, 3, 24, 28),
+            False,
+        ),
+        "2d-gate": Case(
+            Net(
+                lambda net, x: net.c((y := net.a(x)) * torch.sigmoid(net.g(y.mean((2, 3), keepdim=True)))),
+                a=conv2d(4, 8),
+                g=conv2d(8, 8, 1),
+                c=conv2d(8, 4),
+            ),
+            (2, 4, 8, 9),
+            False,
+        ),
+        "1d-batch-norm": Case(
+            nn.Sequential(nn.Conv1d(4, 6, 3), nn.BatchNorm1d(6), nn.ReLU(), nn.Conv1d(6, 4, 1)), (2, 4, 20), False
+        ),
     }
 
 
@@ -305,3 +523,33 @@ def _before(y: torch.Tensor) -> torch.Tensor:
 
 def _residual(net: Net, y: torch.Tensor) -> torch.Tensor:
     return F.relu(net.b(y) + y)
+
+
+class _Block(nn.Module):
+    """ResNet's basic block with a downsampling shortcut."""
+
+    def __init__(self, n: int, m: int):
+        super().__init__()
+        self.a, self.a_norm = conv2d(n, m, stride=2, padding=1, bias=False), nn.BatchNorm2d(m)
+        self.b, self.b_norm = conv2d(m, m, padding=1, bias=False), nn.BatchNorm2d(m)
+        self.short = nn.Sequential(conv2d(n, m, 1, stride=2, bias=False), nn.BatchNorm2d(m))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.b_norm(self.b(F.relu(self.a_norm(self.a(x)))))
+        return F.relu(y + self.short(x))
+
+
+def _images(clips: torch.Tensor) -> torch.Tensor:
+    """[B, C, T, H, W] -> [B * T, C, H, W]."""
+    return clips.transpose(1, 2).flatten(0, 1)
+
+
+def _clips(frames: torch.Tensor, clips: torch.Tensor) -> torch.Tensor:
+    """[B * T, C, ...] -> [B, C, T, ...]."""
+    return frames.unflatten(0, (clips.shape[0], clips.shape[2])).transpose(1, 2)
+
+
+def _frames(net: Net, x: torch.Tensor) -> torch.Tensor:
+    """2D layers on each frame, a 3D layer over time, a linear one."""
+    y = _clips(net.p(F.relu(net.a(_images(x)))), x)
+    return net.fc(F.relu(net.t(y)).flatten(1))

@@ -17,11 +17,15 @@ from rt3d_mlir import mlir_io
 from rt3d_mlir.frontend.torch_import import import_torch
 from rt3d_mlir.passes.base import Note, State
 from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
+from rt3d_mlir.passes.winograd import Winograd
 from rt3d_mlir.sparsity import GroupSize, expand
 from rt3d_mlir.targets import Target, get_target
 
 #: The last pass of each floor that is checked: 1 with the folds, 2 without and with the layout, 3.
 FLOORS = ("fuse-epilogue", "pack-kgs", "block-layout", "schedule-cpu")
+
+#: Of the kinds that are whole numbers.
+LARGEST_WEIGHT = {"integers": 2, "units": 1}
 
 Run = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
 
@@ -54,13 +58,17 @@ def build(
     upto: str = "schedule-cpu",
     target: str = "host",
     dense: bool = False,
+    dtype: str = "f32",
+    tile: int = 0,
 ) -> Built:
-    """`model` after the pass `upto`, compiled for `target` into `folder`."""
+    """`model` after the pass `upto`, compiled for `target` into `folder`; a `tile` forces Winograd where it can be."""
     preset = get_target(target)
     with ir.Context(), ir.Location.unknown():
         module, weights = import_torch(model, tuple(inputs))
         state = State(weights)
-        passes = default_pipeline(GroupSize.parse(group), preset, dense)
+        passes = default_pipeline(GroupSize.parse(group), preset, dense, dtype, winograd=False)
+        if tile:
+            passes.insert(-1, Winograd(preset, tile))
         names = [step.name for step in passes]
         run_pipeline(module, passes[: names.index(upto) + 1], state)
         text = mlir_io.to_text(module, weights)
@@ -108,16 +116,18 @@ def relative_error(ours: np.ndarray, expected: np.ndarray) -> float:
 def draw(model: nn.Module, group: str, kind: str, seed: int = 0) -> nn.Module:
     """Gives the model seeded weights and prunes its convs as their `density` and `empty_rows` say.
 
-    "integers": small ones, so that sums are exact in float32. "random": normal, with batch norm statistics to match.
+    "integers": small ones, so that sums are exact in float32; "units": -1, 0 and 1, so in float16 too. "random":
+    normal, with batch norm statistics to match.
     """
     rng = torch.Generator().manual_seed(seed)
     for parameter in model.parameters():
-        if kind == "integers":
-            parameter.copy_(torch.randint(-2, 3, parameter.shape, generator=rng))
+        if kind in LARGEST_WEIGHT:
+            most = LARGEST_WEIGHT[kind]
+            parameter.copy_(torch.randint(-most, most + 1, parameter.shape, generator=rng))
         else:
             parameter.normal_(0, (1 / max(1, parameter[0].numel())) ** 0.5, generator=rng)
     for layer in model.modules():
-        if isinstance(layer, nn.BatchNorm3d):
+        if isinstance(layer, nn.modules.batchnorm._BatchNorm):
             layer.running_mean.normal_(0, 1, generator=rng)  # type: ignore[union-attr]
             layer.running_var.uniform_(0.3, 3, generator=rng)  # type: ignore[union-attr]
         if getattr(layer, "empty_rows", False):
@@ -128,10 +138,11 @@ def draw(model: nn.Module, group: str, kind: str, seed: int = 0) -> nn.Module:
 
 
 def draw_input(shape: Sequence[int], kind: str, seed: int = 0) -> torch.Tensor:
-    """ "integers", "random", or a "block" of ones in zeros, off the centre."""
+    """ "integers", "units", "random", or a "block" of ones in zeros, off the centre."""
     rng = torch.Generator().manual_seed(seed + 1)
-    if kind == "integers":
-        return torch.randint(-3, 4, tuple(shape), generator=rng).float()
+    if kind in LARGEST_WEIGHT:
+        most = LARGEST_WEIGHT[kind] + (kind == "integers")
+        return torch.randint(-most, most + 1, tuple(shape), generator=rng).float()
     if kind == "random":
         return torch.randn(tuple(shape), generator=rng)
     x = torch.zeros(tuple(shape))

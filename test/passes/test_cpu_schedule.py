@@ -8,6 +8,7 @@ import iree.compiler.ir as ir
 import numerics
 import numpy as np
 import pytest
+import torch
 from torch import nn
 
 from rt3d_mlir import targets
@@ -20,11 +21,13 @@ from rt3d_mlir.sparsity import GroupSize
 NEON = targets.get_target("cortex-a76")
 
 
-def scheduled(model: nn.Module, shape: tuple[int, ...], group: str = "8x4", target: targets.Target = NEON) -> str:
+def scheduled(
+    model: nn.Module, shape: tuple[int, ...], group: str = "8x4", target: targets.Target = NEON, dtype: str = "f32"
+) -> str:
     """The module after all passes."""
     with ir.Context(), ir.Location.unknown():
         module, weights = import_torch(model.eval(), (numerics.draw_input(shape, "random"),))
-        run_pipeline(module, default_pipeline(GroupSize.parse(group), target), State(weights))
+        run_pipeline(module, default_pipeline(GroupSize.parse(group), target, dtype=dtype), State(weights))
         return str(module)
 
 
@@ -52,6 +55,37 @@ def test_a_target_that_broadcasts_from_memory_loads_single_numbers():
 def test_a_fourth_channel_that_is_padding_is_not_computed():
     text = kernel(scheduled(cases.conv(3, 8, 1, bias=False), (1, 3, 1, 1, 8)), "weight")
     assert text.count("vector.fma") == 3 * text.count("vector.load %0")
+
+
+@pytest.mark.parametrize(("group", "columns"), [("8x4", 14), ("16x4", 7)])
+def test_f16_keeps_as_many_registers_of_sums_as_f32(group: str, columns: int):
+    """14 columns x 1 register of 8 filters, or 7 x 2; two columns a load, a load of one for the odd one."""
+    model = cases.conv(4, 16, 1, bias=False)
+    with torch.no_grad():
+        model.weight[:8, :4] = 0  # rows of groups of 8 that differ are not merged
+    text = kernel(scheduled(model, (1, 4, 1, 1, 28), group, dtype="f16"), "weight")
+    taps = 3  # two an iteration, and a loop for the odd one
+    assert text.count(f" : vector<{group.partition('x')[0]}xf16>") >= text.count("vector.fma") == taps * 4 * columns
+    loads = [line for line in text.splitlines() if "vector.load %0" in line]
+    assert sum("vector<8xf16>" in line for line in loads) == taps * (columns // 2)
+    assert sum("vector<4xf16>" in line for line in loads) == taps * (columns % 2)
+
+
+@pytest.mark.parametrize(("strides", "channels"), [((1, 1, 2), 4), (1, 3)])
+def test_f16_loads_columns_one_by_one_where_they_are_apart(strides: object, channels: int):
+    """And where a channel of the block is not used: LLVM would take such a load apart."""
+    model = cases.conv(channels, 8, (1, 1, 3), stride=strides, bias=False)
+    text = kernel(scheduled(model, (1, channels, 1, 1, 30), dtype="f16"), "weight")
+    assert "vector.load %0" in text
+    assert all("vector<4xf16>" in line for line in text.splitlines() if "vector.load %0" in line)
+
+
+def test_a_linear_layer_of_f16_reads_half_the_bytes():
+    model, shape = nn.Sequential(nn.Flatten(), nn.Linear(64, 32, bias=False)), (1, 8, 2, 2, 2)
+    assert "memref<2048xf32>" in kernel(scheduled(model, shape), "layer_1")
+    half = kernel(scheduled(model, shape, dtype="f16"), "layer_1")
+    assert "memref<2048xf16>" in half
+    assert "memref<2048xf32>" not in half
 
 
 def test_the_grid_runs_over_filters_first_while_weights_fit_a_cache(monkeypatch: pytest.MonkeyPatch):

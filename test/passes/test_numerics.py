@@ -16,6 +16,9 @@ from torch.nn import functional as F
 from rt3d_mlir.passes import cpu_conv
 
 TOLERANCE = 1e-5
+#: Of f16, relative to the output's range: inputs, weights, each chunk's sums and each layer's output have 11 bits, and
+#: a case has up to four layers. What is seen is up to 3e-3.
+F16_TOLERANCE = 5e-3
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,14 @@ class Suite:
     target: str = "host"
     dense: bool = False
     limits: tuple[tuple[str, int], ...] = ()
+    dtype: str = "f32"
+
+    @property
+    def inputs(self) -> list[str]:
+        """Kinds of inputs that it runs on."""
+        if self.dtype == "f16":
+            return list(dict.fromkeys((self.kind, "random")))
+        return [self.kind] if self.target != "host" else [self.kind, "block"]
 
     @property
     def cases(self) -> dict[str, Case]:
@@ -37,10 +48,10 @@ class Suite:
 
     def __str__(self) -> str:
         extra = [self.target] * (self.target != "host") + ["dense"] * self.dense + [name for name, _ in self.limits]
-        return "-".join([self.floor, self.group, self.kind, *extra])
+        return "-".join([self.floor, self.group, self.kind, *extra, *([self.dtype] * (self.dtype != "f32"))])
 
 
-EXACT = ("kernels", "widths", "channels", "epilogues", "graphs")
+EXACT = ("kernels", "widths", "channels", "epilogues", "graphs", "planar")
 #: Besides 8x4: whole registers, one block a row, blocks of 4 and 2 and 1, and blocks of 8.
 GROUPS = ("16x4", "32x4", "4x4", "4x8", "6x4", "5x3", "8x8")
 SUITES = [
@@ -61,6 +72,16 @@ SUITES = [
     Suite("integers", "8x4", "schedule-cpu", ("kernels", "widths", "channels", "graphs"), target="cortex-a76"),
     Suite("integers", "8x4", "schedule-cpu", ("widths",), target="cortex-a76", limits=(("CORE_CACHE", 0),)),
     Suite("random", "8x4", "schedule-cpu", ("rounded",), target="cortex-a76"),
+    *(Suite("integers", "8x4", floor, ("grouped",)) for floor in ("fuse-epilogue", "block-layout", "schedule-cpu")),
+    *(Suite("integers", group, "schedule-cpu", ("grouped",)) for group in ("16x4", "6x4", "5x3", "8x8")),
+    Suite("integers", "8x4", "schedule-cpu", ("grouped",), dense=True),
+    Suite("integers", "8x4", "schedule-cpu", ("grouped",), target="cortex-a76"),
+    # f16: floor 2 and the kernels; one register of filters and two; sums on the stack, in chunks of several rows.
+    Suite("units", "8x4", "narrow-f16", ("channels",), target="cortex-a76", dtype="f16"),
+    Suite("units", "8x4", "schedule-cpu", ("kernels", "channels", "graphs"), target="cortex-a76", dtype="f16"),
+    Suite("units", "16x4", "schedule-cpu", ("widths",), target="cortex-a76", dtype="f16"),
+    Suite("units", "8x4", "schedule-cpu", ("widths",), "cortex-a76", limits=(("CORE_CACHE", 0),), dtype="f16"),
+    Suite("random", "8x4", "schedule-cpu", ("rounded",), target="cortex-a76", dtype="f16"),
 ]
 
 
@@ -100,10 +121,9 @@ class Bench:
     def _run(self, suite: Suite) -> Outcome:
         folder = self.folder / str(len(self.outcomes))
         folder.mkdir()
-        kinds = [suite.kind] if suite.target != "host" else [suite.kind, "block"]
         inputs = {
             kind: [numerics.draw_input(case.shape, kind, seed) for seed, case in enumerate(suite.cases.values())]
-            for kind in kinds
+            for kind in suite.inputs
         }
         model = numerics.Several({name: case.model for name, case in suite.cases.items()})
         numerics.draw(model, suite.group, suite.kind)
@@ -111,7 +131,7 @@ class Bench:
             for name, number in suite.limits:
                 patch.setattr(cpu_conv, name, number)
             built = numerics.build(
-                model, inputs[suite.kind], folder, suite.group, suite.floor, suite.target, suite.dense
+                model, inputs[suite.kind], folder, suite.group, suite.floor, suite.target, suite.dense, suite.dtype
             )
         results: dict[str, dict] = {name: {} for name in suite.cases}
         for kind, xs in inputs.items():
@@ -133,18 +153,66 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
 def test_against_float64(bench: Bench, suite: Suite, name: str):
     for kind, (ours, expected) in bench.outcome(suite).results[name].items():
         assert ours.dtype == np.float32
-        if suite.kind == "integers":
-            assert np.abs(expected).max() < 2**24, "the case is no test of exactness"
+        if kind == "units" or suite.kind == "integers":
+            most = 2**11 if suite.dtype == "f16" else 2**24
+            assert np.abs(expected).max() <= most, "the case is no test of exactness"
             np.testing.assert_array_equal(ours, expected, err_msg=f"input: {kind}")
         else:
-            assert numerics.relative_error(ours, expected) < TOLERANCE, kind
+            tolerance = F16_TOLERANCE if suite.dtype == "f16" else TOLERANCE
+            assert numerics.relative_error(ours, expected) < tolerance, kind
+
+
+def test_f16_sums_are_wider_than_f16(tmp_path: Path):
+    """2304 products of 1 x 1: f16 cannot count beyond 2048, f32 sums of f16 chunks can."""
+    layer = conv(256, 8, (1, 3, 3), bias=False)
+    with torch.no_grad():
+        layer.weight.fill_(1)
+    x = torch.ones(1, 256, 1, 3, 4)
+    run = numerics.build(layer, [x], tmp_path, target="cortex-a76", dtype="f16").run
+    np.testing.assert_array_equal(run([x.numpy()])[0], 2304)
+
+
+def test_f16_overflow_is_seen(tmp_path: Path):
+    """Beyond 65504 a number becomes infinite, not a wrong finite one."""
+    layer = conv(4, 8, 1, bias=False)
+    with torch.no_grad():
+        layer.weight.fill_(1)
+    x = torch.full((1, 4, 1, 1, 8), 300.0)
+    x[..., 0], x[..., 1] = 2e4, 1e5
+    (y,) = numerics.build(layer, [x], tmp_path, target="cortex-a76", dtype="f16").run([x.numpy()])
+    np.testing.assert_array_equal(y[0, :, 0, 0], [[np.inf, np.inf, *[1200] * 6]] * 8)
 
 
 def test_all_convs_are_packed(bench: Bench):
     """The suites above prove something only if the cases take the packed path."""
     outcome = bench.outcome(next(suite for suite in SUITES if suite.floor == "schedule-cpu"))
-    assert "linalg.conv_3d" not in outcome.text
+    assert "linalg.conv_" not in outcome.text
     assert "linalg.matmul" not in outcome.text
+
+
+def test_all_grouped_convs_are_packed(bench: Bench):
+    """No sum over channels is left to IREE."""
+    outcome = bench.outcome(Suite("integers", "8x4", "schedule-cpu", ("grouped",)))
+    assert "linalg.conv_" not in outcome.text
+    assert "linalg.depthwise_conv" not in outcome.text
+    assert '"reduction"' not in outcome.text
+
+
+@pytest.mark.parametrize("name", ["2d-quarter", "2d-pool", "1d", "lenet", "mlp-of-tokens", "3d-then-2d"])
+def test_one_entry_and_one_exit_between_planar_layers(tmp_path: Path, name: str):
+    built = _build(cases.planar()[name], tmp_path)
+    assert built.text.count("flow.dispatch @block_layout") == 1
+    assert built.text.count("linalg.unpack") == 1
+    assert built.notes == []
+
+
+@pytest.mark.parametrize("name", ["depthwise-chain", "depthwise-pool", "chain-2d", "shuffle"])
+def test_nothing_is_converted_around_a_grouped_conv(tmp_path: Path, name: str):
+    built = _build(cases.grouped()[name], tmp_path)
+    assert built.text.count("flow.dispatch @block_layout") == 1
+    assert built.text.count("linalg.unpack") == 1
+    assert "linalg.generic" not in built.text
+    assert built.notes == []
 
 
 def test_one_entry_and_one_exit_between_pruned_layers(tmp_path: Path):
@@ -155,7 +223,9 @@ def test_one_entry_and_one_exit_between_pruned_layers(tmp_path: Path):
     assert built.notes == []
 
 
-@pytest.mark.parametrize("name", ["batch-norm", "batch-norm-bias", "batch-norm-one-plane", "batch-norm-shared"])
+@pytest.mark.parametrize(
+    "name", ["batch-norm", "batch-norm-bias", "batch-norm-one-plane", "batch-norm-shared", "batch-norm-grouped"]
+)
 def test_batch_norms_are_folded(tmp_path: Path, name: str):
     """Nothing is left beside the dispatches but the exit."""
     built = _build(cases.rounded()[name], tmp_path, kind="random")

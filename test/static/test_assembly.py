@@ -40,6 +40,9 @@ other:
 """
 
 
+LAST = ("cmp\tx8, x1", "b.ne\t.LBB0_1")
+
+
 def test_functions_have_their_instructions_and_labels_only():
     found = functions(TEXT)
     assert list(found) == ["conv", "other"]
@@ -62,6 +65,12 @@ def test_the_hottest_loop_is_the_innermost_one_with_the_most_fmlas():
     }
     assert loop.spills == 1
     assert loop.vector_loads == 5
+
+
+def test_what_the_loop_around_the_hottest_one_does_besides():
+    loop = hottest_loop(functions(TEXT)["conv"])
+    assert loop is not None
+    assert loop.around == ("mov\tx9, x8", "ldr\tq0, [x9], #16", "str\tq0, [x10], #16", "cbnz\tx9, .LBB0_2", *LAST)
 
 
 @pytest.mark.parametrize("base", ["sp", "x29"])

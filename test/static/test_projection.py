@@ -8,7 +8,7 @@ from rt3d_mlir.static.projection import CYCLES_A_RUN, EFFICIENCY, in_order_cycle
 from rt3d_mlir.static.work import Work
 
 LOOP = Loop(("ldp q0, q1, [x1]", *["fmla v2.4s, v0.4s, v1.s[0]"] * 6))
-WORK = Work("conv", 3, 20_000, 0, 4, 1, 1_000, False)
+WORK = Work("conv", 3, 20_000, 0, 0, 4, 1, 1_000, False)
 TWO = Phone("two", (Cores(1, "big", 2.0, IN_ORDER), Cores(2, "small", 1.0, IN_ORDER)), 10, 20)
 
 
@@ -27,6 +27,13 @@ def test_each_run_of_the_loop_costs_its_entry_and_its_sums():
     entered = dataclasses.replace(WORK, runs=100)
     more = project(TWO, [(entered, LOOP, 2)], 0).one_core_ms - project(TWO, [(WORK, LOOP, 2)], 0).one_core_ms
     assert more == pytest.approx(100 * (CYCLES_A_RUN + WORK.sums) / 2e6)
+
+
+def test_each_flush_of_f16_sums_costs_what_the_loop_around_does():
+    around = Loop(LOOP.instructions, ("fcvtl v1.4s, v2.4h", "ldr q3, [sp]", "str q3, [sp]"))
+    flushed = dataclasses.replace(WORK, flushes=1000)
+    more = project(TWO, [(flushed, around, 2)], 0).one_core_ms - project(TWO, [(WORK, around, 2)], 0).one_core_ms
+    assert more == pytest.approx(1000 * 4 / 2e6)  # an instruction a cycle, and one more a 128-bit load
 
 
 def test_memory_bounds_a_layer_and_sets_the_time_of_all_else():

@@ -16,6 +16,8 @@ from rt3d_mlir.tools import bench
 CLIP = (16, 112, 112)
 
 #: What the kernels reach, rounded down: the tiles are those of the full C3D, for they depend on the clip alone.
+#: Of f16 the additions of its chunks' sums to the f32 sums take a part.
+SHARE_F16 = {"neoverse-n1": 0.88, "cortex-x1": 0.91}
 SHARE = {"neoverse-n1": 0.88, "cortex-x1": 0.99}
 
 
@@ -30,6 +32,12 @@ def report(exported: Exported, llvm_mca: str) -> StaticReport:
     return analyse(exported, "cortex-a76")
 
 
+@pytest.fixture(scope="module")
+def half(exported: Exported, llvm_mca: str) -> StaticReport:
+    del llvm_mca
+    return analyse(dataclasses.replace(exported, dtype="f16"), "cortex-a76")
+
+
 def text_of(table: object) -> str:
     console = Console(width=400)
     with console.capture() as capture:
@@ -40,6 +48,16 @@ def text_of(table: object) -> str:
 @pytest.mark.parametrize("core", SHARE)
 def test_the_share_of_the_peak_does_not_fall(report: StaticReport, core: str):
     assert report.share[core] >= SHARE[core]
+
+
+@pytest.mark.parametrize("core", SHARE_F16)
+def test_the_share_of_the_peak_does_not_fall_for_f16(half: StaticReport, core: str):
+    assert half.share[core] >= SHARE_F16[core]
+
+
+def test_an_fmla_of_f16_is_eight_multiplications(half: StaticReport):
+    assert [row.layer for row in half.rows if row.macs != row.taps * row.fmla * 8] == []
+    assert "c3d f16 projected" in text_of(dataclasses.replace(half, model="c3d").projection_table())
 
 
 def test_nothing_is_spilled(report: StaticReport):

@@ -10,17 +10,21 @@ from torch import nn
 from rt3d_mlir.frontend.torch_import import import_torch
 from rt3d_mlir.passes.base import State
 from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
+from rt3d_mlir.passes.winograd import Winograd
 from rt3d_mlir.static.work import Work, equal_kernels, find_work, other_bytes
 from rt3d_mlir.targets import get_target
 
 NEON = get_target("cortex-a76")
 
 
-def work_of(model: nn.Module, shape: tuple[int, ...]) -> tuple[list[Work], dict[str, list[str]], int]:
+def work_of(
+    model: nn.Module, shape: tuple[int, ...], dtype: str = "f32", tile: int = 0
+) -> tuple[list[Work], dict[str, list[str]], int]:
     with ir.Context(), ir.Location.unknown():
         module, weights = import_torch(model.eval(), (torch.zeros(shape),))
         state = State(weights)
-        *before, schedule = default_pipeline(NEON.group, NEON)
+        *before, schedule = default_pipeline(NEON.group, NEON, dtype=dtype, winograd=False)
+        before += [Winograd(NEON, tile)] * bool(tile)
         run_pipeline(module, before, state)
         work = find_work(module, state, NEON)
         run_pipeline(module, [schedule], state)
@@ -61,6 +65,25 @@ def test_pruned_taps_are_not_counted():
     assert pruned.macs == dense.macs * 3 // 4
 
 
+def test_runs_are_those_of_the_loop_over_taps():
+    """On the first and last of 6 rows each of 3 planes has a run of its own; the rows between have one for all."""
+    (work,), _, _ = work_of(nn.Conv3d(8, 8, 3, padding=1), (1, 8, 5, 6, 8))
+    assert work.runs == 2 * (3 * 3 + 2 * 2) + 4 * 5
+    (unpadded,), _, _ = work_of(nn.Conv3d(8, 8, 3), (1, 8, 5, 6, 10))
+    assert unpadded.runs == 3 * 4
+
+
+def test_f16_sums_are_flushed_once_a_chunk():
+    """54 taps a row of groups: a chunk of 32 and one of 22, for each of 3 clips."""
+    (work,), _, _ = work_of(nn.Conv3d(8, 8, 3), (3, 8, 3, 3, 16), "f16")
+    assert work.flushes == 2 * 3
+    assert work.runs == 3
+    assert work.fmlas == 14 * 4
+    (single,), _, _ = work_of(nn.Conv3d(8, 8, 3), (3, 8, 3, 3, 16))
+    assert single.flushes == 0
+    assert single.bytes == 2 * work.bytes
+
+
 def test_a_linear_layer_uses_each_weight_once():
     (work,), _, _ = work_of(nn.Sequential(nn.Flatten(), nn.Linear(32, 24)), (1, 8, 1, 2, 2))
     assert work.single_use
@@ -74,3 +97,15 @@ def test_layers_with_the_same_code_are_known_as_equal():
     assert [each.symbol for each in work] == ["layer_0", "layer_1", "layer_2", "layer_3"]
     assert {len(equal[each.symbol]) for each in work[:3]} == {3}
     assert equal["layer_3"] == ["layer_3"]
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_a_winograd_product_multiplies_each_point_of_each_tile(stride: int):
+    """4x8 tiles of 2x2 in groups of 8; 3 planes of padding and kernel, less those that are padding."""
+    conv, shape = nn.Conv3d(8, 16, 3, (stride, 1, 1), 1), (1, 8, 6, 8, 16)
+    (work,), _, _ = work_of(conv, shape, tile=2)
+    planes = sum(0 <= d * stride + k - 1 < 6 for d in range(6 // stride) for k in range(3))
+    assert work.macs == planes * (4 * 8) * 16 * 8 * 16  # tiles, points, channels, filters
+    assert work.fmlas == 8 * 2 * 4
+    assert work.taps * work.fmlas * 4 == work.macs
+    assert work.taps == 2 * work.runs  # blocks of channels

@@ -1,5 +1,6 @@
 """What goes wrong is one clear error, exit 1, and nothing is left: no folder, no half of one, no temporary."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -16,8 +17,10 @@ import pytest
 import torch
 
 import rt3d_mlir
-from rt3d_mlir import artifact_writer, exported
+from rt3d_mlir import artifact_writer, exported, models
 from rt3d_mlir.sparsity import GroupSize, MaskSet, Sparsity, save_masks, save_weights
+from rt3d_mlir.targets import get_target
+from rt3d_mlir.tools import compile as compile_tool
 from rt3d_mlir.tools import run as run_tool
 from rt3d_mlir.tools.compile import main
 
@@ -71,21 +74,22 @@ def masks(path: Path, layer: str = "conv2.weight", shape: tuple[int, ...] = (16,
 
 
 def test_unknown_model(refuse: Refuse):
+    known = ", ".join(models.names())
     assert refuse("c3b") == (
-        "no model is called 'c3b'; known: c3d, r2plus1d_18, s3d, or a .pt2 or .mlir file; did you mean 'c3d'?"
+        f"no model is called 'c3b'; known: {known}, or a .pt2, .onnx or .mlir file; did you mean 'c3d'?"
     )
 
 
 def test_unknown_kind_of_file(refuse: Refuse):
-    assert refuse("model.onnx").startswith("model.onnx: expected a zoo model (c3d, ")
+    assert refuse("model.pth").startswith("model.pth: expected a zoo model (c3d, ")
 
 
-@pytest.mark.parametrize("name", ["none.pt2", "none.mlir"])
+@pytest.mark.parametrize("name", ["none.pt2", "none.onnx", "none.mlir"])
 def test_missing_model(refuse: Refuse, name: str):
     assert refuse(name) == f"no such file: {name}"
 
 
-@pytest.mark.parametrize("suffix", [".pt2", ".mlir"])
+@pytest.mark.parametrize("suffix", [".pt2", ".onnx", ".mlir"])
 def test_a_folder_for_a_model(refuse: Refuse, tmp_path: Path, suffix: str):
     (tmp_path / f"folder{suffix}").mkdir()
     assert f"folder{suffix}" in refuse(tmp_path / f"folder{suffix}")
@@ -171,7 +175,7 @@ def test_mlir_with_nan(refuse: Refuse, tmp_path: Path):
 
 
 def test_a_model_that_torch_mlir_cannot_lower(refuse: Refuse, tmp_path: Path):
-    path = nets.save_pt2(tmp_path / "depthwise.pt2", nets.seeded(nets.Depthwise))
+    path = nets.save_pt2(tmp_path / "upsample.pt2", nets.seeded(nets.Upsample))
     assert refuse(path).startswith("torch-mlir cannot lower this model: ")
 
 
@@ -223,6 +227,14 @@ def test_unknown_target(refuse: Refuse, net: Path):
 
 def test_a_name_like_no_target(refuse: Refuse, net: Path):
     assert refuse(net, target="vax").endswith("cortex-x2, snapdragon-865")
+
+
+def test_f16_on_a_core_without_it(refuse: Refuse, net: Path, monkeypatch: pytest.MonkeyPatch):
+    without = dataclasses.replace(get_target("cortex-a76"), name="old", cpu="cortex-a73", half=False)
+    monkeypatch.setattr(compile_tool, "get_target", lambda _name: without)
+    message = refuse(net, "--dtype=f16", target="old")
+    assert message.startswith("dtype f16 needs an aarch64 core with fullfp16; old is cortex-a73 (aarch64-")
+    assert ". Use f32, or one of cortex-a55, cortex-a76, " in message
 
 
 # Pruning
@@ -447,7 +459,7 @@ def test_versions_that_do_not_match(refuse: Refuse, tiny: Path, monkeypatch: pyt
 
 def test_a_wrong_module(refuse: Refuse, tiny: Path, monkeypatch: pytest.MonkeyPatch):
     """A pipeline that loses weights compiles well and answers wrongly."""
-    real = artifact_writer.default_pipeline
+    real = exported.default_pipeline
 
     def halved(*args: object) -> list:
         step, *rest = real(*args)
@@ -459,7 +471,7 @@ def test_a_wrong_module(refuse: Refuse, tiny: Path, monkeypatch: pytest.MonkeyPa
 
         return [Broken(), *rest]
 
-    monkeypatch.setattr(artifact_writer, "default_pipeline", halved)
+    monkeypatch.setattr(exported, "default_pipeline", halved)
     message = refuse(tiny)
     assert message.startswith("the compiled module answers wrongly: output 0 is off by ")
     assert "of the reference's range, the limit is 0.0001. Nothing was written" in message

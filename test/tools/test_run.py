@@ -48,7 +48,7 @@ def test_prints_classes_and_latency(compiled: Path, capsys: pytest.CaptureFixtur
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert lines[:4] == [
-        "model    tiny, compiled for host",
+        "model    tiny, compiled for host, f32",
         "device   local-sync, threads: 1",
         "input    golden",
         "output   1x5 float32",

@@ -6,14 +6,25 @@ from rt3d_mlir.bench.engines.mnn import Mnn
 from rt3d_mlir.bench.engines.mnn_sparse import MnnSparse
 from rt3d_mlir.bench.engines.onnx_runtime import OnnxRuntime
 from rt3d_mlir.bench.engines.openvino import OpenVino, OpenVinoBf16
-from rt3d_mlir.bench.engines.rt3d import Rt3d
+from rt3d_mlir.bench.engines.rt3d import Rt3d, Rt3dDirect
 from rt3d_mlir.bench.engines.torch_compile import TorchCompile
 from rt3d_mlir.bench.engines.torch_eager import TorchEager
 from rt3d_mlir.errors import ConfigError, did_you_mean
 
 ENGINES: dict[str, Engine] = {
     cls.name: cls()
-    for cls in (Rt3d, TorchEager, TorchCompile, OnnxRuntime, OpenVino, OpenVinoBf16, Mnn, MnnSparse, IreeStock)
+    for cls in (
+        Rt3d,
+        Rt3dDirect,
+        TorchEager,
+        TorchCompile,
+        OnnxRuntime,
+        OpenVino,
+        OpenVinoBf16,
+        Mnn,
+        MnnSparse,
+        IreeStock,
+    )
 }
 
 

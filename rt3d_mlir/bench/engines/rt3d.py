@@ -21,8 +21,10 @@ class Rt3d(Engine):
     title = "rt3d_mlir"
     package = "rt3d-mlir"
 
+    winograd = True
+
     def prepare(self, case: Case, folder: Path) -> Prepared:
-        compile_case(case, folder / "artifact")
+        compile_case(case, folder / "artifact", self.winograd)
         return Prepared([str(folder / "artifact" / "module.vmfb")])
 
     def load(self, case: Case, folder: Path, threads: int) -> Run:
@@ -36,16 +38,24 @@ class Rt3d(Engine):
         return run
 
 
-def export_case(case: Case) -> "Exported":
+class Rt3dDirect(Rt3d):
+    """Without Winograd: dense layers by the kernel of pruned ones, so that pruning is compared like with like."""
+
+    name = "rt3d-direct"
+    title = "rt3d_mlir, direct"
+    winograd = False
+
+
+def export_case(case: Case, winograd: bool = True) -> "Exported":
     """The case's network, ready to compile."""
     import torch
 
     import rt3d_mlir
 
     group, dense = GroupSize.parse(case.spec.group), case.spec.config == DENSE
-    return rt3d_mlir.export(case.model(), (torch.from_numpy(case.input),), group=group, dense=dense)
+    return rt3d_mlir.export(case.model(), (torch.from_numpy(case.input),), group=group, dense=dense, winograd=winograd)
 
 
-def compile_case(case: Case, artifact: Path) -> None:
+def compile_case(case: Case, artifact: Path, winograd: bool = True) -> None:
     """Compiles it for this machine."""
-    export_case(case).compile(artifact, target="host")
+    export_case(case, winograd).compile(artifact, target="host")

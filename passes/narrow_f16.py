@@ -1,0 +1,204 @@
+"""narrow-f16: what is stored between the convs, and their weights, are f16; sums and epilogues stay f32.
+
+Half the bytes, and on a core with fullfp16 twice the multiplications an instruction. A conv reads f16 and still sums in
+f32; its epilogue computes in f32 and ends with a truncf. Every other op of the blocked layout reads f16, computes in
+f32 and stores f16, so that conversions move outwards until they cancel, as in block-layout:
+
+    f(extf(x)) = extf(f(x)) for pools and padding        truncf(extf(x)) = x
+
+The model's inputs and outputs stay f32: the entry conversion truncates, the exit extends.
+
+An f16 has 11 bits and reaches 65504. An activation beyond it becomes infinite, as arithmetic beyond f32 does, and is
+seen in the output as an infinity or NaN; a weight beyond it is seen here, and its layer stays f32.
+
+Given (after block-layout):
+    %c = linalg.generic { gather over taps } attrs = {packed_conv} -> tensor<1x2x1x4x8x4xf32>
+    %r = linalg.generic { addf, maximumf } ins(%c, %bias) -> tensor<1x2x1x4x8x4xf32>
+Result:
+    %h = arith.truncf %x : tensor<1x1x1x4x8x4xf32> to tensor<1x1x1x4x8x4xf16>
+    %c = linalg.generic { gather over taps, extf } attrs = {packed_conv} -> tensor<1x2x1x4x8x4xf32>
+    %r = linalg.generic { addf, maximumf, truncf } ins(%c, %bias) -> tensor<1x2x1x4x8x4xf16>
+    %w = arith.extf %r : tensor<1x2x1x4x8x4xf16> to tensor<1x2x1x4x8x4xf32>
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import iree.compiler.ir as ir
+import numpy as np
+from iree.compiler import rewrite
+from iree.compiler.dialects import tensor
+
+from rt3d_mlir.passes import max_pool, packed_conv
+from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
+from rt3d_mlir.passes.build import clone_body, empty, f16, filled, generic, identity_text, maps, narrowed, widened
+from rt3d_mlir.passes.constants import constant_value
+from rt3d_mlir.passes.epilogue import epilogue_after
+from rt3d_mlir.passes.match import (
+    defining_op,
+    generic_body,
+    integers,
+    is_elementwise,
+    is_f32,
+    is_fill,
+    is_pure_scalar,
+)
+from rt3d_mlir.passes.max_pool import MaxPool
+from rt3d_mlir.passes.pack_kgs import is_channel_layout, pack_channels, unpack_channels
+from rt3d_mlir.passes.packed_conv import PackedConv
+from rt3d_mlir.sparsity import Packed
+
+#: The largest finite f16.
+LARGEST = float(np.finfo(np.float16).max)
+
+
+@dataclass(frozen=True)
+class NarrowF16(Pass):
+    """Stores the blocked layout as f16; refuses a conv with a weight beyond f16's range, and depthwise ones."""
+
+    name: ClassVar[str] = "narrow-f16"
+
+    def run(self, module: ir.Module, state: State) -> None:
+        def any_generic(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+            if "depthwise_conv" in op.attributes:
+                layer = ir.StringAttr(ir.DictAttr(op.attributes["depthwise_conv"])["layer"]).value
+                return state.refuse(self.name, layer, "a depthwise conv has no f16 kernel; the layer stays f32")
+            found = PackedConv.match(op, state)
+            if found is not None:
+                return self._conv(found, rewriter, state)
+            return _pool(op, rewriter) and _elementwise(op, rewriter, state)
+
+        patterns = {
+            "linalg.generic": any_generic,
+            "linalg.pack": _pack,
+            "linalg.unpack": _unpack,
+            "tensor.insert_slice": _insert,
+            "arith.truncf": _cancel,
+        }
+        apply_patterns(module, patterns)
+
+    def _conv(self, conv: PackedConv, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
+        if not is_f32(conv.x):
+            return NO_MATCH
+        weights, ptr = (constant_value(value, state.weights) for value in (conv.packed, conv.ptr))
+        if weights is None or ptr is None:
+            return state.refuse(self.name, conv.layer, "its packed weights are no constant at hand")
+        array, key = weights
+        if (largest := np.abs(array).max()) > LARGEST:
+            reason = f"a weight of {largest:g} is beyond f16's range of {LARGEST:g}; the layer stays f32"
+            return state.refuse(self.name, conv.layer, reason)
+        _, blocks, *spatial, block = conv.op.results[0].type.shape
+        half = Packed(array.astype(np.float16), conv.taps, ptr[0], conv.group, (blocks * block,))
+        with rewriter.ip, conv.op.operation.location:
+            x = narrowed(conv.x)
+            new = packed_conv.build(state, x, half, conv.layer, spatial, conv.strides, conv.dilations, key)
+        epilogue = epilogue_after(conv.op.results[0], state)
+        last = epilogue.op if epilogue else conv.op
+        with ir.InsertionPoint(last.operation), conv.op.operation.location:
+            if epilogue:
+                inputs = [new if value == conv.op.results[0] else value for value in last.inputs]
+                result = _half_generic(last, inputs)
+            else:
+                result = generic([new], empty(new.type.shape, f16()), maps(*[identity_text(6)] * 2), 0, _first_narrowed)
+            wide = widened(result.results[0])
+        rewriter.replace_op(last, [wide])
+        return None
+
+
+def _first_narrowed(*arguments: ir.Value) -> ir.Value:
+    return narrowed(arguments[0])
+
+
+def _half_generic(op: ir.OpView, inputs: Sequence[ir.Value]) -> ir.OpView:
+    """An elementwise generic on other inputs of the same shapes, f16 or f32: it computes f32 and yields f16."""
+    new = generic(
+        inputs,
+        empty(op.results[0].type.shape, f16()),
+        op.attributes["indexing_maps"],
+        0,
+        lambda *arguments: narrowed(clone_body(generic_body(op), [widened(each) for each in arguments[:-1]])),
+    )
+    if "epilogue" in op.attributes:
+        new.operation.attributes["epilogue"] = op.attributes["epilogue"]
+    return new
+
+
+def _half_source(value: ir.Value) -> ir.Value | None:
+    """The f16 tensor that `value` is the extf of; None for any other value."""
+    op = defining_op(value)
+    return (
+        op.operands[0]
+        if op is not None and op.name == "arith.extf" and op.operands[0].type.element_type == f16()
+        else None
+    )
+
+
+def _pool(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+    pool = MaxPool.match(op)
+    half = pool and _half_source(pool.x)
+    if pool is None or half is None:
+        return NO_MATCH
+    with rewriter.ip, op.operation.location:
+        spatial = op.results[0].type.shape[2:5]
+        new = widened(max_pool.build(half, spatial, pool.kernel, pool.strides, pool.low))
+    rewriter.replace_op(op, [new])
+    return None
+
+
+def _elementwise(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
+    """An elementwise generic of the blocked layout: every input is an extf, or a constant per channel."""
+    if not is_elementwise(op) or not is_pure_scalar(op) or not is_f32(op.results[0]):
+        return NO_MATCH
+    if len(op.results[0].type.shape) != 6:
+        return NO_MATCH
+    halves = [_half_source(value) for value in op.inputs]
+    inputs = [value if half is None else half for half, value in zip(halves, op.inputs, strict=True)]
+    others = [value for half, value in zip(halves, op.inputs, strict=True) if half is None]
+    if len(others) == len(inputs) or not all(constant_value(value, state.weights) for value in others):
+        return NO_MATCH
+    with rewriter.ip, op.operation.location:
+        new = widened(_half_generic(op, inputs).results[0])
+    rewriter.replace_op(op, [new])
+    return None
+
+
+def _pack(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+    """The entry conversion: pack(x) -> extf(pack(truncf(x)))."""
+    if not is_channel_layout(op) or not is_f32(op.operands[0]):
+        return NO_MATCH
+    with rewriter.ip, op.operation.location:
+        new = widened(pack_channels(narrowed(op.operands[0]), op.results[0].type.shape[-1]))
+    rewriter.replace_op(op, [new])
+    return None
+
+
+def _unpack(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+    half = _half_source(op.operands[0])
+    if half is None or not is_channel_layout(op):
+        return NO_MATCH
+    with rewriter.ip, op.operation.location:
+        new = widened(unpack_channels(half, op.results[0].type.shape))
+    rewriter.replace_op(op, [new])
+    return None
+
+
+def _insert(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+    """Padding: an insert of a whole blocked tensor into zeros."""
+    half, shape = _half_source(op.operands[0]), op.results[0].type.shape
+    if half is None or len(shape) != 6 or len(op.operands) != 2 or not is_fill(op.operands[1], 0.0):
+        return NO_MATCH
+    offsets, sizes, strides = (integers(op.attributes[f"static_{name}"]) for name in ("offsets", "sizes", "strides"))
+    with rewriter.ip, op.operation.location:
+        zeros = filled(shape, 0.0, f16())
+        new = widened(tensor.insert_slice(half, zeros, [], [], [], offsets, sizes, strides))
+    rewriter.replace_op(op, [new])
+    return None
+
+
+def _cancel(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+    half = _half_source(op.operands[0]) if isinstance(op.results[0].type, ir.RankedTensorType) else None
+    if half is None or half.type != op.results[0].type:
+        return NO_MATCH
+    rewriter.replace_op(op, [half])
+    return None

@@ -1,0 +1,98 @@
+"""schedule-cpu's rule for the steps of a Winograd conv: each becomes a dispatch, the last with what follows it."""
+
+import iree.compiler.ir as ir
+import numpy as np
+from iree.compiler import rewrite
+
+from rt3d_mlir.passes.base import NO_MATCH, Failure, State
+from rt3d_mlir.passes.blocked import destination
+from rt3d_mlir.passes.build import constant
+from rt3d_mlir.passes.constants import constant_value
+from rt3d_mlir.passes.cpu_plan import pool_after
+from rt3d_mlir.passes.cpu_winograd import InputKernel, OutputKernel, ProductKernel
+from rt3d_mlir.passes.dispatch import emit_dispatch
+from rt3d_mlir.passes.epilogue import epilogue_after
+from rt3d_mlir.passes.winograd_steps import INPUT, PRODUCT, Step
+from rt3d_mlir.targets import Target
+
+
+def schedule_winograd(
+    op: ir.OpView, module: ir.Module, rewriter: rewrite.PatternRewriter, state: State, target: Target
+) -> Failure | None:
+    """Replaces one step by its dispatch. The product's is called like the layer: it does the layer's work."""
+    step = Step.match(op)
+    if step is None:
+        return NO_MATCH
+    if step.kind == INPUT:
+        return _input(step, module, rewriter, state)
+    if step.kind == PRODUCT:
+        return _product(step, module, rewriter, target)
+    return _output(step, module, rewriter, state, target)
+
+
+def _input(step: Step, module: ir.Module, rewriter: rewrite.PatternRewriter, state: State) -> None:
+    result = step.op.results[0]
+    kernel = InputKernel(step.facts, tuple(step.source.type.shape), tuple(result.type.shape))
+    with ir.InsertionPoint(step.op), step.op.location:
+        inputs = [step.source, _starts(step, state)]
+        name = f"{step.facts.layer}_winograd_input"
+        value = emit_dispatch(module, name, inputs, ir.RankedTensorType(result.type), kernel.grid, kernel.body)
+    rewriter.replace_op(step.op, [value])
+
+
+def _product(step: Step, module: ir.Module, rewriter: rewrite.PatternRewriter, target: Target) -> None:
+    assert step.weights is not None
+    result = step.op.results[0]
+    kernel = product_kernel(step, target)
+    with ir.InsertionPoint(step.op), step.op.location:
+        inputs = [step.source, step.weights]
+        kind = ir.RankedTensorType(result.type)
+        value = emit_dispatch(module, step.facts.layer, inputs, kind, kernel.grid, kernel.body)
+    rewriter.replace_op(step.op, [value])
+
+
+def product_kernel(step: Step, target: Target) -> ProductKernel:
+    """The kernel of a product step."""
+    assert step.weights is not None
+    shapes = (tuple(value.type.shape) for value in (step.source, step.weights, step.op.results[0]))
+    return ProductKernel(target, step.facts, *shapes)
+
+
+def _output(step: Step, module: ir.Module, rewriter: rewrite.PatternRewriter, state: State, target: Target) -> None:
+    epilogue = epilogue_after(step.op.results[0], state)
+    value = epilogue.result if epilogue else step.op.results[0]
+    pool, tile = pool_after(value), step.facts.tiling.tile
+    last, out = destination(value)
+    windows = (1, 1, 1)
+    if pool is not None and all(tile % extent == 0 for extent in pool.kernel[1:]):
+        last, out = destination(pool.op.results[0])
+        windows = pool.kernel
+    source = tuple(step.source.type.shape)
+    kernel = OutputKernel(target, step.facts, source, out, windows)
+    vectors = epilogue.vectors if epilogue else ()
+    with ir.InsertionPoint(last.owner), last.owner.location:
+        filters = source[2] * source[6]
+        constants = [_padded(state, step.facts.layer, vector, filters) for vector in vectors]
+        result = emit_dispatch(
+            module,
+            f"{step.facts.layer}_winograd_output",
+            [step.source, _starts(step, state), *constants],
+            ir.RankedTensorType(last.type),
+            kernel.grid,
+            lambda bindings, ids: kernel.body(bindings, ids, epilogue and epilogue.apply),
+        )
+    rewriter.replace_op(last.owner, [result])
+
+
+def _starts(step: Step, state: State) -> ir.Value:
+    return constant(state, f"{step.facts.layer}.tiles", step.facts.tiling.starts())
+
+
+def _padded(state: State, layer: str, vector: ir.Value, filters: int) -> ir.Value:
+    """A per-channel constant [O, C] as [filters], zeros behind the last channel."""
+    found = constant_value(vector, state.weights)
+    assert found is not None, "epilogue_after takes constants only"
+    flat = np.zeros(filters, np.float32)
+    values = found[0].reshape(-1)
+    flat[: len(values)] = values
+    return constant(state, f"{layer}.epilogue", flat)

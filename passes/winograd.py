@@ -1,0 +1,115 @@
+"""winograd: dense 3x3 convs by Winograd's algorithm, where a model of the core says that it is faster.
+
+A packed conv whose kernel is Kd x 3 x 3, strides 1 and dilation 1 in (h, w), and whose taps are all kept, becomes three
+steps (see winograd_matrices). The depth taps are summed between the transforms, so these are paid once for all Kd and
+all filters:
+
+    input    V[n, d, g, p, q, t, c]  = (B x B')[p] of the patch of tile (g, t) in plane d, channel (q, c)
+    product  M[n, d, f, g, p, t, m]  = sum over k, q, c of V[n, d*sd + k*dd - low, g, p, q, t, c] * U[p, f, k, q, c, m]
+    output   y[n, o, d, h, w, c]     = (A M A') at its place in the tile, filter o*C + c = f*F + m
+
+p runs over the (tile + 2)^2 points, (g, t) over groups of tiles as many as a register tile has columns, (f, m) over
+filters by as many as it has rows. The last tile of a row or column moves back into the output and computes some of it
+twice, so nothing is read or written outside. Planes of depth padding are not in V, and the product skips them.
+
+The result keeps the conv's type, so its epilogue, pool and padding stay as they are. All three are portable
+linalg.generics (winograd_steps), which schedule-cpu replaces by kernels (cpu_winograd).
+
+Rounding: the largest error of a layer in f32, relative to its largest output, is seen to stay below 1e-6 for tile 2, as
+that of a direct sum does, and below 5e-6 for tile 4, for up to 512 channels; winograd_matrices has the worst case.
+Tile 2 only adds and halves: it is exact where direct sums are and weights are multiples of 4. An infinity in the input
+makes NaNs of a whole tile, where a direct sum has infinities in the windows that meet it.
+"""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import iree.compiler.ir as ir
+import numpy as np
+from iree.compiler import rewrite
+
+from rt3d_mlir.errors import PassError
+from rt3d_mlir.passes import winograd_steps as steps
+from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
+from rt3d_mlir.passes.build import constant
+from rt3d_mlir.passes.constants import constant_value
+from rt3d_mlir.passes.cpu_plan import conv_halo, note_halos
+from rt3d_mlir.passes.match import is_f32
+from rt3d_mlir.passes.packed_conv import PackedConv
+from rt3d_mlir.passes.winograd_cost import Shape, choose
+from rt3d_mlir.passes.winograd_matrices import KERNEL, POINTS, matrices
+from rt3d_mlir.sparsity import Packed, unpack
+from rt3d_mlir.targets import Target, get_target
+
+
+@dataclass(frozen=True)
+class Winograd(Pass):
+    """Rewrites dense 3x3 convs where it pays on `target`. `tile` 2 or 4 takes that one wherever it can be computed."""
+
+    name: ClassVar[str] = "winograd"
+    target: Target = field(default_factory=lambda: get_target("host"))
+    tile: int = 0
+
+    def __post_init__(self) -> None:
+        if self.tile not in (0, *POINTS):
+            raise PassError(f"winograd{{tile={self.tile}}}: expected {' or '.join(map(str, POINTS))}")
+
+    def run(self, module: ir.Module, state: State) -> None:
+        def conv(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+            found = PackedConv.match(op, state)
+            return NO_MATCH if found is None else self._rewrite(found, rewriter, state)
+
+        note_halos(module)
+        apply_patterns(module, {"linalg.generic": conv})
+
+    def _rewrite(self, conv: PackedConv, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
+        dense = _dense_weights(conv, state)
+        if dense is None:
+            return NO_MATCH
+        weight, key = dense
+        depth, height, width = conv.op.results[0].type.shape[2:5]
+        batch, blocks, *_, block = conv.x.type.shape
+        if height != conv.x.type.shape[3] - KERNEL + 1 or width != conv.x.type.shape[4] - KERNEL + 1:
+            return NO_MATCH  # the input has more rows or columns than the conv reads
+        halo = conv_halo(conv)
+        shape = Shape(
+            filters=weight.shape[0],
+            channels=blocks * block,
+            live=int(weight.any(axis=(0, 2, 3, 4)).sum()),
+            block=block,
+            kernel_depth=weight.shape[2],
+            size=(depth, height, width),
+            batch=batch,
+            planes=halo.size[0],
+            inside=(halo.share(0, depth, weight.shape[2]), halo.share(1, height, KERNEL)),
+        )
+        wanted = [self.tile] if self.tile else list(POINTS)
+        plan = choose(shape, self.target, wanted, always=bool(self.tile))
+        if plan is None:
+            return NO_MATCH
+        weights = plan.arranged(matrices(plan.tiling.tile).transformed(weight))
+        with rewriter.ip, conv.op.operation.location:
+            facts = steps.Facts(conv.layer, plan.tiling, halo.low[0], conv.strides[0], conv.dilations[0])
+            v = steps.build_input(state, conv.x, facts, planes=shape.planes)
+            u = constant(state, f"{conv.layer}.winograd", weights, origin=key)
+            m = steps.build_product(v, u, facts, depth)
+            y = steps.build_output(state, m, facts, conv.op.results[0].type.shape)
+        state.layers.get(conv.layer, {})["how"] = f"Winograd, tiles of {plan.tiling.tile}x{plan.tiling.tile}"
+        rewriter.replace_op(conv.op, [y])
+        return None
+
+
+def _dense_weights(conv: PackedConv, state: State) -> tuple[np.ndarray, str | None] | None:
+    """[M, N, Kd, 3, 3] and the name of the packed weights, for a conv that Winograd can compute and that keeps all."""
+    packed, ptr = (constant_value(value, state.weights) for value in (conv.packed, conv.ptr))
+    if packed is None or ptr is None or not is_f32(conv.x) or packed[0].dtype != np.float32:
+        return None
+    if conv.strides[1:] != (1, 1) or conv.dilations[1:] != (1, 1):
+        return None
+    rows, blocks = len(ptr[0]) - 1, conv.x.type.shape[1]
+    kernel = tuple(int(extent) + 1 for extent in conv.taps[:, 1:].max(axis=0))
+    if kernel[1:] != (KERNEL, KERNEL) or len(conv.taps) != rows * blocks * np.prod(kernel) or ptr[0][-1] == 0:
+        return None
+    out_blocks, block = conv.op.results[0].type.shape[1], conv.op.results[0].type.shape[5]
+    shape = (min(rows * conv.group.m, out_blocks * block), blocks * block, *kernel)
+    return unpack(Packed(packed[0], conv.taps, ptr[0], conv.group, shape)), packed[1]

@@ -1,0 +1,140 @@
+"""Which tile a Winograd conv gets, how its tiles are grouped, and whether it is faster than the direct conv.
+
+Time is counted in cycles: FMAs at two a cycle, the core's sustained bytes a cycle for what passes through memory. Both
+were fitted to C3D's layers on the machine of docs/results.md, and only ratios are used.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+
+from rt3d_mlir.passes.winograd_matrices import KERNEL
+from rt3d_mlir.targets import Target
+
+#: Bytes a cycle: transformed activations, written and read once; weights, streamed while FMAs run.
+ACTIVATION_RATE, WEIGHT_RATE = 5, 8
+#: Winograd has to take at most this share of the direct conv's time, for V, M and the larger weights take memory.
+WORTH = 2 / 3
+#: The larger tile has to take at most this share of the smaller one's: its weights are 2.25 times as large.
+LARGER_WORTH = 0.75
+#: Lines whose addresses differ by this many bytes compete for the same place in the first cache.
+ALIAS = 4096
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A dense conv's.
+
+    `channels` fill the blocks, `live` have weights; `planes` are the input's without padding; `inside` is the share of
+    taps that do not fall on padding, by (d, h).
+    """
+
+    filters: int
+    channels: int
+    live: int
+    block: int
+    kernel_depth: int
+    size: tuple[int, int, int]
+    batch: int
+    planes: int
+    inside: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """The tiles of a plane of `height` x `width` outputs, in `groups` of `columns`."""
+
+    tile: int
+    height: int
+    width: int
+    columns: int
+
+    @property
+    def points(self) -> int:
+        return (self.tile + KERNEL - 1) ** 2
+
+    @property
+    def across(self) -> int:
+        """Tiles in a row of them."""
+        return ceil(self.width / self.tile)
+
+    @property
+    def count(self) -> int:
+        return ceil(self.height / self.tile) * self.across
+
+    @property
+    def groups(self) -> int:
+        return ceil(self.count / self.columns)
+
+    def starts(self) -> np.ndarray:
+        """[groups * columns, 2]: (h, w) of each tile's first output; the last group repeats the last tile."""
+        at = np.minimum(np.arange(self.groups * self.columns), self.count - 1)
+        rows = np.minimum(at // self.across * self.tile, self.height - self.tile)
+        return np.stack([rows, np.minimum(at % self.across * self.tile, self.width - self.tile)], 1).astype(np.int32)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A tiling, `filters` of a register tile, and the cycles it takes."""
+
+    tiling: Tiling
+    filters: int
+    block: int
+    cycles: float
+
+    def arranged(self, transformed: np.ndarray) -> np.ndarray:
+        """[P, M, N, Kd] -> [P, M / filters, Kd, N / block, block, filters], zeros behind the last filter."""
+        points, filters, channels, depth = transformed.shape
+        rows = ceil(filters / self.filters)
+        padded = np.zeros((points, rows * self.filters, channels, depth), transformed.dtype)
+        padded[:, :filters] = transformed
+        split = padded.reshape(points, rows, self.filters, channels // self.block, self.block, depth)
+        return np.ascontiguousarray(split.transpose(0, 1, 5, 3, 4, 2))
+
+
+def choose(shape: Shape, target: Target, tiles: Sequence[int], always: bool = False) -> Plan | None:
+    """The fastest plan of the tile sizes; None where none fits or, unless `always`, the direct conv is fast enough."""
+    best: Plan | None = None
+    for tile in sorted(tiles):
+        plan = _plan(shape, target, tile)
+        if plan is not None and (best is None or plan.cycles < LARGER_WORTH * best.cycles):
+            best = plan
+    if best is None or always or best.cycles < WORTH * direct_cycles(shape, target):
+        return best
+    return None
+
+
+def direct_cycles(shape: Shape, target: Target) -> float:
+    """Of the direct conv, at the 92 % of the FMA peak that it reaches."""
+    depth, height, width = shape.size
+    taps = shape.kernel_depth * KERNEL**2
+    weights = shape.filters * shape.live * taps
+    share = shape.inside[0] * shape.inside[1]
+    macs = weights * shape.batch * depth * height * width * share
+    return macs / (2 * target.lanes) / 0.92 + 4 * weights / WEIGHT_RATE
+
+
+def _plan(shape: Shape, target: Target, tile: int) -> Plan | None:
+    """The fastest grouping for a tile size; None where the plane is smaller than a tile, or filters do not group."""
+    depth, height, width = shape.size
+    filters = target.widest
+    if min(height, width) < tile or filters % shape.block:
+        return None
+    registers = ceil(filters / target.lanes)
+    most = max(1, target.columns * ceil(target.group.m / target.lanes) // registers)
+    plans = []
+    for columns in range(1, most + 1):
+        tiling = Tiling(tile, height, width, columns)
+        rows = ceil(shape.filters / filters)
+        each = columns * tiling.groups * tiling.points * shape.batch  # columns of V in a plane, and of M in a row of it
+        reduced = shape.channels * shape.kernel_depth * shape.inside[0]
+        runs = tiling.groups * tiling.points * shape.batch * depth * rows * reduced
+        channel = max(columns * registers / 2, 5) + 0.5  # FMAs, or the latency of one sum's chain of them
+        moved = 4 * each * (shape.planes * shape.channels + 2 * depth * rows * filters)
+        weights = 4 * tiling.points * rows * filters * shape.channels * shape.kernel_depth
+        cycles = runs * channel + moved / ACTIVATION_RATE + weights / WEIGHT_RATE
+        aliased = 4 * shape.channels * columns % ALIAS == 0
+        plans.append((cycles * (1.05 if aliased else 1), -columns, Plan(tiling, filters, shape.block, cycles)))
+    return min(plans, key=lambda entry: entry[:2])[2]

@@ -1,0 +1,186 @@
+"""An `.onnx` file as a graph of fixed shapes and, apart from it, its numbers.
+
+Weights leave the protobuf, which holds at most 2 GB and is copied by each tool that looks at it, and become numpy
+arrays under their initializers' names. A `Constant` node is an initializer by another name, and is treated as one.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import numpy_helper
+from onnx.inliner import inline_local_functions
+
+from rt3d_mlir.errors import InputError, ModelError
+
+#: The domains of ONNX's own operators.
+STANDARD = ("", "ai.onnx")
+#: Numbers that shape inference may need, such as the scales of a Resize, are few; larger arrays leave the graph.
+_KEPT_ELEMENTS = 64
+_BAD_NAME = re.compile(r'[\s">]')
+
+
+@dataclass(frozen=True)
+class OnnxModel:
+    """`graph_model` without its large arrays, the `arrays` by name, and for each input its name and shape.
+
+    `assumed` are the symbolic sizes that nobody gave, which were set to 1: {"N": 1}.
+    """
+
+    graph_model: onnx.ModelProto
+    arrays: dict[str, np.ndarray]
+    inputs: dict[str, tuple[int, ...]]
+    assumed: dict[str, int]
+
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """The shapes of all values that are known, by name."""
+        graph = self.graph_model.graph
+        values = [*graph.input, *graph.value_info, *graph.output]
+        sized = {value.name: value.type.tensor_type.shape.dim for value in values}
+        known = {name: dims for name, dims in sized.items() if all(dim.HasField("dim_value") for dim in dims)}
+        tensors = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+        return {**tensors, **{name: tuple(dim.dim_value for dim in dims) for name, dims in known.items()}}
+
+    def macs(self) -> dict[str, int]:
+        """Dense MACs by initializer, of the layers that have one: outputs x the length of a dot product."""
+        counts: dict[str, int] = {}
+        shapes = self.shapes
+        for node in self.graph_model.graph.node:
+            if node.op_type not in ("Conv", "Gemm", "MatMul") or node.input[1] not in self.arrays:
+                continue
+            weight, out = shapes[node.input[1]], shapes.get(node.output[0])
+            flipped = any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
+            length = prod(weight[1:]) if node.op_type == "Conv" or flipped else weight[-2] if len(weight) > 1 else 0
+            if out is not None and length:
+                counts[node.input[1]] = counts.get(node.input[1], 0) + prod(out) * length
+        return counts
+
+
+def read_onnx(path: Path, input_shape: Sequence[int] | None = None) -> OnnxModel:
+    """The model in a file, its symbolic sizes resolved by `input_shape`, the first input's; a batch is else 1.
+
+    Raises ModelError for a file that is missing, damaged or no valid ONNX, whose external data is missing or too
+    short, and for operators that are not ONNX's own; InputError for inputs that are not float32, and for symbolic
+    sizes, other than the batch, that nobody gave.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path} is a folder; expected an .onnx file" if path.is_dir() else f"no such file: {path}")
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+        if not model.HasField("graph") or not model.graph.node:
+            raise ModelError(f"{path} holds no ONNX graph, or was cut short; export it again")
+        onnx.checker.check_model(str(path))
+        model = inline_local_functions(model) if model.functions else model
+        _check_domains(model, path)
+        arrays = dict(_take_arrays(model, path))
+        inputs, assumed = _resolve(model.graph, input_shape, path)
+        model = _infer(model)
+    except DecodeError:
+        raise ModelError(f"{path} is not an ONNX model, or was cut short; export it again") from None
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        raise ModelError(f"{path} is not valid ONNX: {_first_line(error)}") from None
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ModelError(f"{path} cannot be read: {_first_line(error)}") from None
+    return OnnxModel(model, arrays, inputs, assumed)
+
+
+def filled(model: OnnxModel, arrays: dict[str, np.ndarray]) -> onnx.ModelProto:
+    """The whole model again, with these arrays."""
+    whole = onnx.ModelProto()
+    whole.CopyFrom(model.graph_model)
+    for tensor in whole.graph.initializer:
+        if tensor.name in arrays:
+            tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(arrays[tensor.name]), tensor.name))
+    return whole
+
+
+def _check_domains(model: onnx.ModelProto, path: Path) -> None:
+    for node in model.graph.node:
+        if node.domain not in STANDARD:
+            raise ModelError(
+                f"{path} uses {node.op_type} of the domain {node.domain} (node '{node.name}'); expected operators of "
+                "ONNX itself. Export the model without that tool's optimizations"
+            )
+        node.ClearField("domain")
+    for opset in model.opset_import:
+        if opset.domain in STANDARD:
+            opset.ClearField("domain")
+
+
+def _take_arrays(model: onnx.ModelProto, path: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """Moves the floating-point arrays of more than one number out of the graph; the rest stays, read in full."""
+    graph = model.graph
+    for node in [node for node in graph.node if node.op_type == "Constant" and node.attribute[0].name == "value"]:
+        graph.initializer.append(node.attribute[0].t)
+        graph.initializer[-1].name = node.output[0]
+        graph.node.remove(node)
+    for tensor in graph.initializer:
+        array = _numbers(tensor, path)
+        if array.dtype.name not in ("float16", "float32", "float64") or array.size < 2:
+            tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
+            continue
+        if _BAD_NAME.search(tensor.name):
+            raise ModelError(f"{path}: initializer {tensor.name!r} has a space, a quote or > in its name; rename it")
+        yield tensor.name, array
+        kept = numpy_helper.from_array(array, tensor.name)
+        if array.size > _KEPT_ELEMENTS:
+            kept.ClearField("raw_data")
+        tensor.CopyFrom(kept)
+
+
+def _numbers(tensor: onnx.TensorProto, path: Path) -> np.ndarray:
+    try:
+        return np.array(numpy_helper.to_array(tensor, base_dir=str(path.parent)))
+    except (OSError, ValueError, onnx.checker.ValidationError) as error:
+        raise ModelError(
+            f"{path}: the numbers of initializer '{tensor.name}' cannot be read, or were cut short: "
+            f"{_first_line(error)}"
+        ) from None
+
+
+def _resolve(
+    graph: onnx.GraphProto, input_shape: Sequence[int] | None, path: Path
+) -> tuple[dict[str, tuple[int, ...]], dict[str, int]]:
+    """Fixes the inputs' sizes in place; (shape of each input, the sizes that were assumed)."""
+    constants = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in constants]
+    sizes: dict[str, int] = {}
+    assumed: dict[str, int] = {}
+    shapes: dict[str, tuple[int, ...]] = {}
+    for number, value in enumerate(inputs):
+        kind = value.type.tensor_type
+        if kind.elem_type != onnx.TensorProto.FLOAT or not kind.HasField("shape"):
+            seen = onnx.helper.printable_type(value.type)
+            raise InputError(f"{path}: input '{value.name}' is {seen}; expected a float32 tensor with a shape")
+        given = input_shape if number == 0 and input_shape and len(input_shape) == len(kind.shape.dim) else None
+        for axis, dim in enumerate(kind.shape.dim):
+            if dim.HasField("dim_value"):
+                continue
+            symbol = dim.dim_param or f"axis {axis} of {value.name}"
+            if given is not None:
+                sizes.setdefault(symbol, given[axis])
+            elif symbol not in sizes:
+                if axis:
+                    raise InputError(f"{path}: {symbol} of input '{value.name}' has no fixed size; give --input-shape")
+                sizes[symbol] = assumed[symbol] = 1
+            dim.dim_value = sizes[symbol]
+        shapes[value.name] = tuple(dim.dim_value for dim in kind.shape.dim)
+    return shapes, assumed
+
+
+def _infer(model: onnx.ModelProto) -> onnx.ModelProto:
+    """The model with the shape of each value; what the file says of them was written for other inputs."""
+    del model.graph.value_info[:]
+    for output in model.graph.output:
+        output.type.tensor_type.ClearField("shape")
+    return onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
