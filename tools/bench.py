@@ -108,8 +108,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--configs",
         type=_words,
-        default=["dense", "c3d-3.57x"],
-        help="dense, shipped ones, files (default: dense,c3d-3.57x)",
+        default=["dense", "c3d-2.53x", "c3d-3.57x"],
+        help="dense, shipped ones, files (default: dense,c3d-2.53x,c3d-3.57x)",
     )
     parser.add_argument("--engines", type=_words, default=list(ENGINES), help=f"default: all of {','.join(ENGINES)}")
     parser.add_argument("--threads", type=_threads, default=[1, cores()], help="default: 1,all")

@@ -1,6 +1,7 @@
 """What goes wrong is one clear error, exit 1, and nothing is left: no folder, no half of one, no temporary."""
 
 import dataclasses
+import functools
 import json
 import os
 import signal
@@ -509,7 +510,9 @@ def test_ctrl_c(net: Path, tmp_path: Path):
         "--target=host",
         "-v",
     ]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    # A shell that runs the tests in the background has them ignore SIGINT, and children inherit that.
+    restore = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=restore)
     assert process.stderr is not None
     with process.stderr as err:
         for line in err:
