@@ -94,6 +94,16 @@ def generic(
     return op
 
 
+def window_position(
+    at: Sequence[ir.Value], window: Sequence[ir.Value], strides: Sequence[int], dilations: Sequence[int]
+) -> list[ir.Value]:
+    """Where each axis of a conv's window reads: output position * stride + kernel position * dilation."""
+    return [
+        arith.addi(arith.muli(out_at, index_constant(stride)), arith.muli(k, index_constant(dilation)))
+        for out_at, k, stride, dilation in zip(at, window, strides, dilations, strict=True)
+    ]
+
+
 def clone_body(block: ir.Block, arguments: Sequence[ir.Value]) -> ir.Value:
     """Clones a generic's body at the insertion point, its block arguments replaced; returns the yielded value."""
     values = dict(zip(block.arguments, arguments, strict=False))

@@ -18,7 +18,7 @@ import numpy as np
 from iree.compiler.dialects import arith, linalg, tensor
 
 from rt3d_mlir.passes.base import State
-from rt3d_mlir.passes.build import constant, filled, generic, index_constant, maps, widened
+from rt3d_mlir.passes.build import constant, filled, generic, index_constant, maps, widened, window_position
 from rt3d_mlir.passes.match import body_ops, integers
 
 _LOOPS = "(n, o, d, h, w, l, i, j, k, c)"
@@ -98,10 +98,7 @@ def build(
         filter_at = arith.addi(arith.muli(o, index_constant(block)), lane)
         group_at = arith.divui(filter_at, index_constant(filters))
         channel = arith.addi(arith.muli(group_at, index_constant(channels)), c)
-        position = [
-            arith.addi(arith.muli(at, index_constant(stride)), arith.muli(k, index_constant(dilation)))
-            for at, k, stride, dilation in zip((d, h, w), window, strides, dilations, strict=True)
-        ]
+        position = window_position((d, h, w), window, strides, dilations)
         q, i = (op(channel, index_constant(block)) for op in (arith.divui, arith.remui))
         value = widened(tensor.extract(x, [n, q, *position, i]))
         return arith.addf(acc, arith.mulf(value, widened(weight)))

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import iree.compiler.ir as ir
+import numpy as np
 
 from rt3d_mlir.passes.base import State
+from rt3d_mlir.passes.build import constant
 from rt3d_mlir.passes.constants import constant_value
 from rt3d_mlir.passes.kernel import splat
 from rt3d_mlir.passes.match import (
@@ -57,6 +59,10 @@ class Epilogue:
             values[inner.results[0]] = copy.results[0]
         raise AssertionError("a generic's body ends with linalg.yield")
 
+    def flat_vectors(self, state: State, layer: str, filters: int) -> list[ir.Value]:
+        """`vectors` as constants of [filters], which fill a kernel's rows: zeros behind the last channel."""
+        return [_flat(state, layer, vector, filters) for vector in self.vectors]
+
 
 def epilogue_after(result: ir.Value, state: State) -> Epilogue | None:
     """The only user of a conv's result, if it is elementwise arithmetic over it and constants per channel."""
@@ -85,3 +91,12 @@ def _vectorizable(op: ir.OpView) -> bool:
     return all(value.type in kinds for value in (*inside, *op.results)) and all(
         isinstance(value.owner, ir.Block) or value.owner.parent == op.operation.parent for value in inside
     )
+
+
+def _flat(state: State, layer: str, vector: ir.Value, filters: int) -> ir.Value:
+    found = constant_value(vector, state.weights)
+    assert found is not None, "epilogue_after takes constants only"
+    flat = np.zeros(filters, found[0].dtype)
+    values = found[0].reshape(-1)[:filters]
+    flat[: len(values)] = values
+    return constant(state, f"{layer}.epilogue", flat)

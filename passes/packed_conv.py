@@ -18,7 +18,17 @@ import numpy as np
 from iree.compiler.dialects import arith, linalg, tensor
 
 from rt3d_mlir.passes.base import State
-from rt3d_mlir.passes.build import constant, empty, f32_constant, filled, generic, index_constant, maps, widened
+from rt3d_mlir.passes.build import (
+    constant,
+    empty,
+    f32_constant,
+    filled,
+    generic,
+    index_constant,
+    maps,
+    widened,
+    window_position,
+)
 from rt3d_mlir.passes.match import body_ops, defining_op, integers
 from rt3d_mlir.sparsity import GroupSize, Packed
 
@@ -100,10 +110,7 @@ def build(
         live = arith.cmpi(arith.CmpIPredicate.ult, tap, last)
         tap = arith.minui(tap, index_constant(len(taps) - 1))
         q, kd, kh, kw = (_read_index(tap_list, tap, index_constant(axis)) for axis in range(4))
-        position = [
-            arith.addi(arith.muli(out_at, index_constant(stride)), arith.muli(k, index_constant(dilation)))
-            for out_at, k, stride, dilation in zip((d, h, width), (kd, kh, kw), strides, dilations, strict=True)
-        ]
+        position = window_position((d, h, width), (kd, kh, kw), strides, dilations)
         value = widened(tensor.extract(x, [n, q, *position, i]))
         weight = widened(tensor.extract(w, [tap, i, arith.remui(m, index_constant(gm))]))
         product = arith.select(live, arith.mulf(value, weight), f32_constant(0.0))

@@ -17,14 +17,11 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import iree.compiler.ir as ir
-import numpy as np
 from iree.compiler import rewrite
 
 from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.blocked import destination
 from rt3d_mlir.passes.build import constant
-from rt3d_mlir.passes.constants import constant_value
-from rt3d_mlir.passes.cpu_conv import ConvKernel
 from rt3d_mlir.passes.cpu_pack import PackKernel
 from rt3d_mlir.passes.cpu_plan import note_halos, plan_conv
 from rt3d_mlir.passes.cpu_pool import PoolKernel
@@ -73,14 +70,14 @@ class ScheduleCpu(Pass):
             return state.refuse(self.name, conv.layer, "its packed weights are no constant at hand")
         kernel, epilogue, last = plan.kernel, plan.epilogue, plan.last
         state.tiles[conv.layer] = (kernel.tile_key, kernel.tiles_by_model)
-        vectors = epilogue.vectors if epilogue else ()
+        filters = kernel.taps.rows * kernel.filters
         with ir.InsertionPoint(last.owner), last.owner.location:
             inputs = [
                 conv.x,
                 constant(state, f"{conv.layer}.weights", kernel.taps.weights, origin=plan.key),
                 constant(state, f"{conv.layer}.offsets", offsets(kernel.taps.taps, kernel.source[1:], conv.dilations)),
                 constant(state, f"{conv.layer}.starts", kernel.taps.starts),
-                *(_padded(state, conv.layer, vector, kernel) for vector in vectors),
+                *(epilogue.flat_vectors(state, conv.layer, filters) if epilogue else ()),
             ]
             result = emit_dispatch(
                 module,
@@ -130,13 +127,3 @@ def _before_truncf(value: ir.Value) -> ir.Value:
     """The f32 tensor that an entry conversion to f16 reads; `value` itself where there is none."""
     op = defining_op(value)
     return op.operands[0] if op is not None and op.name == "arith.truncf" and is_f32(op.operands[0]) else value
-
-
-def _padded(state: State, layer: str, vector: ir.Value, kernel: ConvKernel) -> ir.Value:
-    """A per-channel constant [O, C] as [P * gM], zeros behind the last channel."""
-    found = constant_value(vector, state.weights)
-    assert found is not None, "epilogue_after takes constants only"
-    flat = np.zeros(kernel.taps.rows * kernel.filters, found[0].dtype)
-    values = found[0].reshape(-1)[: len(flat)]
-    flat[: len(values)] = values
-    return constant(state, f"{layer}.epilogue", flat)

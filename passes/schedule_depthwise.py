@@ -5,8 +5,6 @@ from iree.compiler import rewrite
 
 from rt3d_mlir.passes.base import NO_MATCH, Failure, State
 from rt3d_mlir.passes.blocked import destination
-from rt3d_mlir.passes.build import constant
-from rt3d_mlir.passes.constants import constant_value
 from rt3d_mlir.passes.cpu_depthwise import DepthwiseKernel
 from rt3d_mlir.passes.cpu_plan import conv_halo
 from rt3d_mlir.passes.depthwise_conv import DepthwiseConv
@@ -36,21 +34,14 @@ def schedule_depthwise(
         out=out,
     )
     with ir.InsertionPoint(last.owner), last.owner.location:
-        inputs = [conv.x, conv.weights, *(_flat(state, conv.layer, v) for v in (epilogue.vectors if epilogue else ()))]
+        vectors = epilogue.flat_vectors(state, conv.layer, out.blocks * out.block) if epilogue else ()
         result = emit_dispatch(
             module,
             conv.layer,
-            inputs,
+            [conv.x, conv.weights, *vectors],
             ir.RankedTensorType(last.type),
             kernel.grid,
             lambda bindings, ids: kernel.body(bindings, ids, epilogue and epilogue.apply),
         )
     rewriter.replace_op(last.owner, [result])
     return None
-
-
-def _flat(state: State, layer: str, vector: ir.Value) -> ir.Value:
-    """A per-channel constant [O, C], computed."""
-    found = constant_value(vector, state.weights)
-    assert found is not None, "epilogue_after takes constants only"
-    return constant(state, f"{layer}.epilogue", found[0].reshape(-1))

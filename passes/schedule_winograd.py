@@ -1,13 +1,11 @@
 """schedule-cpu's rule for the steps of a Winograd conv: each becomes a dispatch, the last with what follows it."""
 
 import iree.compiler.ir as ir
-import numpy as np
 from iree.compiler import rewrite
 
 from rt3d_mlir.passes.base import NO_MATCH, Failure, State
 from rt3d_mlir.passes.blocked import destination
 from rt3d_mlir.passes.build import constant
-from rt3d_mlir.passes.constants import constant_value
 from rt3d_mlir.passes.cpu_plan import pool_after
 from rt3d_mlir.passes.cpu_winograd import InputKernel, OutputKernel, ProductKernel
 from rt3d_mlir.passes.dispatch import emit_dispatch
@@ -69,10 +67,9 @@ def _output(step: Step, module: ir.Module, rewriter: rewrite.PatternRewriter, st
         windows = pool.kernel
     source = tuple(step.source.type.shape)
     kernel = OutputKernel(target, step.facts, source, out, windows)
-    vectors = epilogue.vectors if epilogue else ()
     with ir.InsertionPoint(last.owner), last.owner.location:
         filters = source[2] * source[6]
-        constants = [_padded(state, step.facts.layer, vector, filters) for vector in vectors]
+        constants = epilogue.flat_vectors(state, step.facts.layer, filters) if epilogue else []
         result = emit_dispatch(
             module,
             f"{step.facts.layer}_winograd_output",
@@ -86,13 +83,3 @@ def _output(step: Step, module: ir.Module, rewriter: rewrite.PatternRewriter, st
 
 def _starts(step: Step, state: State) -> ir.Value:
     return constant(state, f"{step.facts.layer}.tiles", step.facts.tiling.starts())
-
-
-def _padded(state: State, layer: str, vector: ir.Value, filters: int) -> ir.Value:
-    """A per-channel constant [O, C] as [filters], zeros behind the last channel."""
-    found = constant_value(vector, state.weights)
-    assert found is not None, "epilogue_after takes constants only"
-    flat = np.zeros(filters, np.float32)
-    values = found[0].reshape(-1)
-    flat[: len(values)] = values
-    return constant(state, f"{layer}.epilogue", flat)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from demo_prune import medians
+from demo_prune import ask, medians
 from rich.console import Console
 from rich.table import Table
 
@@ -23,7 +23,7 @@ from rt3d_mlir.runtime.module import Module
 from rt3d_mlir.sparsity import MaskSet, load_masks
 from rt3d_mlir.targets import get_target
 from rt3d_mlir.training import ClipData, open_model
-from rt3d_mlir.training.data import Transform, load_clips, split_batches
+from rt3d_mlir.training.data import Transform, load_clips
 from rt3d_mlir.training.model import load_checkpoint
 
 
@@ -67,34 +67,27 @@ def compile_net(place: Path, data: ClipData, width: int, threads: int) -> Compil
     model.eval()
     masks, clip = load_masks(place / "masks.safetensors"), np.zeros((1, *data.shape), np.float32)
     with tempfile.TemporaryDirectory() as folder:
-        direct, _ = module(model, None, Path(folder, "direct"), threads, winograd=False)
-        dense, _ = module(model, None, Path(folder, "dense"), threads)
-        pruned, rate = module(model, masks, Path(folder, "pruned"), threads)
+        direct, _ = module(model, clip.shape, None, Path(folder, "direct"), threads, winograd=False)
+        dense, _ = module(model, clip.shape, None, Path(folder, "dense"), threads)
+        pruned, rate = module(model, clip.shape, masks, Path(folder, "pruned"), threads)
         accuracy, same = ask(pruned, model, data) if weights.exists() else (None, None)
         ms = medians(lambda: direct(clip), lambda: dense(clip), lambda: pruned(clip))
     return Compiled(place.name, rate, accuracy, same, ms)
 
 
 def module(
-    model: torch.nn.Module, masks: MaskSet | None, folder: Path, threads: int, winograd: bool = True
+    model: torch.nn.Module,
+    shape: tuple[int, ...],
+    masks: MaskSet | None,
+    folder: Path,
+    threads: int,
+    winograd: bool = True,
 ) -> tuple[Module, float]:
     """The model compiled for this machine, and its MACs rate."""
-    shape = (1, 3, 16, 32, 32)
     exported = rt3d_mlir.export(model, (torch.zeros(shape),), masks=masks, dense=masks is None, winograd=winograd)
     exported.compile(folder, target="host")
     device = "local-sync" if threads == 1 else "local-task"
     return rt3d_mlir.load(folder, device=device, threads=threads), exported.report().rate
-
-
-def ask(compiled: Module, model: torch.nn.Module, data: ClipData) -> tuple[float, float]:
-    """Accuracy on the test clips, and the share on which PyTorch says the same class."""
-    answers, wanted, labels = [], [], []
-    with torch.no_grad():
-        for clips, batch_labels in data.test_batches(split_batches(data.test_size, 32)):
-            wanted += model(clips).argmax(1).tolist()
-            answers += [int(np.argmax(compiled(one[None].numpy()))) for one in clips]
-            labels += batch_labels.tolist()
-    return float(np.mean(np.equal(answers, labels))), float(np.mean(np.equal(answers, wanted)))
 
 
 def show(nets: list[Compiled], console: Console) -> None:
