@@ -12,6 +12,13 @@ p runs over the (tile + 2)^2 points, (g, t) over groups of tiles as many as a re
 filters by as many as it has rows. The last tile of a row or column moves back into the output and computes some of it
 twice, so nothing is read or written outside. Planes of depth padding are not in V, and the product skips them.
 
+Given (after block-layout; 8 filters, 4 channels, planes of 5x4, 1x3x3 kernels):
+    %y = linalg.generic { gather over taps } attrs = {packed_conv = {...}} -> tensor<1x2x2x5x4x4xf32>
+Result, with tiles of 2x2 in one group of 6:
+    %v = linalg.generic { x B B' } attrs = {winograd = {step = "input", ...}} -> tensor<1x2x1x16x1x6x4xf32>
+    %m = linalg.generic { v U } attrs = {winograd = {step = "product", ...}} -> tensor<1x2x1x1x16x6x8xf32>
+    %y = linalg.generic { m A A' } attrs = {winograd = {step = "output", ...}} -> tensor<1x2x2x5x4x4xf32>
+
 The result keeps the conv's type, so its epilogue, pool and padding stay as they are. All three are portable
 linalg.generics (winograd_steps), which schedule-cpu replaces by kernels (cpu_winograd).
 
