@@ -57,6 +57,11 @@ def _like(value: ir.Value, element: ir.Type) -> ir.Type:
     return ir.RankedTensorType.get(kind.shape, element) if isinstance(kind, ir.RankedTensorType) else element
 
 
+def fused_location(*ops: ir.OpView) -> ir.Location:
+    """The location of an op that stands for several earlier ones, so that each can be traced to where it went."""
+    return ir.Location.fused([op.operation.location for op in ops], context=ops[0].operation.context)
+
+
 def maps(*texts: str) -> ir.ArrayAttr:
     """Affine map attributes from `(d0, d1) -> (d1)`."""
     return ir.ArrayAttr.get([ir.Attribute.parse(f"affine_map<{text}>") for text in texts])
