@@ -4,17 +4,17 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-prune test bench lint lock bench-lock clean aarch64 test-packages
+.PHONY: help demo demo-prune shot-cuts test fuzz bench lint lock bench-lock clean aarch64 test-packages
 
 PYTHON ?= python3.11
-# Passed on by `make demo`, `make demo-prune`, `make test` and `make bench`, as in `make test ARGS="-k pool"`.
+# Passed on by `make demo`, `make demo-prune`, `make shot-cuts`, `make test` and `make bench`, as in `make test ARGS="-k pool"`.
 ARGS ?=
 
 BIN := .venv/bin
 LOCK := requirements.lock
 BENCH_LOCK := requirements-bench.lock
-# They run the aarch64 modules that the tests compile, and read their assembly (llvm-mca).
-TEST_PACKAGES := qemu-user-static libc6-arm64-cross libstdc++6-arm64-cross llvm-22
+# They run the aarch64 and Vulkan modules that the tests compile, and read assembly (llvm-mca).
+TEST_PACKAGES := qemu-user-static libc6-arm64-cross libstdc++6-arm64-cross llvm-22 mesa-vulkan-drivers libvulkan1
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 18
@@ -25,8 +25,16 @@ demo: .venv/.ready ## compile a pruned C3D for this machine and run it on a vide
 demo-prune: .venv/.ready ## train a small C3D, prune it, compile both, compare
 	$(BIN)/python samples/demo_prune.py $(ARGS)
 
+shot-cuts: .venv/.ready ## find the shot cuts of a film with a compiled TransNetV2, dense and pruned
+	$(BIN)/python samples/shot_cuts.py $(ARGS)
+
 test: test-packages lint aarch64 ## lint, then all tests
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest $(ARGS)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest --numprocesses=auto --dist=loadfile $(ARGS)
+
+# N cases; or SEED and CASE, to see a failure again.
+fuzz: test-packages aarch64 ## draw N small nets (200) and compare what they compute with PyTorch
+	PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=test:test/passes OMP_NUM_THREADS=1 \
+	  $(BIN)/python -m fuzz.run $(if $(N),--cases=$(N)) $(if $(SEED),--seed=$(SEED)) $(if $(CASE),--case=$(CASE)) $(ARGS)
 
 bench: .venv/.bench ## time our modules beside other engines; the report goes to build/bench
 	$(BIN)/rt3d-mlir-bench -o build/bench $(ARGS)

@@ -11,6 +11,7 @@ from typing import ClassVar
 import iree.compiler.ir as ir
 from iree.compiler import rewrite
 
+from rt3d_mlir.passes.provenance import keys
 from rt3d_mlir.weights import WeightTable
 
 #: What a pattern returns: None after a rewrite, anything truthy where it does not match (MLIR's convention).
@@ -40,11 +41,16 @@ class State:
     tiles: dict[str, tuple[str, list[tuple[int, int]]]] = field(default_factory=dict)
     """For each conv that was scheduled its cpu_tile.tile_key and the tiles it can have, the model's choice first."""
 
-    def refuse(self, pass_name: str, layer: str, reason: str) -> Failure:
-        """Records a refusal once; returns the pattern's 'no match'."""
+    reasons: dict[str, str] = field(default_factory=dict)
+    """Why an op of the model was refused first, by its key (passes.provenance)."""
+
+    def refuse(self, pass_name: str, layer: str, reason: str, op: ir.OpView | None = None) -> Failure:
+        """Records a refusal once; returns the pattern's 'no match'. `op` is what was refused, for `--explain`."""
         note = Note(pass_name, layer, reason)
         if note not in self.notes:
             self.notes.append(note)
+        for key in keys(op) if op is not None else ():
+            self.reasons.setdefault(key, f"{pass_name}: {reason}")
         return NO_MATCH
 
 
@@ -53,6 +59,8 @@ class Pass:
     """Base of all passes; a subclass sets `name` and implements `run`. Its dataclass fields are its options."""
 
     name: ClassVar[str]
+    after: ClassVar[str | None] = None
+    """For passes of other packages (rt3d_mlir.passes.plugins): behind which of ours it runs in each compile."""
 
     def run(self, module: ir.Module, state: State) -> None:
         raise NotImplementedError

@@ -1,4 +1,4 @@
-"""The elementwise rule of block-layout: f(unpack(x), bias) = unpack(f(x, bias in blocks))."""
+"""The elementwise rule of block-layout: f(unpack(x), unpack(gate), bias) = unpack(f(x, gate, bias in blocks))."""
 
 from dataclasses import dataclass
 
@@ -7,91 +7,122 @@ import numpy as np
 from iree.compiler import rewrite
 
 from rt3d_mlir.passes.base import NO_MATCH, Failure, State
-from rt3d_mlir.passes.build import clone_body, constant, empty, generic, maps
+from rt3d_mlir.passes.build import clone_body, constant, empty, f32_constant, generic, maps
 from rt3d_mlir.passes.constants import constant_value
+from rt3d_mlir.passes.fuse_elementwise import fuse_producer
 from rt3d_mlir.passes.match import (
-    body_ops,
     channel_map,
     generic_body,
     is_elementwise,
     is_f32,
-    is_identity,
+    is_float,
     is_pure_scalar,
 )
-from rt3d_mlir.passes.pack_kgs import blocked_source, unpack_channels
+from rt3d_mlir.passes.missing_channels import finite_in_missing_channels
+from rt3d_mlir.passes.pack_kgs import blocked_source, pack_channels, packed_anyway, unpack_channels
 
-#: What maps the zeros of missing channels to finite numbers; others could put NaN there, and NaN * 0 is NaN.
-_FINITE_AT_ZERO = {
-    "linalg.yield",
-    *(f"arith.{op}" for op in ("addf", "subf", "mulf", "negf", "maximumf", "minimumf", "cmpf", "select", "truncf")),
-    *(f"math.{op}" for op in ("absf", "exp", "tanh", "erf", "sqrt")),
-}
 _FULL = "(n, o, d, h, w, c) -> (n, o, d, h, w, c)"
+_GATE = "(n, o, d, h, w, c) -> (n, o, 0, 0, 0, c)"
 _CHANNEL = "(n, o, d, h, w, c) -> (o, c)"
 
 
 def block_elementwise(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
     """Moves an unpack from an elementwise generic's inputs to its result.
 
-    Every input must be an unpack of the same block read in loop order, or a constant per channel.
+    An input is an unpack of the same block, read in loop order or, [N, C, 1, 1, 1], as a gate of each channel; a
+    constant per channel, or of one number; or a plain tensor that is packed for another reader or enters the net here.
+    What computes a mask for it, an i1 tensor, is merged into it first.
     """
     if not is_elementwise(op) or not is_pure_scalar(op) or not op.inputs or not is_f32(op.results[0]):
         return NO_MATCH
-    if len(op.results[0].type.shape) != 5:
+    if fuse_producer(op, rewriter, lambda producer: not is_float(producer.results[0])) is None:
+        return None
+    sources = [source for value in op.inputs if (source := blocked_source(value)) is not None]
+    shape = list(op.results[0].type.shape)
+    if len(shape) != 5 or not sources:
         return NO_MATCH
+    block = sources[0].type.shape[-1]
     indexing = list(op.attributes["indexing_maps"])
-    channels = op.results[0].type.shape[1]
-    plans = [_plan(value, mapping, channels, state) for value, mapping in zip(op.inputs, indexing, strict=False)]
-    blocked = [plan.value for plan in plans if plan is not None and plan.vector is None]
-    if None in plans or len({str(value.type) for value in blocked}) != 1:
+    plans = [_plan(value, mapping, shape, block, state) for value, mapping in zip(op.inputs, indexing, strict=False)]
+    if any(plan is None for plan in plans):
         return NO_MATCH
-    shape = list(blocked[0].type.shape)
-    missing = channels % shape[-1] != 0
-    if missing and not {inner.name for inner in body_ops(op)} <= _FINITE_AT_ZERO:
+    plans = [plan for plan in plans if plan is not None]
+    if shape[1] % block and not finite_in_missing_channels(op, [plan.missing for plan in plans]):
         return NO_MATCH
     with rewriter.ip, op.operation.location:
-        inputs, texts = [], []
-        for plan in plans:
-            assert plan is not None
-            inputs.append(plan.value if plan.vector is None else _channel_table(plan, shape, state))
-            texts.append(_FULL if plan.vector is None else _CHANNEL)
-        new = generic(
-            inputs,
-            empty(shape),
-            maps(*texts, _FULL),
-            0,
-            lambda *arguments: clone_body(generic_body(op), arguments),
-        )
+        blocks = [shape[0], -(-shape[1] // block), *shape[2:], block]
+        reads = [(plan.tensor(blocks, state), plan.read) for plan in plans if plan.read]
+
+        def body(*arguments: ir.Value) -> ir.Value:
+            scalars = iter(arguments)
+            return clone_body(
+                generic_body(op), [next(scalars) if plan.read else f32_constant(plan.number) for plan in plans]
+            )
+
+        new = generic([value for value, _ in reads], empty(blocks), maps(*(read for _, read in reads), _FULL), 0, body)
         if "epilogue" in op.attributes:
             new.operation.attributes["epilogue"] = op.attributes["epilogue"]
-        plain = unpack_channels(new.results[0], list(op.results[0].type.shape))
+        plain = unpack_channels(new.results[0], shape)
     rewriter.replace_op(op, [plain])
     return None
 
 
 @dataclass(frozen=True, eq=False)
 class _Plan:
-    """What an input becomes: the blocked `value` behind it, or its numbers per channel in blocks."""
+    """What an input becomes: a blocked value, or one that is still to be packed, read by `read`; or `vector`, its
+    numbers per channel; or, where nothing is read, one number."""
 
-    value: ir.Value
+    read: str
+    blocked: ir.Value | None = None
+    plain: ir.Value | None = None
     vector: np.ndarray | None = None
     key: str | None = None
 
+    @property
+    def number(self) -> float:
+        assert self.vector is not None
+        return float(self.vector[0])
 
-def _plan(value: ir.Value, mapping: ir.Attribute, channels: int, state: State) -> _Plan | None:
-    """The plan for an input; None where it has no blocked form."""
-    blocked = blocked_source(value)
-    if blocked is not None and is_identity(mapping):
-        return _Plan(blocked)
-    if not channel_map(mapping) or not is_f32(value):
+    @property
+    def missing(self) -> ir.Value | float:
+        """What its missing channels hold, for `finite_in_missing_channels`."""
+        return self.blocked or (0.0 if self.read else self.number)
+
+    def tensor(self, shape: list[int], state: State) -> ir.Value:
+        """The blocked input of a generic over `shape`; numbers per channel as a constant [O, C], zeros behind."""
+        if self.blocked is not None:
+            return self.blocked
+        if self.plain is not None:
+            return pack_channels(self.plain, shape[-1])
+        assert self.vector is not None
+        padded = np.zeros(shape[1] * shape[-1], self.vector.dtype)
+        padded[: len(self.vector)] = self.vector
+        table = padded.reshape(shape[1], shape[-1])
+        return constant(state, f"{self.key or 'channel'}.blocked", table, origin=self.key)
+
+
+def _plan(value: ir.Value, mapping: ir.Attribute, shape: list[int], block: int, state: State) -> _Plan | None:
+    """The plan for an input of a generic over `shape`, [N, C, D, H, W]; None where it has no blocked form."""
+    if not is_f32(value):
         return None
+    if len(value.type.shape) == 5 and _in_place(mapping, value.type.shape):
+        read = {(*shape[:2], 1, 1, 1): _GATE, tuple(shape): _FULL}.get(tuple(value.type.shape))
+        blocked = blocked_source(value)
+        if read and blocked is not None and blocked.type.shape[-1] == block:
+            return _Plan(read, blocked)
+        if read and packed_anyway(value):
+            return _Plan(read, plain=value)
     found = constant_value(value, state.weights)
-    return _Plan(value, found[0].reshape(-1), found[1]) if found and found[0].size == channels else None
+    if found and found[0].size == 1:
+        return _Plan("", vector=found[0].reshape(-1))
+    if found and found[0].size == shape[1] and channel_map(mapping):
+        return _Plan(_CHANNEL, vector=found[0].reshape(-1), key=found[1])
+    return None
 
 
-def _channel_table(plan: _Plan, shape: list[int], state: State) -> ir.Value:
-    """Numbers per channel as a constant [O, C], zeros behind the last channel."""
-    assert plan.vector is not None
-    padded = np.zeros(shape[1] * shape[-1], plan.vector.dtype)
-    padded[: len(plan.vector)] = plan.vector
-    return constant(state, f"{plan.key or 'channel'}.blocked", padded.reshape(shape[1], shape[-1]), origin=plan.key)
+def _in_place(mapping: ir.Attribute, shape: list[int]) -> bool:
+    """Whether a map reads each axis along the same loop; an axis of one element may be read at 0."""
+    results = enumerate(ir.AffineMapAttr(mapping).value.results)
+    return all(
+        str(expression) == f"d{axis}" or (shape[axis] == 1 and str(expression) == "0") for axis, expression in results
+    )

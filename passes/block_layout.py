@@ -1,12 +1,14 @@
 """block-layout: activations stay channel-blocked from the first conv to the last.
 
-pack-kgs puts a conversion on each side of every conv. A conversion and its inverse cancel, and elementwise ops, max
-pools and zero padding do the same to each channel, so they commute with the conversion:
+pack-kgs puts a conversion on each side of every conv. A conversion and its inverse cancel, and elementwise ops, pools
+and zero padding do the same to each channel, so they commute with the conversion; so do concatenations and slices of
+whole blocks:
 
     pack(unpack(x)) = x      f(unpack(x)) = unpack(f(x))      pack(pad(x)) = pad(pack(x))
 
 One conversion on entry and one on exit are left. Padding becomes an insert into a zero-filled tensor, which the
-producer's kernel writes, border included: no padded copy is made between layers.
+producer's kernel writes, border included: no padded copy is made between layers. The rules are in block_elementwise,
+block_pool, block_avg_pool and block_concat.
 
 Given:
     %u = linalg.unpack %yb ... : tensor<1x4x4x4x4x4xf32> -> tensor<1x16x4x4x4xf32>
@@ -26,6 +28,8 @@ from iree.compiler import rewrite
 from iree.compiler.dialects import tensor
 
 from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
+from rt3d_mlir.passes.block_avg_pool import block_avg_pool, block_mean
+from rt3d_mlir.passes.block_concat import block_concat, block_slice
 from rt3d_mlir.passes.block_elementwise import block_elementwise
 from rt3d_mlir.passes.block_pool import block_max_pool
 from rt3d_mlir.passes.build import filled
@@ -41,9 +45,17 @@ class BlockLayout(Pass):
 
     def run(self, module: ir.Module, state: State) -> None:
         def generic(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
-            return block_elementwise(op, rewriter, state) and block_max_pool(op, rewriter, state)
+            rules = (block_elementwise, block_max_pool, block_mean)
+            return all(rule(op, rewriter, state) for rule in rules) or None  # up to the first that matches
 
-        apply_patterns(module, {"linalg.pack": _pack, "linalg.generic": generic})
+        patterns = {
+            "linalg.pack": _pack,
+            "linalg.generic": generic,
+            "linalg.transpose": lambda op, rewriter: block_avg_pool(op, rewriter, state),
+            "tensor.concat": lambda op, rewriter: block_concat(op, rewriter, state),
+            "tensor.extract_slice": lambda op, rewriter: block_slice(op, rewriter),
+        }
+        apply_patterns(module, patterns)
         self._report_conversions(module, state)
 
     def _report_conversions(self, module: ir.Module, state: State) -> None:
@@ -51,12 +63,14 @@ class BlockLayout(Pass):
         for function in module.body.operations:
             for region in function.operation.regions:
                 for op in (op for block in region for op in block.operations):
-                    if op.name == "linalg.unpack" and (blocker := _blocker(op)) is not None:
-                        state.refuse(
-                            self.name,
-                            blocker,
-                            "it has no blocked form; its input is converted to NCDHW and back",
-                        )
+                    blocker = _blocker(op) if op.name == "linalg.unpack" else None
+                    if blocker is not None and not self._is_refused(blocker, state):
+                        reason = "it has no blocked form; its input is converted to NCDHW and back"
+                        state.refuse(self.name, blocker.name, reason, blocker)
+
+    def _is_refused(self, op: ir.OpView, state: State) -> bool:
+        """Whether a rule has given a reason of its own."""
+        return any((note.pass_name, note.layer) == (self.name, op.name) for note in state.notes)
 
 
 def _pack(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
@@ -80,7 +94,7 @@ def _pack(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
     return None
 
 
-def _blocker(unpack: ir.OpView) -> str | None:
+def _blocker(unpack: ir.OpView) -> ir.OpView | None:
     """The op that keeps an unpack from meeting a pack; None where the unpack is on the way out."""
     users = [use.owner for use in unpack.results[0].uses]
     seen = set()
@@ -91,6 +105,6 @@ def _blocker(unpack: ir.OpView) -> str | None:
         seen.add(user)
         following = [use.owner for result in user.results for use in result.uses]
         if any(op.name == "linalg.pack" for op in (user, *following)):
-            return user.name
+            return user.opview
         users += following
     return None

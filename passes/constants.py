@@ -4,30 +4,14 @@ torch-mlir leaves a batch norm's `1 / sqrt(var + eps)` and torch.nn.utils.prune'
 generics over constants. `constant_value` reads through them, so a pass sees the numbers, however they were written.
 """
 
-from collections.abc import Callable
-
 import iree.compiler.ir as ir
 import numpy as np
 
-from rt3d_mlir.passes.match import defining_op, generic_body, integers, is_elementwise, scalar_constant
+from rt3d_mlir.passes.evaluate import evaluate_body
+from rt3d_mlir.passes.match import defining_op, integers, is_elementwise, scalar_constant
 from rt3d_mlir.weights import WeightTable
 
-_SCALAR_OPS: dict[str, Callable[..., np.ndarray]] = {
-    "arith.addf": np.add,
-    "arith.subf": np.subtract,
-    "arith.mulf": np.multiply,
-    "arith.divf": np.divide,
-    "arith.negf": np.negative,
-    "arith.maximumf": np.maximum,
-    "arith.extf": lambda x: x.astype(np.float64),
-    "arith.truncf": lambda x: x.astype(np.float32),
-    "math.sqrt": np.sqrt,
-    "math.rsqrt": lambda x: 1 / np.sqrt(x),
-    "arith.uitofp": lambda x: x.astype(np.float32),
-    "arith.sitofp": lambda x: x.astype(np.float32),
-}
 _DTYPES = {"f16": np.float16, "f32": np.float32, "f64": np.float64}
-_IGNORED_OPS = {"cf.assert", "arith.cmpf", "linalg.yield"}
 
 
 def constant_value(value: ir.Value, weights: WeightTable) -> tuple[np.ndarray, str | None] | None:
@@ -60,6 +44,12 @@ def constant_value(value: ir.Value, weights: WeightTable) -> tuple[np.ndarray, s
     return None
 
 
+def weight_name(value: ir.Value, weights: WeightTable, otherwise: str) -> str:
+    """`conv2` for weights that come from `conv2.weight`: what a layer that is refused is called."""
+    found = constant_value(value, weights)
+    return weights.origin(found[1]).removesuffix(".weight") if found and found[1] else otherwise
+
+
 def channel_vector(value: ir.Value, weights: WeightTable) -> tuple[np.ndarray, str | None] | None:
     """A conv's constant initial value as [M], and its name; None where it depends on more than the channel."""
     found = constant_value(value, weights)
@@ -79,34 +69,18 @@ def _is_known(kind: ir.Type) -> bool:
 
 
 def _evaluate_generic(op: ir.OpView, weights: WeightTable) -> tuple[np.ndarray, str | None] | None:
-    body = generic_body(op)
     inputs = [constant_value(operand, weights) for operand in op.inputs]
     if not inputs or any(item is None for item in inputs):
         return None
     maps = [ir.AffineMapAttr(attribute).value for attribute in op.attributes["indexing_maps"]]
     shape = op.results[0].type.shape
-    scalars: dict[ir.Value, np.ndarray] = {}
-    for argument, item, affine_map in zip(body.arguments, inputs, maps, strict=False):
-        assert item is not None
-        aligned = _align(item[0], affine_map, len(shape))
-        if aligned is None:
-            return None
-        scalars[argument] = aligned
-    for inner in body.operations:
-        if inner.name in _IGNORED_OPS:
-            continue
-        if inner.name not in _SCALAR_OPS:
-            return None
-        operands = [scalars[v] if v in scalars else scalar_constant(v) for v in inner.operands]
-        if any(operand is None for operand in operands):
-            return None
-        scalars[inner.results[0]] = _SCALAR_OPS[inner.name](*(np.asarray(operand) for operand in operands))
-    yielded = body.operations[len(body.operations) - 1].operands[0]
-    if yielded not in scalars:
+    aligned = [_align(item[0], mapping, len(shape)) for item, mapping in zip(inputs, maps, strict=False) if item]
+    if any(array is None for array in aligned):
         return None
+    numbers = evaluate_body(op, [array for array in aligned if array is not None])
     name = max((item for item in inputs if item and item[1]), key=lambda item: item[0].size, default=(None, None))[1]
     dtype = _DTYPES.get(str(op.results[0].type.element_type))
-    return None if dtype is None else (np.broadcast_to(scalars[yielded].astype(dtype), shape), name)
+    return None if dtype is None or numbers is None else (np.broadcast_to(numbers.astype(dtype), shape), name)
 
 
 def _align(array: np.ndarray, affine_map: ir.AffineMap, rank: int) -> np.ndarray | None:

@@ -21,13 +21,17 @@ from functools import cached_property, reduce
 from math import ceil, prod
 
 import iree.compiler.ir as ir
+import numpy as np
 from iree.compiler.dialects import arith, memref
 
 from rt3d_mlir.passes import kernel as k
 from rt3d_mlir.passes.blocked import Blocked
+from rt3d_mlir.passes.cpu_epilogue import Finisher
 from rt3d_mlir.passes.cpu_tap_loop import TapLoop
 from rt3d_mlir.passes.cpu_taps import TapLayout
-from rt3d_mlir.passes.cpu_tile import Halo, rank_tiles, tile_key
+from rt3d_mlir.passes.cpu_tile import Halo, tile_key, timed_tiles
+from rt3d_mlir.passes.epilogue import Epilogue
+from rt3d_mlir.sparsity import offsets
 from rt3d_mlir.targets import Target
 
 #: Packed weights up to this size stay in a cache that all cores share, and can be read again for each tile.
@@ -39,7 +43,6 @@ STACK = 16 * 2**10
 #: Workgroups a layer should have at least, so that 8 cores stay busy with rows of unequal tap count.
 MIN_WORKGROUPS = 64
 
-Epilogue = Callable[[ir.Value, Sequence[ir.Value]], ir.Value]
 Sums = Sequence[ir.Value]
 
 
@@ -47,13 +50,13 @@ Sums = Sequence[ir.Value]
 class ConvKernel:
     """All a kernel depends on.
 
-    `source` is the padded input's (Q, Dp, Hp, Wp), `halo` where its zeros are; `size` is the (D, H, W) that the conv
-    computes, `out` what is written: the same, or its maximum over windows of `pool`, which tile it.
+    `source` is the padded input, `halo` where its zeros are; `size` is the (D, H, W) that the conv computes, `out` what
+    is written: the same, or its maximum over windows of `pool`, which tile it.
     """
 
     target: Target
     taps: TapLayout
-    source: tuple[int, ...]
+    source: Blocked
     halo: Halo
     strides: tuple[int, ...]
     dilations: tuple[int, ...]
@@ -75,6 +78,11 @@ class ConvKernel:
         return self.taps.filters
 
     @property
+    def offsets(self) -> np.ndarray:
+        """[T]: where each tap reads in the padded input, in its own channels."""
+        return offsets(self.taps.taps, self.source.full[1:], self.dilations, parts=self.out.block // self.taps.width)
+
+    @property
     def bytes(self) -> int:
         """Of an input number, a weight and an output number: 4 (f32) or 2 (f16)."""
         return self.taps.weights.dtype.itemsize
@@ -90,7 +98,9 @@ class ConvKernel:
 
     @property
     def columns_a_load(self) -> int:
-        """Neighbouring columns that one load of a register reads."""
+        """Neighbouring columns that one load of a register reads; 0 where each number is loaded on its own."""
+        if self.taps.width == 1:
+            return 0
         packed = self.half and self.strides[2] == 1 and len(self.taps.channels) == self.out.block
         return max(1, self.lanes // self.out.block) if packed else 1
 
@@ -102,7 +112,7 @@ class ConvKernel:
     @cached_property
     def tiles_by_model(self) -> list[tuple[int, int]]:
         """Tiles whose sums fit the registers, the fastest by the model of the core first."""
-        return rank_tiles(
+        ranked = timed_tiles(
             self.target,
             self.filters,
             len(self.taps.channels),
@@ -113,6 +123,7 @@ class ConvKernel:
             self.lanes,
             self.columns_a_load,
         )
+        return [tile for _, tile in ranked]
 
     @cached_property
     def tile(self) -> tuple[int, int]:
@@ -153,7 +164,7 @@ class ConvKernel:
     @property
     def far(self) -> bool:
         """Whether the input of one clip is larger than the cache of a core."""
-        return prod(self.source) * self.out.block * self.bytes > CORE_CACHE
+        return self.source.numbers * self.bytes > CORE_CACHE
 
     @property
     def chunks(self) -> int:
@@ -165,7 +176,7 @@ class ConvKernel:
         return (self.taps.rows, chunks, self.out.batch) if self.shared else (chunks, self.taps.rows, self.out.batch)
 
     def body(self, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue | None) -> None:
-        """Bindings: input, weights, offsets, starts, then the epilogue's vectors [P * filters], then the output."""
+        """Bindings: input, weights, offsets, starts, then the epilogue's inputs, then the output."""
         work = _Workgroup(self, bindings, ids, epilogue)
         compute = work.stream if self.streamed else work.pool if self.pools else work.compute
         if not self.out.padded:
@@ -179,9 +190,10 @@ class _Workgroup:
 
     def __init__(self, kernel: ConvKernel, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue | None):
         self.kernel = kernel
-        self.x, self.weights, self.offsets, self.starts, *self.vectors, self.target = bindings
+        self.x, self.weights, self.offsets, self.starts, *operands, self.target = bindings
         self.p, self.chunk, self.n = (ids[0], ids[1], ids[2]) if kernel.shared else (ids[1], ids[0], ids[2])
-        self.epilogue = epilogue
+        self.per_row = kernel.filters // kernel.out.block
+        self.finisher = Finisher(epilogue, operands, kernel.taps.rows * self.per_row)
 
     def compute(self) -> None:
         """Tile by tile, each over all its taps."""
@@ -192,7 +204,7 @@ class _Workgroup:
             rows = [k.at(f"a + {i}", r) for i in range(th)]
             bases = [self._base(row, column) for row in rows]
             sums = self._over_taps(r, bases, self._zeros())
-            self._store(self._finished(sums), rows, column)
+            self._store(self._finished(sums, rows, column), rows, column)
 
     def pool(self) -> None:
         """Output row by output row, each the maximum over the conv's rows in its windows.
@@ -212,7 +224,8 @@ class _Workgroup:
                 row = k.at(f"{depth} * {height * ph} + (a mod {height}) * {ph} + b mod {ph}", r, i)
                 with k.loop(k.index(0), k.index(kernel.tiles)) as tile:
                     column = self._column(tile)
-                    values = self._finished(self._over_taps(row, [self._base(row, column)], self._zeros()))
+                    sums = self._over_taps(row, [self._base(row, column)], self._zeros())
+                    values = self._finished(sums, [row], column)
                     values = [reduce(k.maximum, values[c : c + early]) for c in range(0, len(values), early)]
                     places = self._places(k.at(f"a floordiv {early}", column), len(values))
                     for value, place in zip(values, places, strict=True):
@@ -256,11 +269,12 @@ class _Workgroup:
                 self._if_inside(r, kd, kh, tiles_of_row)
         with k.loop(start, stop) as r, k.loop(k.index(0), k.index(tiles)) as tile:
             sums = [k.load_vector(stack, place, kernel.filters) for place in places(r, tile)]
-            self._store(self._finished(sums), [r], self._column(tile))
+            column = self._column(tile)
+            self._store(self._finished(sums, [r], column), [r], column)
 
     def border(self) -> None:
         """The zeros around the interior."""
-        for r in range(self.kernel.filters // self.kernel.out.block):
+        for r in range(self.per_row):
             self._if_exists(r, lambda where: self.kernel.out.zero_border(self.target, self.n, where))
 
     def _stack(self, size: int, element: ir.Type) -> ir.Value:
@@ -290,12 +304,12 @@ class _Workgroup:
 
     def _base(self, row: ir.Value, column: ir.Value) -> ir.Value:
         """Where the window of an output position starts in the flat input."""
-        kernel = self.kernel
-        q, depth, height, width = kernel.source
+        kernel, source = self.kernel, self.kernel.source
+        _, _, height, width = source.full
         (sd, sh, sw), rows, block = kernel.strides, kernel.size[1], kernel.out.block
         d, h = f"(b floordiv {rows}) * {sd}", f"(b mod {rows}) * {sh}"
-        text = f"(a * {q * depth * height * width} + (({d}) * {height} + {h}) * {width} + c * {sw}) * {block}"
-        return k.at(text, self.n, row, column)
+        place = f"(({d}) * {height} + {h}) * {width} + c * {sw} + {source.start}"
+        return k.at(f"(a * {prod(source.full)} + {place}) * {block}", self.n, row, column)
 
     def _segment(self, kd: ir.Value, kh: ir.Value, count: int) -> tuple[ir.Value, ir.Value]:
         """First and last tap of `count` kernel positions from (kd, kh) on, in row p."""
@@ -347,19 +361,18 @@ class _Workgroup:
         """Adds the taps of a range to the f32 sums of a tile, one vector a column, row by row."""
         return TapLoop(self.kernel, self.x, self.weights, self.offsets).add(span, bases, sums)
 
-    def _finished(self, sums: Sums) -> Sums:
-        """The epilogue on each column's sums."""
-        if self.epilogue is None:
-            return sums
-        at_row = k.at(f"a * {self.kernel.filters}", self.p)
-        operands = [k.load_vector(v, at_row, self.kernel.filters) for v in self.vectors]
-        return [self.epilogue(total, operands) for total in sums]
+    def _finished(self, sums: Sums, rows: Sequence[ir.Value], column: ir.Value) -> Sums:
+        """The epilogue on the sums of a tile, row by row from `column` on."""
+        finish = self.finisher.of(self.n, k.at(f"a * {self.per_row}", self.p), self.per_row)
+        columns = len(sums) // len(rows)
+        parts = [finish(sums[i * columns : (i + 1) * columns], row, column) for i, row in enumerate(rows)]
+        return [value for part in parts for value in part]
 
     def _store(self, values: Sums, rows: Sequence[ir.Value], column: ir.Value) -> None:
         """The blocks of a tile, row by row from `column` on, to where the consumer reads them."""
         kernel = self.kernel
         block, columns = kernel.out.block, len(values) // len(rows)
-        for r in range(kernel.filters // block):
+        for r in range(self.per_row):
 
             def write(where: ir.Value, r: int = r) -> None:
                 for i, row in enumerate(rows):
@@ -373,9 +386,8 @@ class _Workgroup:
     def _if_exists(self, r: int, write: Callable[[ir.Value], None]) -> None:
         """Calls `write` with block r of row p, which may lie behind the last output channel."""
         kernel = self.kernel
-        per_row = kernel.filters // kernel.out.block
-        where = k.at(f"a * {per_row} + {r}", self.p)
-        if kernel.taps.rows * per_row == kernel.out.blocks:
+        where = k.at(f"a * {self.per_row} + {r}", self.p)
+        if kernel.taps.rows * self.per_row == kernel.out.blocks:
             write(where)
         else:
             k.if_else(k.less(where, k.index(kernel.out.blocks)), lambda: write(where))

@@ -14,24 +14,24 @@ channels, lanes of the input are shuffled to those that the output's lanes read.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
 from math import ceil, prod
 
 import iree.compiler.ir as ir
-from iree.compiler.dialects import arith, vector
+from iree.compiler.dialects import vector
 
 from rt3d_mlir.passes import kernel as k
 from rt3d_mlir.passes.blocked import Blocked
+from rt3d_mlir.passes.cpu_epilogue import Finisher
 from rt3d_mlir.passes.cpu_tile import Halo
+from rt3d_mlir.passes.epilogue import Epilogue
 from rt3d_mlir.targets import Target
 
 #: Kernel positions (kh, kw) that are unrolled together; of more, kh is a loop.
 UNROLLED = 25
 
-Epilogue = Callable[[ir.Value, Sequence[ir.Value]], ir.Value]
 Sums = Sequence[ir.Value]
 
 
@@ -39,7 +39,7 @@ Sums = Sequence[ir.Value]
 class DepthwiseKernel:
     """All a kernel depends on.
 
-    `window` is (Kd, Kh, Kw), `source` the padded input's (Q, Dp, Hp, Wp), `halo` where its zeros are; `filters` and
+    `window` is (Kd, Kh, Kw), `source` the padded input, `halo` where its zeros are; `filters` and
     `channels` are those of a group; `out` is what is written.
     """
 
@@ -47,7 +47,7 @@ class DepthwiseKernel:
     window: tuple[int, ...]
     filters: int
     channels: int
-    source: tuple[int, ...]
+    source: Blocked
     halo: Halo
     strides: tuple[int, ...]
     dilations: tuple[int, ...]
@@ -56,7 +56,7 @@ class DepthwiseKernel:
     @property
     def grid(self) -> tuple[int, int, int]:
         """A workgroup for each output plane of each block of input channels, and one more a block for the border."""
-        return self.out.size[0] + self.out.padded, self.source[0], self.out.batch
+        return self.out.size[0] + self.out.padded, self.source.blocks, self.out.batch
 
     @property
     def outputs(self) -> int:
@@ -111,7 +111,7 @@ class DepthwiseKernel:
         return dict(sorted(found.items()))
 
     def body(self, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue | None) -> None:
-        """Bindings: input, weights, then the epilogue's vectors [O * C], then the output."""
+        """Bindings: input, weights, then the epilogue's inputs, then the output."""
         work = _Workgroup(self, bindings, ids, epilogue)
         if self.out.padded:
             k.if_else(k.less(ids[0], k.index(self.out.size[0])), work.planes, work.border)
@@ -126,9 +126,9 @@ class _Workgroup:
         self, kernel: DepthwiseKernel, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue | None
     ):
         self.kernel = kernel
-        self.x, self.weights, *self.vectors, self.target = bindings
+        self.x, self.weights, *operands, self.target = bindings
         self.d, self.q, self.n = ids
-        self.epilogue = epilogue
+        self.finisher = Finisher(epilogue, operands, kernel.out.blocks)
 
     def planes(self) -> None:
         """The output plane of each block that reads the input block."""
@@ -143,7 +143,7 @@ class _Workgroup:
         kernel = self.kernel
         for u in range(kernel.outputs):
             o = k.at(f"a * {kernel.outputs} + {u}", self.q)
-            if kernel.source[0] * kernel.outputs == kernel.out.blocks:
+            if kernel.source.blocks * kernel.outputs == kernel.out.blocks:
                 then(o, u)
             else:
                 k.if_else(k.less(o, k.index(kernel.out.blocks)), lambda o=o, u=u: then(o, u))
@@ -152,16 +152,16 @@ class _Workgroup:
         rows, vectors = self.kernel.tile
         _, height, width = self.kernel.out.size
         columns = vectors * self.kernel.columns
-        with _tiles(height, rows) as i, _tiles(width, columns) as j:
-            self._tile(o, u, _start(i, height, rows), _start(j, width, columns))
+        with k.tiles(height, rows) as h, k.tiles(width, columns) as w:
+            self._tile(o, u, h, w)
 
     def _tile(self, o: ir.Value, u: int, h: ir.Value, w: ir.Value) -> None:
         """A tile whose first output row and column are h and w."""
         kernel = self.kernel
-        q, depth, height, width = kernel.source
+        q, depth, height, width = kernel.source.full
         (sd, sh, sw), block = kernel.strides, kernel.out.block
         base = k.at(f"((a * {q} + b) * {depth} + c * {sd}) * {height}", self.n, self.q, self.d)
-        base = k.at(f"((a + b * {sh}) * {width} + c * {sw}) * {block}", base, h, w)
+        base = k.at(f"((a + b * {sh}) * {width} + c * {sw} + {kernel.source.start}) * {block}", base, h, w)
         kd_count, kh_count, _ = kernel.window
         inside = kernel.halo.inside(0, self.d, kd_count, kernel.strides, kernel.dilations)
         first, last = inside or (k.index(0), k.index(kd_count))
@@ -182,7 +182,7 @@ class _Workgroup:
     def _multiply(self, base: ir.Value, at_weights: ir.Value, u: int, sums: Sums) -> Sums:
         """Adds the unrolled kernel positions to the sums of a tile, [rows x vectors]."""
         kernel = self.kernel
-        block, width, (_, vectors) = kernel.out.block, kernel.source[3], kernel.tile
+        block, width, (_, vectors) = kernel.out.block, kernel.source.full[3], kernel.tile
         sums, weights = list(sums), {}
         for (line, column), pairs in kernel.reads(kernel.tile).items():
             loaded = self._columns(base, (line * width + column) * block)
@@ -225,32 +225,16 @@ class _Workgroup:
 
     def _repeated(self, source: ir.Value, offset: ir.Value) -> ir.Value:
         """C numbers, once for each column of a vector, as f32."""
-        block = self.kernel.out.block
-        value = k.widen(k.load_vector(source, offset, block))
-        return (
-            vector.shuffle(value, value, list(range(block)) * self.kernel.columns) if self.kernel.columns > 1 else value
-        )
+        value = k.widen(k.load_vector(source, offset, self.kernel.out.block))
+        return k.repeat(value, self.kernel.columns)
 
     def _store(self, sums: Sums, o: ir.Value, h: ir.Value, w: ir.Value) -> None:
         """Writes the epilogue of the sums to where the consumer reads them."""
         kernel = self.kernel
         out, (rows, vectors) = kernel.out, kernel.tile
-        operands = [self._repeated(each, k.at(f"a * {out.block}", o)) for each in self.vectors]
-        for row in range(rows):
-            start = out.row_offset(self.n, o, k.at(f"a * {out.size[1]} + b + {row}", self.d, h))
-            line = k.at(f"a + b * {out.block}", start, w)
-            for v in range(vectors):
-                total = sums[row * vectors + v]
-                result = self.epilogue(total, operands) if self.epilogue else total
+        finish = self.finisher.of(self.n, o, columns=kernel.columns)
+        for i in range(rows):
+            row = k.at(f"a * {out.size[1]} + b + {i}", self.d, h)
+            line = k.at(f"a + b * {out.block}", out.row_offset(self.n, o, row), w)
+            for v, result in enumerate(finish(sums[i * vectors : (i + 1) * vectors], row, w)):
                 k.store_vector(result, self.target, k.at(f"a + {v * kernel.lanes}", line))
-
-
-def _tiles(extent: int, size: int) -> AbstractContextManager[ir.Value]:
-    """A loop over the tiles that cover an extent."""
-    return k.loop(k.index(0), k.index(ceil(extent / size)))
-
-
-def _start(tile: ir.Value, extent: int, size: int) -> ir.Value:
-    """A tile's first row or column. The last one moves back and computes some twice, rather than be smaller."""
-    start = k.at(f"a * {size}", tile)
-    return start if extent % size == 0 else arith.minsi(start, k.index(extent - size))

@@ -1,4 +1,4 @@
-"""What becomes of a packed conv on a CPU: its kernel, the epilogue and max pool inside, and where it writes.
+"""What becomes of a packed conv on a CPU: its kernel, the epilogue and max pool inside, where it reads and writes.
 
 A max pool whose windows tile its input, as all but the last of C3D, is taken into the conv's kernel: the conv's own
 output, the largest tensor of the network, is then never in memory.
@@ -9,14 +9,15 @@ from dataclasses import dataclass, replace
 import iree.compiler.ir as ir
 
 from rt3d_mlir.passes.base import State
-from rt3d_mlir.passes.blocked import destination
+from rt3d_mlir.passes.blocked import view
 from rt3d_mlir.passes.constants import constant_value
 from rt3d_mlir.passes.cpu_conv import STACK, ConvKernel
 from rt3d_mlir.passes.cpu_taps import arrange
 from rt3d_mlir.passes.cpu_tile import Halo
 from rt3d_mlir.passes.depthwise_conv import DepthwiseConv
+from rt3d_mlir.passes.destination import Destination, destination, insert_chain
 from rt3d_mlir.passes.epilogue import Epilogue, epilogue_after
-from rt3d_mlir.passes.match import body_ops, defining_op, integers, is_fill, only_user
+from rt3d_mlir.passes.match import body_ops, integers, is_fill, only_user
 from rt3d_mlir.passes.max_pool import MaxPool
 from rt3d_mlir.passes.packed_conv import PackedConv
 from rt3d_mlir.targets import Target
@@ -24,11 +25,13 @@ from rt3d_mlir.targets import Target
 
 @dataclass(frozen=True)
 class ConvPlan:
-    """A conv's kernel; `last` is the value that its dispatch replaces, `key` the name of its packed weights."""
+    """A conv's kernel, the tensor `x` that it reads, what it takes along, and the name of its packed weights."""
 
     kernel: ConvKernel
+    x: ir.Value
     epilogue: Epilogue | None
-    last: ir.Value
+    pool: MaxPool | None
+    to: Destination
     key: str | None
 
 
@@ -39,24 +42,25 @@ def plan_conv(conv: PackedConv, state: State, target: Target) -> ConvPlan | None
         return None
     epilogue = epilogue_after(conv.op.results[0], state)
     value = epilogue.result if epilogue else conv.op.results[0]
-    last, out = destination(value)
+    x, source = view(conv.x)
+    to = destination(value)
     kernel = ConvKernel(
         target=target,
-        taps=arrange(conv, weights[0], ptr[0], target),
-        source=tuple(conv.x.type.shape[1:5]),
+        taps=arrange(conv, weights[0], ptr[0], target.widest * 4 // weights[0].itemsize),
+        source=source,
         halo=conv_halo(conv),
         strides=conv.strides,
         dilations=conv.dilations,
         size=tuple(value.type.shape[2:5]),
-        out=out,
+        out=to.out,
     )
     pool = pool_after(value)
     if pool is not None and not kernel.streamed:
-        pooled_last, pooled_out = destination(pool.op.results[0])
-        pooled = replace(kernel, out=pooled_out, pool=pool.kernel)
+        pooled_to = destination(pool.op.results[0])
+        pooled = replace(kernel, out=pooled_to.out, pool=pool.kernel)
         if pooled.row_sums <= STACK:
-            kernel, last = pooled, pooled_last
-    return ConvPlan(kernel, epilogue, last, weights[1])
+            return ConvPlan(pooled, x, epilogue, pool, pooled_to, weights[1])
+    return ConvPlan(kernel, x, epilogue, None, to, weights[1])
 
 
 def pool_after(value: ir.Value) -> MaxPool | None:
@@ -74,22 +78,34 @@ def pool_after(value: ir.Value) -> MaxPool | None:
 
 
 def note_halos(module: ir.Module) -> None:
-    """Writes down where each conv's input is padding, while the insert_slice that says so is still there."""
+    """Writes down where each conv's input is padding, while the insert_slices that say so are still there."""
 
     def visit(op: ir.Operation) -> ir.WalkResult:
         if "packed_conv" in op.attributes or "depthwise_conv" in op.attributes:
             reads = [inner for inner in body_ops(op.opview) if inner.name == "tensor.extract"]
             x = next(read.operands[0] for read in reads if len(read.operands) == 7)
-            full = list(x.type.shape[2:4])
-            low, size = [0, 0], full
-            insert = defining_op(x)
-            if insert is not None and insert.name == "tensor.insert_slice" and is_fill(insert.operands[1], 0.0):
-                low = integers(insert.attributes["static_offsets"])[2:4]
-                size = integers(insert.attributes["static_sizes"])[2:4]
-            op.attributes["halo"] = ir.DenseI64ArrayAttr.get([*low, *size])
+            op.attributes["halo"] = ir.DenseI64ArrayAttr.get(_real(x))
         return ir.WalkResult.ADVANCE
 
     module.operation.walk(visit)
+
+
+def _real(x: ir.Value) -> list[int]:
+    """For (d, h) of a conv's input, where its real data begin, and how many there are: [d, h, D, H].
+
+    Real is what was inserted into zeros, as one part or as those of a concatenation; x may be a view of that.
+    """
+    tensor, source = view(x)
+    start, links = insert_chain(tensor)
+    axes = (0, 1)
+    if not links or not is_fill(start, 0.0):
+        return [0, 0, *source.size[:2]]
+    places = [integers(link.attributes["static_offsets"])[2:4] for link in links]
+    sizes = [link.operands[0].type.shape[2:4] for link in links]
+    first = [min(place[i] for place in places) for i in axes]
+    last = [max(place[i] + size[i] for place, size in zip(places, sizes, strict=True)) for i in axes]
+    low = [max(first[i] - source.low[1 + i], 0) for i in axes]
+    return [*low, *(min(last[i] - source.low[1 + i], source.size[i]) - low[i] for i in axes)]
 
 
 def conv_halo(conv: PackedConv | DepthwiseConv) -> Halo:

@@ -58,12 +58,12 @@ class TapLoop:
     def _multiply(self, first: ir.Value, last: ir.Value, bases: Sequence[ir.Value], sums: Sums) -> Sums:
         """Adds the taps first .. last to sums of the weights' type."""
         kernel = self.kernel
-        block, step = kernel.out.block, kernel.strides[2] * kernel.out.block
+        width, step = kernel.taps.width, kernel.strides[2] * kernel.out.block
         channels, columns = kernel.taps.channels, kernel.tile[1]
 
         def tap(j: ir.Value, carried: Sums) -> Sums:
             offset = k.load_index(self.offsets, j)
-            starts = [k.at(f"a + b * {block} + {t * step}", base, offset) for base in bases for t in range(columns)]
+            starts = [k.at(f"a + b * {width} + {t * step}", base, offset) for base in bases for t in range(columns)]
             if kernel.far:
                 self._prefetch(starts[::columns], columns * step)
             read = self._reader(starts)
@@ -88,11 +88,11 @@ class TapLoop:
     def _reader(self, starts: Sequence[ir.Value]) -> Callable[[int, int], ir.Value]:
         """(column, channel) -> that input number in all lanes, in the way the target's FMA likes it."""
         block, filters = self.kernel.out.block, self.kernel.filters
-        if self.kernel.target.broadcast != "lane" or block == 1:
+        if self.kernel.target.broadcast != "lane" or not self.kernel.columns_a_load:
             return lambda c, i: k.broadcast(memref.load(self.x, [k.at(f"a + {i}", starts[c])]), filters)
         width, each = self.kernel.tile[1], self.kernel.columns_a_load
         loaded = {
-            c: k.load_vector(self.x, start, min(each, width - c % width) * block)
+            c: k.load_vector(self.x, start, min(each, width - c % width) * self.kernel.taps.width)
             for c, start in enumerate(starts)
             if c % width % each == 0
         }

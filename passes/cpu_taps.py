@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from rt3d_mlir.passes.packed_conv import PackedConv
-from rt3d_mlir.targets import Target
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,10 +24,13 @@ class TapLayout:
     starts: np.ndarray
     """[P * Kd * Kh + 1] int32"""
     channels: tuple[int, ...]
-    """The live channels of a block."""
+    """The live channels of a tap."""
     kernel: tuple[int, int]
     """(Kd, Kh)"""
     rows: int
+
+    width: int
+    """Channels of a tap, live or not: those of a block, or a part of it."""
 
     @property
     def filters(self) -> int:
@@ -41,12 +43,11 @@ class TapLayout:
         return int(np.diff(ends).max()) * self.weights[0].nbytes
 
 
-def arrange(conv: PackedConv, weights: np.ndarray, ptr: np.ndarray, target: Target) -> TapLayout:
-    """The layout of a conv's `weights` [T, C, gM] and taps for a target."""
-    taps, counts = conv.taps, np.diff(ptr)
+def arrange(conv: PackedConv, weights: np.ndarray, ptr: np.ndarray, widest: int) -> TapLayout:
+    """The layout of a conv's `weights` [T, gN, gM] and taps; rows of up to `widest` filters are merged."""
+    taps, counts, width = conv.taps, np.diff(ptr), weights.shape[1]
     if counts.sum() == 0:  # the one tap that keeps tensors from being empty belongs to no row
-        return TapLayout(weights, taps, np.zeros(len(counts) + 1, np.int32), (0,), (1, 1), len(counts))
-    widest = target.widest * 4 // weights.itemsize  # in numbers of f32
+        return TapLayout(weights, taps, np.zeros(len(counts) + 1, np.int32), (0,), (1, 1), len(counts), width)
     while 2 * weights.shape[2] <= widest and _pairs_are_equal(taps, counts):
         weights, taps, counts = _merge_pairs(weights, taps, counts)
     kd, kh = int(taps[:, 1].max()) + 1, int(taps[:, 2].max()) + 1
@@ -57,7 +58,7 @@ def arrange(conv: PackedConv, weights: np.ndarray, ptr: np.ndarray, target: Targ
     np.cumsum(np.bincount(segment, minlength=len(starts) - 1), out=starts[1:])
     live = tuple(np.flatnonzero(weights.any(axis=(0, 2))).tolist()) or (0,)
     packed = np.ascontiguousarray(weights[order][:, list(live)])
-    return TapLayout(packed, np.ascontiguousarray(taps[order]), starts, live, (kd, kh), len(counts))
+    return TapLayout(packed, np.ascontiguousarray(taps[order]), starts, live, (kd, kh), len(counts), width)
 
 
 def _pairs_are_equal(taps: np.ndarray, counts: np.ndarray) -> bool:

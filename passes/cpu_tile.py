@@ -57,7 +57,7 @@ def tile_key(
     return f"{filters}x{channels} k{kernel[0]}x{kernel[1]} {'x'.join(map(str, size))}{pooled}{half}"
 
 
-def rank_tiles(
+def timed_tiles(
     target: Target,
     filters: int,
     channels: int,
@@ -67,13 +67,15 @@ def rank_tiles(
     pool: Sequence[int],
     lanes: int = 0,
     columns_a_load: int = 1,
-) -> list[Pair]:
-    """All (rows, columns) whose sums fit the registers, the one with the least time by a model of the core first.
+) -> list[tuple[float, Pair]]:
+    """All (rows, columns) whose sums fit the registers, each behind the cycles of a tap; the fastest comes first.
 
-    A tap takes as long as its FMAs, its loads (two of each a cycle), or the latency of one sum's chain of FMAs (most
-    cores' 4 cycles, and one to spare), whichever is longest, and three cycles of overhead. A tile of one row skips taps
-    on padding rows, one whose rows share a plane those on padding planes. Where the kernel pools, a tile is one row.
-    `lanes` are those of a register (0: of f32), `columns_a_load` the columns of a block that one holds.
+    By a model of the core, a tap takes as long as its FMAs, its loads (two of each a cycle), or the latency of one
+    sum's chain of FMAs (most cores' 4 cycles, and one to spare), whichever is longest, and three cycles of overhead, in
+    each of the tiles that cover the output. A tile of one row skips taps on padding rows, one whose rows share a plane
+    those on padding planes. Where the kernel pools, a tile is one row.
+    `lanes` are those of a register (0: of f32), `columns_a_load` the columns of a block that one holds, 0 where each
+    number is loaded into all lanes on its own.
     """
     lanes = lanes or target.lanes
     registers = ceil(filters / lanes)
@@ -84,7 +86,10 @@ def rank_tiles(
     def time(tile: tuple[int, int]) -> float:
         th, tw = tile
         fma = th * tw * registers * channels / 2
-        inputs = tw * channels if target.broadcast == "memory" else ceil(tw / columns_a_load)
+        single = target.broadcast == "memory" or not columns_a_load
+        inputs = tw * channels if single else ceil(tw / columns_a_load)
+        if single and target.broadcast == "lane":
+            fma += th * inputs / 2  # NEON's load into all lanes takes a vector unit too
         loads = (th * inputs + registers * channels) / 2
         skipped = halo.share(0, depth, kernel[0]) if height % th == 0 else 1.0
         skipped *= halo.share(1, height, kernel[1]) if th == 1 else 1.0
@@ -94,6 +99,7 @@ def rank_tiles(
         (th, tw)
         for th in (range(1, most + 1) if max(pool) == 1 else [1])
         for tw in range(1, min(width, most // th) + 1)
-        if depth * height % th == 0 and (lanes == target.lanes or th * ceil(tw / columns_a_load) <= HALF_INPUTS)
+        if depth * height % th == 0
+        and (lanes == target.lanes or not columns_a_load or th * ceil(tw / columns_a_load) <= HALF_INPUTS)
     ]
-    return sorted(candidates, key=lambda tile: (time(tile), tile[0]))
+    return sorted(((time(tile), tile) for tile in candidates), key=lambda timed: (timed[0], timed[1][0]))

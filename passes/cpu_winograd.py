@@ -23,20 +23,20 @@ from iree.compiler.dialects import arith, memref, vector
 
 from rt3d_mlir.passes import kernel as k
 from rt3d_mlir.passes.blocked import Blocked
+from rt3d_mlir.passes.cpu_epilogue import Finish, Finisher
 from rt3d_mlir.passes.cpu_tile import Halo
+from rt3d_mlir.passes.epilogue import Epilogue
 from rt3d_mlir.passes.winograd_matrices import KERNEL, matrices
 from rt3d_mlir.passes.winograd_steps import Facts
 from rt3d_mlir.targets import Target
 
-Epilogue = Callable[[ir.Value, Sequence[ir.Value]], ir.Value]
-
 
 @dataclass(frozen=True)
 class InputKernel:
-    """`source` is x's shape, `result` V's."""
+    """`source` is x, `result` V's shape."""
 
     facts: Facts
-    source: tuple[int, ...]
+    source: Blocked
     result: tuple[int, ...]
 
     @property
@@ -48,7 +48,7 @@ class InputKernel:
         """Bindings: x, the tiles' starts, V."""
         x, starts, v = bindings
         g, d, n = ids
-        _, blocks, depth, height, width, block = self.source
+        (whole, depth, height, width), blocks, block = self.source.full, self.source.blocks, self.source.block
         _, planes, groups, points, _, columns, _ = self.result
         b = matrices(self.facts.tiling.tile).input
         across = range(len(b))
@@ -56,8 +56,8 @@ class InputKernel:
         with k.loop(k.index(0), k.index(blocks)) as q, k.loop(k.index(0), k.index(columns)) as t:
             at = k.at(f"(a * {columns} + b) * 2", g, t)
             h, w = k.load_index(starts, at), k.load_index(starts, k.at("a + 1", at))
-            plane = k.at(f"(a * {blocks} + b) * {depth} + c + {self.facts.low}", n, q, d)
-            corner = k.at(f"((a * {height} + b) * {width} + c) * {block}", plane, h, w)
+            plane = k.at(f"(a * {whole} + b) * {depth} + c + {self.facts.low}", n, q, d)
+            corner = k.at(f"((a * {height} + b) * {width} + c + {self.source.start}) * {block}", plane, h, w)
             patch = [
                 [k.load_vector(x, k.at(f"a + {(i * width + j) * block}", corner), block) for j in across]
                 for i in across
@@ -159,20 +159,19 @@ class OutputKernel:
         return width
 
     def body(self, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue | None) -> None:
-        """Bindings: M, the tiles' starts, the epilogue's vectors [F * filters], y."""
-        m, starts, *vectors, y = bindings
+        """Bindings: M, the tiles' starts, the epilogue's inputs, y."""
+        m, starts, *operands, y = bindings
         d, f, n = ids
-        filters = self.source[6]
-        apply = epilogue or (lambda value, _constants: value)
+        filters, block = self.source[6], self.out.block
+        finisher = Finisher(epilogue, operands, self.source[2] * filters // block)
 
         def compute() -> None:
             for part in range(0, filters, self.width):
-                channel = k.at(f"a * {filters} + {part}", f)
-                constants = [k.load_vector(v, channel, self.width) for v in vectors]
-                self._part(m, starts, y, (d, f, n), part, lambda value, constants=constants: apply(value, constants))
+                first = k.at(f"a * {filters // block} + {part // block}", f)
+                self._part(m, starts, y, (d, f, n), part, finisher.of(n, first, self.width // block))
 
         def border() -> None:
-            for r in range(filters // self.out.block):
+            for r in range(filters // block):
                 self._if_exists(f, r, lambda block: self.out.zero_border(y, n, block))
 
         if self.out.padded:
@@ -187,7 +186,7 @@ class OutputKernel:
         y: ir.Value,
         ids: tuple[ir.Value, ir.Value, ir.Value],
         part: int,
-        finish: Callable[[ir.Value], ir.Value],
+        finish: Finish,
     ) -> None:
         """All tiles of a plane, for `width` filters from `part` on."""
         d, f, n = ids
@@ -196,12 +195,16 @@ class OutputKernel:
         pd, ph, pw = self.pool
         windows = list(pairs(range(tile // ph), range(tile // pw)))
         with k.loop(k.index(0), k.index(groups)) as g, k.loop(k.index(0), k.index(columns)) as t:
+            at = k.at(f"(a * {columns} + b) * 2", g, t)
+            h, w = k.load_index(starts, at), k.load_index(starts, k.at("a + 1", at))
 
             def plane(i: ir.Value) -> list[ir.Value]:
                 """The tile's windows in plane i of the pool's."""
                 panel = k.at(f"((a * {depth} + b * {pd} + c) * {rows} + d) * {groups} + e", n, d, i, f, g)
                 place = k.at(f"(a * {points * columns} + b) * {filters} + {part}", panel, t)
-                values = self._tile(m, place, finish)
+                line = k.at(f"(a * {pd} + b) * {self.facts.tiling.height} + c", d, i, h)
+                sums = self._tile(m, place)
+                values = [finish(row, k.at(f"a + {r}", line), w) for r, row in enumerate(sums)]
                 return [
                     reduce(arith.maximumf, [values[r * ph + i][c * pw + j] for i, j in pairs(range(ph), range(pw))])
                     for r, c in windows
@@ -213,8 +216,6 @@ class OutputKernel:
             values = plane(k.index(0))
             if pd > 1:
                 values = k.reduce_loop(k.index(1), k.index(pd), values, deeper)
-            at = k.at(f"(a * {columns} + b) * 2", g, t)
-            h, w = k.load_index(starts, at), k.load_index(starts, k.at("a + 1", at))
             height = self.out.size[1]
             line = k.at(f"a * {height} + b floordiv {ph}", d, h)
             column = k.at(f"a floordiv {pw}", w)
@@ -228,8 +229,8 @@ class OutputKernel:
             for r in range(self.width // self.out.block):
                 self._if_exists(f, part // self.out.block + r, lambda block, r=r: write(block, r))
 
-    def _tile(self, m: ir.Value, place: ir.Value, finish: Callable[[ir.Value], ir.Value]) -> list[list[ir.Value]]:
-        """The tile's outputs, row by row, from its points at `place`."""
+    def _tile(self, m: ir.Value, place: ir.Value) -> list[list[ir.Value]]:
+        """The tile's sums, row by row, from its points at `place`."""
         a = matrices(self.facts.tiling.tile).output
         across, step = range(self.facts.tiling.tile + KERNEL - 1), self.source[5] * self.source[6]
         loaded = [
@@ -237,7 +238,7 @@ class OutputKernel:
             for j in across
         ]
         turned = [_times(a, column) for column in loaded]  # [column][row of A]
-        return [[finish(v) for v in _times(a, [turned[j][r] for j in across])] for r in range(len(a))]
+        return [_times(a, [turned[j][r] for j in across]) for r in range(len(a))]
 
     def _if_exists(self, f: ir.Value, r: int, write: Callable[[ir.Value], None]) -> None:
         """Calls `write` with block r of row f, which may lie behind the last output channel."""

@@ -1,16 +1,30 @@
 """A hand-written kernel in the IR: a `hal.executable.source` whose body is memref, vector and scf, and its dispatch.
 
 No tensor-level pass of IREE touches such a body, so what is built here is what runs. Bindings are flat memrefs: the
-inputs in order, then the result. The body gets them and the workgroup id (x, y, z).
+inputs in order, then the result. The body gets them and the workgroup id (x, y, z). A result may be an input that is
+updated in place: IREE copies it where its old value is still needed, and only then.
 """
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from math import prod
 
 import iree.compiler.ir as ir
 
 Body = Callable[[list[ir.Value], list[ir.Value]], None]
+
+
+@dataclass(frozen=True)
+class Shader:
+    """A kernel of threads, for a GPU: how many a workgroup has.
+
+    Its body also gets the thread's number in the workgroup, behind the workgroup id, and all bindings but those of
+    integers and the `scalar` ones are memrefs of vectors of 4.
+    """
+
+    threads: int
+    scalar: frozenset[int] = frozenset()
 
 
 def emit_dispatch(
@@ -20,33 +34,38 @@ def emit_dispatch(
     result: ir.RankedTensorType,
     grid: Sequence[int],
     body: Body,
+    into: ir.Value | None = None,
+    shader: Shader | None = None,
 ) -> ir.Value:
     """Adds the kernel to the module and dispatches it over `grid` (x fastest); returns its result.
 
-    `body(bindings, ids)` builds the kernel at the current insertion point.
+    `body(bindings, ids)` builds the kernel at the current insertion point. It must write all of the result, or it
+    updates `into`, a tensor of the result's type. With `shader` it is one thread's code for a GPU.
     """
     symbol = _unique_symbol(module, name)
     types = [ir.RankedTensorType(value.type) for value in inputs]
-    source = ir.Module.parse(_skeleton(symbol, types, result, grid))
+    source = ir.Module.parse(_skeleton(symbol, types, result, grid, shader))
     executable = source.body.operations[0]
     _build_body(executable, body)
     executable.operation.detach_from_parent()
     ir.InsertionPoint.at_block_begin(module.body).insert(executable)
-    entry = ir.Attribute.parse(f"@{symbol}::@{symbol}")
-    dispatch = ir.Operation.create(
-        "flow.dispatch",
-        results=[result],
-        operands=list(inputs),
-        attributes={
-            "entry_points": ir.ArrayAttr.get([entry]),
-            "operandSegmentSizes": ir.DenseI32ArrayAttr.get([0, len(inputs), 0, 0]),
-        },
-    )
-    return dispatch.results[0]
+    operands = [*inputs, *([] if into is None else [into])]
+    attributes: dict[str, ir.Attribute] = {
+        "entry_points": ir.ArrayAttr.get([ir.Attribute.parse(f"@{symbol}::@{symbol}")]),
+        "operandSegmentSizes": ir.DenseI32ArrayAttr.get([0, len(operands), 0, 0]),
+    }
+    if into is not None:
+        tied = ir.IntegerAttr.get(ir.IndexType.get(), len(inputs))
+        attributes["tied_operands"] = ir.ArrayAttr.get([tied])
+    return ir.Operation.create("flow.dispatch", [result], operands, attributes).results[0]
 
 
 def _skeleton(
-    symbol: str, types: Sequence[ir.RankedTensorType], result: ir.RankedTensorType, grid: Sequence[int]
+    symbol: str,
+    types: Sequence[ir.RankedTensorType],
+    result: ir.RankedTensorType,
+    grid: Sequence[int],
+    shader: Shader | None,
 ) -> str:
     """The executable with its bindings and workgroup ids, and nothing done with them."""
     bindings = ", ".join(
@@ -58,10 +77,15 @@ def _skeleton(
     layout = f"#hal.pipeline.layout<bindings=[{bindings}]>"
     subspans = "\n".join(
         f"%b{i} = hal.interface.binding.subspan layout({layout}) binding({i}) alignment(64) offset(%zero)"
-        f"{' flags(ReadOnly)' if i < len(types) else ''} : memref<{prod(kind.shape)}x{kind.element_type}>"
+        f"{' flags(ReadOnly)' if i < len(types) else ''} : {_memref(kind, i, shader)}"
         for i, kind in enumerate([*types, result])
     )
     x, y, z = grid
+    translation = thread = ""
+    if shader is not None:
+        size = f"workgroup_size = [{shader.threads}, 1, 1]"
+        info = f"#iree_codegen.translation_info<pipeline = #iree_gpu.spirv_pipeline<BaseLowering> {size}>"
+        translation, thread = f"attributes {{translation_info = {info}}}", "%t = gpu.thread_id x"
     return f"""
 hal.executable.source private @{symbol} {{
   hal.executable.export public @{symbol} ordinal(0) layout({layout})
@@ -72,16 +96,25 @@ hal.executable.source private @{symbol} {{
     hal.return %x, %y, %z : index, index, index
   }}
   builtin.module {{
-    func.func @{symbol}() {{
+    func.func @{symbol}() {translation} {{
       %zero = arith.constant 0 : index
       {subspans}
       %x = hal.interface.workgroup.id[0] : index
       %y = hal.interface.workgroup.id[1] : index
       %z = hal.interface.workgroup.id[2] : index
+      {thread}
       return
     }}
   }}
 }}"""
+
+
+def _memref(kind: ir.RankedTensorType, position: int, shader: Shader | None) -> str:
+    """The flat memref that a tensor is bound as."""
+    count, element = prod(kind.shape), str(kind.element_type)
+    if shader is None or position in shader.scalar or element.startswith("i"):
+        return f"memref<{count}x{element}>"
+    return f"memref<{count // 4}xvector<4x{element}>>"
 
 
 def _build_body(executable: ir.OpView, body: Body) -> None:
@@ -90,15 +123,20 @@ def _build_body(executable: ir.OpView, body: Body) -> None:
     block = function.operation.regions[0].blocks[0]
     ops = list(block.operations)
     bindings = [op.results[0] for op in ops if op.operation.name == "hal.interface.binding.subspan"]
-    ids = [op.results[0] for op in ops if op.operation.name == "hal.interface.workgroup.id"]
+    ids = [op.results[0] for op in ops if op.operation.name in ("hal.interface.workgroup.id", "gpu.thread_id")]
     with ir.InsertionPoint(ops[-1]):
         body(bindings, ids)
 
 
+def symbol_of(name: str) -> str:
+    """What a kernel for `name` is called; where a module has it already, a number follows."""
+    base = re.sub(r"[^A-Za-z0-9_]", "_", name)
+    return base if re.match(r"[A-Za-z_]", base) else f"layer_{base}"
+
+
 def _unique_symbol(module: ir.Module, name: str) -> str:
     """`name` as a symbol that the module does not have yet."""
-    base = re.sub(r"[^A-Za-z0-9_]", "_", name)
-    base = base if re.match(r"[A-Za-z_]", base) else f"layer_{base}"
+    base = symbol_of(name)
     taken = {
         ir.StringAttr(op.attributes["sym_name"]).value for op in module.body.operations if "sym_name" in op.attributes
     }

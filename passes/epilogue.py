@@ -1,4 +1,4 @@
-"""An epilogue read back from its blocked generic, and built again on vectors inside a kernel."""
+"""Elementwise arithmetic read back from its blocked generic, and built again on vectors inside a kernel."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,12 +7,14 @@ import iree.compiler.ir as ir
 import numpy as np
 
 from rt3d_mlir.passes.base import State
+from rt3d_mlir.passes.blocked import Blocked, view
 from rt3d_mlir.passes.build import constant
 from rt3d_mlir.passes.constants import constant_value
 from rt3d_mlir.passes.kernel import splat
 from rt3d_mlir.passes.match import (
     generic_body,
     is_elementwise,
+    is_float,
     is_identity,
     is_pure_scalar,
     only_user,
@@ -20,26 +22,38 @@ from rt3d_mlir.passes.match import (
 )
 
 _CHANNEL_MAP = "(d0, d1, d2, d3, d4, d5) -> (d1, d5)"
+_GATE_MAP = "(d0, d1, d2, d3, d4, d5) -> (d0, d1, 0, 0, 0, d5)"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Operand:
+    """What is read besides a kernel's own sums: a constant per channel, [O, C], or an activation, of which `view` says
+    where it lies: a residual of the result's shape, or a gate of one position, [N, O, 1, 1, 1, C]."""
+
+    value: ir.Value
+    view: Blocked | None = None
+
+
+@dataclass(frozen=True, eq=False)
 class Epilogue:
-    """The elementwise generic behind a conv: `vectors` are its constants per channel, [O, C]."""
+    """An elementwise generic; `total_at` is which of its inputs a kernel computes, None where it computes none."""
 
     op: ir.OpView
-    vectors: tuple[ir.Value, ...]
-    conv_at: int
+    operands: tuple[Operand, ...]
+    total_at: int | None
 
     @property
     def result(self) -> ir.Value:
         return self.op.results[0]
 
-    def apply(self, total: ir.Value, operands: Sequence[ir.Value]) -> ir.Value:
-        """The epilogue of one vector of sums; `operands` are the vectors of its filters."""
+    def apply(self, total: ir.Value | None, operands: Sequence[ir.Value]) -> ir.Value:
+        """The result for one vector of sums; `operands` are the vectors of the other inputs that go with it."""
         arguments = list(operands)
-        arguments.insert(self.conv_at, total)
+        if total is not None:
+            assert self.total_at is not None
+            arguments.insert(self.total_at, total)
         block = generic_body(self.op)
-        lanes = ir.VectorType(total.type).shape[0]
+        lanes = ir.VectorType(arguments[0].type).shape[0]
         values = dict(zip(block.arguments, arguments, strict=False))
 
         def lookup(value: ir.Value) -> ir.Value:
@@ -59,27 +73,54 @@ class Epilogue:
             values[inner.results[0]] = copy.results[0]
         raise AssertionError("a generic's body ends with linalg.yield")
 
-    def flat_vectors(self, state: State, layer: str, filters: int) -> list[ir.Value]:
-        """`vectors` as constants of [filters], which fill a kernel's rows: zeros behind the last channel."""
-        return [_flat(state, layer, vector, filters) for vector in self.vectors]
+    def inputs(self, state: State, layer: str, channels: int) -> list[ir.Value]:
+        """What a dispatch binds for `operands`: constants as [channels], zeros behind the last one."""
+        return [
+            operand.value if operand.view else _flat(state, layer, operand.value, channels) for operand in self.operands
+        ]
 
 
 def epilogue_after(result: ir.Value, state: State) -> Epilogue | None:
-    """The only user of a conv's result, if it is elementwise arithmetic over it and constants per channel."""
+    """The only user of a kernel's result, if it is elementwise arithmetic over it and what an `Operand` can be."""
     op = only_user(result)
-    if op is None or op.name != "linalg.generic" or not is_elementwise(op):
+    return None if op is None else elementwise(op, state, result)
+
+
+def elementwise(op: ir.OpView, state: State, total: ir.Value | None = None) -> Epilogue | None:
+    """The arithmetic of a blocked elementwise generic, over `total`, which a kernel computes, if one is given."""
+    if op.name != "linalg.generic" or not is_elementwise(op) or not is_float(op.results[0]):
         return None
-    if not is_pure_scalar(op) or not all(_vectorizable(inner) for inner in generic_body(op).operations):
+    if len(op.results[0].type.shape) != 6 or not is_pure_scalar(op):
         return None
-    vectors, conv_at = [], None
+    if not all(_vectorizable(inner) for inner in generic_body(op).operations):
+        return None
+    operands, total_at = [], None
     for position, (value, mapping) in enumerate(zip(op.inputs, op.attributes["indexing_maps"], strict=False)):
-        if value == result and is_identity(mapping):
-            conv_at = position
-        elif str(ir.AffineMapAttr(mapping).value) == _CHANNEL_MAP and constant_value(value, state.weights):
-            vectors.append(value)
+        if total is not None and value == total and _in_order(value, mapping, op):
+            total_at = position
+        elif (operand := _operand(value, mapping, state)) is not None:
+            operands.append(operand)
         else:
             return None
-    return None if conv_at is None else Epilogue(op, tuple(vectors), conv_at)
+    if total is not None and total_at is None:
+        return None
+    return Epilogue(op, tuple(operands), total_at)
+
+
+def _operand(value: ir.Value, mapping: ir.Attribute, state: State) -> Operand | None:
+    if _text(mapping) == _CHANNEL_MAP:
+        return Operand(value) if constant_value(value, state.weights) else None
+    return Operand(*view(value)) if is_float(value) and (_text(mapping) == _GATE_MAP or is_identity(mapping)) else None
+
+
+def _in_order(value: ir.Value, mapping: ir.Attribute, op: ir.OpView) -> bool:
+    """Whether a generic reads each number of a value where it writes one; a gate of one position may be that, too."""
+    one_position = _text(mapping) == _GATE_MAP and list(value.type.shape) == list(op.results[0].type.shape)
+    return one_position or is_identity(mapping)
+
+
+def _text(mapping: ir.Attribute) -> str:
+    return str(ir.AffineMapAttr(mapping).value)
 
 
 def _vectorizable(op: ir.OpView) -> bool:
@@ -93,10 +134,10 @@ def _vectorizable(op: ir.OpView) -> bool:
     )
 
 
-def _flat(state: State, layer: str, vector: ir.Value, filters: int) -> ir.Value:
+def _flat(state: State, layer: str, vector: ir.Value, channels: int) -> ir.Value:
     found = constant_value(vector, state.weights)
-    assert found is not None, "epilogue_after takes constants only"
-    flat = np.zeros(filters, found[0].dtype)
-    values = found[0].reshape(-1)[:filters]
+    assert found is not None, "an Operand without a view is a constant"
+    flat = np.zeros(channels, found[0].dtype)
+    values = found[0].reshape(-1)[:channels]
     flat[: len(values)] = values
     return constant(state, f"{layer}.epilogue", flat)

@@ -21,7 +21,7 @@ from iree.compiler import rewrite
 from iree.compiler.dialects import linalg
 
 from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
-from rt3d_mlir.passes.build import constant, empty
+from rt3d_mlir.passes.build import constant, empty, fused_location
 from rt3d_mlir.passes.constants import constant_value
 from rt3d_mlir.passes.conv import Conv
 from rt3d_mlir.passes.match import (
@@ -56,24 +56,26 @@ class FoldBatchNorm(Pass):
         conv, scale, shift = matched
         reason = layer_obstacle(conv.op)
         if reason:
-            return state.refuse(self.name, "conv", reason)
+            return state.refuse(self.name, "conv", reason, op)
         weight = constant_value(conv.weight, state.weights)
         bias = conv.bias(state.weights)
         layer = (weight and weight[1]) or "conv"
         if weight is None or bias is None:
             return state.refuse(
-                self.name, layer, "the weights before the batch norm, or the bias per channel, are not constant"
+                self.name, layer, "the weights before the batch norm, or the bias per channel, are not constant", op
             )
         if not (np.isfinite(scale).all() and np.isfinite(shift).all()):
-            return state.refuse(self.name, layer, "the batch norm's scale or shift is not finite")
+            return state.refuse(self.name, layer, "the batch norm's scale or shift is not finite", op)
+        if only_user(conv.result) is None and max(scale.size, shift.size) == 1:
+            return NO_MATCH  # no batch norm, but the `x + 3` of x * relu6(x + 3)
         if only_user(conv.result) is None:
-            return state.refuse(self.name, layer, "the conv before the batch norm has other users")
+            return state.refuse(self.name, layer, "the conv before the batch norm has other users", op)
         array, key = weight
         channels = array.shape[0]
         s, t = (np.broadcast_to(v.astype(np.float64).reshape(-1), channels) for v in (scale, shift))
         w_folded = (array * s.reshape(-1, 1, 1, 1, 1)).astype(array.dtype)
         b_folded = (bias[0].astype(np.float64) * s + t).astype(array.dtype)
-        with rewriter.ip, op.operation.location:
+        with rewriter.ip, fused_location(conv.op, op):
             w = constant(state, f"{layer}.folded", w_folded, origin=key)
             b = constant(state, f"{layer}.bias.folded", b_folded, origin=key)
             init = linalg.broadcast(b, outs=[empty(conv.shape)], dimensions=[0, 2, 3, 4]).results[0]

@@ -39,10 +39,10 @@ class FoldMask(Pass):
                 return NO_MATCH
             reason = layer_obstacle(conv.op)
             if reason:
-                return state.refuse(self.name, "conv", reason)
+                return state.refuse(self.name, "conv", reason, conv.op)
             value = constant_value(conv.weight, state.weights)
             if value is None:
-                return state.refuse(self.name, "conv", "its weights are not a constant expression")
+                return state.refuse(self.name, "conv", "its weights are not a constant expression", conv.op)
             array, key = value
             with rewriter.ip, conv.op.operation.location:
                 folded = constant(state, f"{key or 'conv'}.masked", np.ascontiguousarray(array), origin=key)

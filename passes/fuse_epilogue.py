@@ -23,7 +23,7 @@ from iree.compiler import rewrite
 from iree.compiler.dialects import arith
 
 from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
-from rt3d_mlir.passes.build import constant, empty, f32_constant, filled, generic, maps
+from rt3d_mlir.passes.build import constant, empty, f32_constant, filled, fused_location, generic, maps
 from rt3d_mlir.passes.conv import Conv, conv_patterns
 from rt3d_mlir.passes.match import is_relu, layer_obstacle, only_user
 
@@ -43,14 +43,14 @@ class FuseEpilogue(Pass):
     def _fuse(self, conv: Conv, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
         reason = layer_obstacle(conv.op)
         if reason:
-            return state.refuse(self.name, "conv", reason)
+            return state.refuse(self.name, "conv", reason, conv.op)
         user = only_user(conv.result)
         relu = user if user is not None and is_relu(user) else None
         if conv.starts_from_zero and relu is None:
             return NO_MATCH
         bias = conv.bias(state.weights)
         if bias is None:
-            return state.refuse(self.name, "conv", "its initial value is not a constant per channel")
+            return state.refuse(self.name, "conv", "its initial value is not a constant per channel", conv.op)
         shape = conv.shape
         last = relu or conv.result.owner.opview
         with ir.InsertionPoint(last.operation), conv.op.operation.location:
@@ -62,7 +62,8 @@ class FuseEpilogue(Pass):
                 summed = arith.addf(value, shift)
                 return arith.maximumf(summed, f32_constant(0.0)) if relu else summed
 
-            epilogue = generic([new, vector], empty(shape), maps(_FULL_MAP, _BIAS_MAP, _FULL_MAP), 0, body)
+            with fused_location(conv.op, last):
+                epilogue = generic([new, vector], empty(shape), maps(_FULL_MAP, _BIAS_MAP, _FULL_MAP), 0, body)
             epilogue.operation.attributes["epilogue"] = ir.UnitAttr.get()
         rewriter.replace_op(last, [epilogue.results[0]])
         return None

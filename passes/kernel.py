@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from math import ceil
 
 import iree.compiler.ir as ir
 from iree.compiler.dialects import affine, arith, memref, scf, vector
@@ -61,6 +62,23 @@ def broadcast(scalar: ir.Value, lanes: int) -> ir.Value:
     return vector.broadcast(ir.VectorType.get([lanes], scalar.type), scalar)
 
 
+def join(parts: Sequence[ir.Value]) -> ir.Value:
+    """Vectors of the same length, one behind the other."""
+    if len(parts) == 1:
+        return parts[0]
+    lanes = ir.VectorType(parts[0].type).shape[0]
+    joined = splat(0.0, lanes * len(parts), element_type(parts[0]))
+    for i, part in enumerate(parts):
+        joined = vector.insert_strided_slice(part, joined, [i * lanes], [1])
+    return joined
+
+
+def repeat(value: ir.Value, times: int) -> ir.Value:
+    """A vector `times` times, one behind the other."""
+    lanes = list(range(ir.VectorType(value.type).shape[0])) * times
+    return value if times == 1 else vector.shuffle(value, value, lanes)
+
+
 def widen(value: ir.Value) -> ir.Value:
     """A vector as f32; f32 is left as it is."""
     kind = ir.VectorType.get(ir.VectorType(value.type).shape, ir.F32Type.get())
@@ -80,6 +98,17 @@ def loop(first: ir.Value, last: ir.Value, step: int = 1) -> Iterator[ir.Value]:
     with ir.InsertionPoint(op.body):
         yield op.induction_variable
         scf.YieldOp([])
+
+
+@contextmanager
+def tiles(extent: int, size: int) -> Iterator[ir.Value]:
+    """A loop over the starts of the tiles that cover an extent.
+
+    The last tile moves back, and computes some of it twice, rather than be smaller.
+    """
+    with loop(index(0), index(ceil(extent / size))) as tile:
+        start = at(f"a * {size}", tile)
+        yield start if extent % size == 0 else arith.minsi(start, index(extent - size))
 
 
 def reduce_loop(

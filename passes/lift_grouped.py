@@ -23,10 +23,10 @@ def lift_grouped_conv(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: S
     """Lifts a conv2d with groups; refuses weights that are known only at run time."""
     reason = layer_obstacle(op)
     if reason:
-        return state.refuse("lift-to-3d", "conv", reason)
+        return state.refuse("lift-to-3d", "conv", reason, op)
     found = constant_value(op.operands[1], state.weights)
     if found is None:
-        return state.refuse("lift-to-3d", "conv", "its weights are not constant")
+        return state.refuse("lift-to-3d", "conv", "its weights are not constant", op)
     array, key = found
     x, init, last = op.operands[0], op.operands[2], op
     if op.name == GROUPED:
@@ -34,7 +34,7 @@ def lift_grouped_conv(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: S
         collapse = _split_or_joined(only_user(op.results[0]), "tensor.collapse_shape")
         if expand is None or collapse is None:
             layer = (key or "conv").removesuffix(".weight")
-            return state.refuse("lift-to-3d", layer, "it is no Conv2d: groups of one dimension have no packed form")
+            return state.refuse("lift-to-3d", layer, "it is no Conv2d: groups of one dimension have no packed form", op)
         x, last = expand.operands[0], collapse
     groups = op.operands[1].type.shape[0]
     kernel = array.shape[-2:]

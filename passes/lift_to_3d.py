@@ -83,7 +83,7 @@ class LiftTo3d(Pass):
     def _conv(self, op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
         reason = layer_obstacle(op)
         if reason:
-            return state.refuse(self.name, "conv", reason)
+            return state.refuse(self.name, "conv", reason, op)
         with rewriter.ip, op.operation.location:
             x, weight, init = (lifted(value, state) for value in op.operands)
             strides, dilations = _window(op)
@@ -96,7 +96,7 @@ class LiftTo3d(Pass):
         """torch-mlir's max_pool3d: a generic of eight loops over a window that has a shape but no numbers."""
         reason = layer_obstacle(op)
         if reason:
-            return state.refuse(self.name, "max pool", reason)
+            return state.refuse(self.name, "max pool", reason, op)
         with rewriter.ip, op.operation.location:
             x, init = lifted(op.operands[0], state), lifted(op.operands[2], state)
             steps = zip("dhw", "ijk", *_window(op), strict=True)
@@ -112,9 +112,9 @@ class LiftTo3d(Pass):
         """torch-mlir's avg_pool3d: the sum in NDHWC, between two transposes."""
         reason = layer_obstacle(op)
         if reason:
-            return state.refuse(self.name, "average pool", reason)
+            return state.refuse(self.name, "average pool", reason, op)
         if not is_fill(op.operands[2], 0.0):
-            return state.refuse(self.name, "average pool", "it adds to a value that is not zero")
+            return state.refuse(self.name, "average pool", "it adds to a value that is not zero", op)
         with rewriter.ip, op.operation.location:
             x = lifted(op.operands[0], state)
             batch, channels, *spatial = x.type.shape

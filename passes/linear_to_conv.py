@@ -16,7 +16,8 @@ Result:
     %c = linalg.conv_3d_ncdhw_fcdhw ins(%z, %w5) outs(%broadcast_bias) -> tensor<1x4096x1x1x1xf32>
     %b = tensor.collapse_shape %c [[0], [1, 2, 3, 4]] into tensor<1x4096xf32>
 
-A ReLU after it moves in front of the collapse_shape, so that the next linear layer finds its flatten again.
+A ReLU after it moves in front of the collapse_shape, so that the next linear layer finds its flatten again. A sum over
+all positions, as a mean has it, keeps its axes with one element each, and is flattened behind.
 """
 
 from collections.abc import Sequence
@@ -28,8 +29,8 @@ from iree.compiler import rewrite
 from iree.compiler.dialects import linalg, tensor
 
 from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
-from rt3d_mlir.passes.build import clone_body, constant, empty, filled, generic, identity_text, maps
-from rt3d_mlir.passes.constants import constant_value
+from rt3d_mlir.passes.build import clone_body, constant, empty, filled, fused_location, generic, identity_text, maps
+from rt3d_mlir.passes.constants import constant_value, weight_name
 from rt3d_mlir.passes.match import (
     body_ops,
     channel_map,
@@ -46,6 +47,7 @@ from rt3d_mlir.passes.match import (
 )
 
 _FLATTEN = [[0], [1, 2, 3, 4]]
+_OVER_POSITIONS = ("(n, c, d, h, w) -> (n, c, d, h, w)", "(n, c, d, h, w) -> (n, c)")
 _MATMUL = ("(m, n, k) -> (m, k)", "(m, n, k) -> (k, n)", "(m, n, k) -> (m, n)")
 
 
@@ -63,7 +65,7 @@ class LinearToConv(Pass):
             module,
             {
                 "linalg.matmul": matmul,
-                "linalg.generic": _hoist_elementwise,
+                "linalg.generic": lambda op, rewriter: _hoist_elementwise(op, rewriter) and _keep_axes(op, rewriter),
                 "tensor.expand_shape": _cancel,
                 "tensor.collapse_shape": _cancel,
             },
@@ -73,19 +75,19 @@ class LinearToConv(Pass):
         x, weight = op.operands[0], op.operands[1]
         reason = layer_obstacle(op)
         if reason:
-            return state.refuse(self.name, "matmul", reason)
+            return state.refuse(self.name, weight_name(weight, state.weights, "matmul"), reason, op)
         if "indexing_maps" in op.attributes and op.attributes["indexing_maps"] != maps(*_MATMUL):
-            return state.refuse(self.name, "matmul", "its indexing maps transpose or broadcast an operand")
+            return state.refuse(self.name, "matmul", "its indexing maps transpose or broadcast an operand", op)
         batch, channels = x.type.shape
         if not is_fill(op.operands[2], 0.0):
-            return state.refuse(self.name, "matmul", "it adds to a value that is not zero")
+            return state.refuse(self.name, "matmul", "it adds to a value that is not zero", op)
         value = constant_value(weight, state.weights)
         if value is None:
-            return state.refuse(self.name, "matmul", "its weights are not constant")
+            return state.refuse(self.name, "matmul", "its weights are not constant", op)
         array, key = value
         source, shape = _flattened(x, batch, channels)
         bias_op, bias = _bias_after(op)
-        with rewriter.ip, op.operation.location:
+        with rewriter.ip, fused_location(op, bias_op or op):
             m = array.shape[1]
             kernel = array.T.reshape(m, *shape[1:])
             name = key or f"linear_{m}x{channels}"
@@ -154,6 +156,22 @@ def _hoist_elementwise(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Fail
         else:
             result = tensor.expand_shape(kind, new.results[0], groups, [], kind.shape)
     rewriter.replace_op(op, [result])
+    return None
+
+
+def _keep_axes(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+    """A sum over all positions, [N, C, D, H, W] -> [N, C], as one to [N, C, 1, 1, 1] and the flatten of that."""
+    if len(op.inputs) != 1 or len(op.results) != 1 or op.attributes["indexing_maps"] != maps(*_OVER_POSITIONS):
+        return NO_MATCH
+    if not is_fill(op.operands[1], 0.0) or any(static_shape(value) is None for value in op.operands):
+        return NO_MATCH
+    kind = op.results[0].type
+    with rewriter.ip, op.operation.location:
+        out = filled([*kind.shape, 1, 1, 1], 0.0, kind.element_type)
+        mapping = maps(_OVER_POSITIONS[0], _OVER_POSITIONS[1].replace("(n, c)", "(n, c, 0, 0, 0)"))
+        new = generic([op.inputs[0]], out, mapping, 3, lambda *arguments: clone_body(generic_body(op), arguments))
+        flat = tensor.collapse_shape(kind, new.results[0], _FLATTEN)
+    rewriter.replace_op(op, [flat])
     return None
 
 

@@ -4,7 +4,9 @@ Half the bytes, and on a core with fullfp16 twice the multiplications an instruc
 f32; its epilogue computes in f32 and ends with a truncf. Every other op of the blocked layout reads f16, computes in
 f32 and stores f16, so that conversions move outwards until they cancel, as in block-layout:
 
-    f(extf(x)) = extf(f(x)) for pools and padding        truncf(extf(x)) = x
+    f(extf(x)) = extf(f(x)) for max pools, padding, concatenations and views        truncf(extf(x)) = x
+
+An average pool sums in f32, as a conv does.
 
 The model's inputs and outputs stay f32: the entry conversion truncates, the exit extends.
 
@@ -30,7 +32,8 @@ import numpy as np
 from iree.compiler import rewrite
 from iree.compiler.dialects import tensor
 
-from rt3d_mlir.passes import max_pool, packed_conv
+from rt3d_mlir.passes import avg_pool, max_pool, packed_conv
+from rt3d_mlir.passes.avg_pool import AvgPool
 from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.build import clone_body, empty, f16, filled, generic, identity_text, maps, narrowed, widened
 from rt3d_mlir.passes.constants import constant_value
@@ -42,6 +45,7 @@ from rt3d_mlir.passes.match import (
     is_elementwise,
     is_f32,
     is_fill,
+    is_float,
     is_pure_scalar,
 )
 from rt3d_mlir.passes.max_pool import MaxPool
@@ -67,13 +71,14 @@ class NarrowF16(Pass):
             found = PackedConv.match(op, state)
             if found is not None:
                 return self._conv(found, rewriter, state)
-            return _pool(op, rewriter) and _elementwise(op, rewriter, state)
+            return _pool(op, rewriter) and _average(op, rewriter, state) and _elementwise(op, rewriter)
 
         patterns = {
             "linalg.generic": any_generic,
             "linalg.pack": _pack,
             "linalg.unpack": _unpack,
             "tensor.insert_slice": _insert,
+            "tensor.extract_slice": _view,
             "arith.truncf": _cancel,
         }
         apply_patterns(module, patterns)
@@ -93,17 +98,26 @@ class NarrowF16(Pass):
         with rewriter.ip, conv.op.operation.location:
             x = narrowed(conv.x)
             new = packed_conv.build(state, x, half, conv.layer, spatial, conv.strides, conv.dilations, key)
-        epilogue = epilogue_after(conv.op.results[0], state)
-        last = epilogue.op if epilogue else conv.op
-        with ir.InsertionPoint(last.operation), conv.op.operation.location:
-            if epilogue:
-                inputs = [new if value == conv.op.results[0] else value for value in last.inputs]
-                result = _half_generic(last, inputs)
-            else:
-                result = generic([new], empty(new.type.shape, f16()), maps(*[identity_text(6)] * 2), 0, _first_narrowed)
-            wide = widened(result.results[0])
-        rewriter.replace_op(last, [wide])
+        _store_half(conv.op, new, rewriter, state)
         return None
+
+
+def _store_half(op: ir.OpView, new: ir.Value, rewriter: rewrite.PatternRewriter, state: State) -> None:
+    """Replaces an op by `new`, f32 sums, whose epilogue, or a generic of its own, then ends with a truncf."""
+    epilogue = epilogue_after(op.results[0], state)
+    last = epilogue.op if epilogue else op
+    with ir.InsertionPoint(last.operation), last.operation.location:
+        if epilogue:
+            others = [_half_or_same(value) for value in last.inputs]
+            inputs = [
+                new if value == op.results[0] else other for value, other in zip(last.inputs, others, strict=True)
+            ]
+            result = _half_generic(last, inputs)
+        else:
+            result = generic([new], empty(new.type.shape, f16()), maps(*[identity_text(6)] * 2), 0, _first_narrowed)
+        stored = result.results[0]
+        value = widened(stored) if is_f32(last.results[0]) else stored
+    rewriter.replace_op(last, [value])
 
 
 def _first_narrowed(*arguments: ir.Value) -> ir.Value:
@@ -111,14 +125,18 @@ def _first_narrowed(*arguments: ir.Value) -> ir.Value:
 
 
 def _half_generic(op: ir.OpView, inputs: Sequence[ir.Value]) -> ir.OpView:
-    """An elementwise generic on other inputs of the same shapes, f16 or f32: it computes f32 and yields f16."""
-    new = generic(
-        inputs,
-        empty(op.results[0].type.shape, f16()),
-        op.attributes["indexing_maps"],
-        0,
-        lambda *arguments: narrowed(clone_body(generic_body(op), [widened(each) for each in arguments[:-1]])),
-    )
+    """An elementwise generic on other inputs of the same shapes, f16 or f32: it computes f32 and yields f16.
+
+    It may do so already, where two convs meet in it: only what it reads changes then.
+    """
+
+    def body(*arguments: ir.Value) -> ir.Value:
+        old = generic_body(op).arguments  # the last argument, the output's, is not read
+        given = [a if o.type == f16() else widened(a) for a, o in zip(arguments[:-1], list(old)[:-1], strict=True)]
+        result = clone_body(generic_body(op), given)
+        return result if result.type == f16() else narrowed(result)
+
+    new = generic(inputs, empty(op.results[0].type.shape, f16()), op.attributes["indexing_maps"], 0, body)
     if "epilogue" in op.attributes:
         new.operation.attributes["epilogue"] = op.attributes["epilogue"]
     return new
@@ -134,6 +152,11 @@ def _half_source(value: ir.Value) -> ir.Value | None:
     )
 
 
+def _half_or_same(value: ir.Value) -> ir.Value:
+    half = _half_source(value)
+    return value if half is None else half
+
+
 def _pool(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
     pool = MaxPool.match(op)
     half = pool and _half_source(pool.x)
@@ -146,20 +169,28 @@ def _pool(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
     return None
 
 
-def _elementwise(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
-    """An elementwise generic of the blocked layout: every input is an extf, or a constant per channel."""
-    if not is_elementwise(op) or not is_pure_scalar(op) or not is_f32(op.results[0]):
-        return NO_MATCH
-    if len(op.results[0].type.shape) != 6:
-        return NO_MATCH
-    halves = [_half_source(value) for value in op.inputs]
-    inputs = [value if half is None else half for half, value in zip(halves, op.inputs, strict=True)]
-    others = [value for half, value in zip(halves, op.inputs, strict=True) if half is None]
-    if len(others) == len(inputs) or not all(constant_value(value, state.weights) for value in others):
+def _average(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
+    pool = AvgPool.match(op, state)
+    half = pool and _half_source(pool.x)
+    if pool is None or half is None:
         return NO_MATCH
     with rewriter.ip, op.operation.location:
-        new = widened(_half_generic(op, inputs).results[0])
-    rewriter.replace_op(op, [new])
+        spatial = op.results[0].type.shape[2:5]
+        new = avg_pool.build(state, half, spatial, pool.scale, pool.kernel, pool.strides, pool.low)
+    _store_half(op, new, rewriter, state)
+    return None
+
+
+def _elementwise(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+    """An elementwise generic of the blocked layout that reads an extf, and maybe what a layer that stays f32 gives."""
+    if not is_elementwise(op) or not is_pure_scalar(op) or not is_float(op.results[0]):
+        return NO_MATCH
+    if len(op.results[0].type.shape) != 6 or all(_half_source(value) is None for value in op.inputs):
+        return NO_MATCH
+    with rewriter.ip, op.operation.location:
+        new = _half_generic(op, [_half_or_same(value) for value in op.inputs]).results[0]
+        value = widened(new) if is_f32(op.results[0]) else new
+    rewriter.replace_op(op, [value])
     return None
 
 
@@ -184,16 +215,40 @@ def _unpack(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
 
 
 def _insert(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
-    """Padding: an insert of a whole blocked tensor into zeros."""
-    half, shape = _half_source(op.operands[0]), op.results[0].type.shape
-    if half is None or len(shape) != 6 or len(op.operands) != 2 or not is_fill(op.operands[1], 0.0):
+    """Padding and concatenation: an insert of a blocked tensor into zeros, nothing, or the part before."""
+    shape = op.results[0].type.shape
+    if len(shape) != 6 or len(op.operands) != 2:
         return NO_MATCH
-    offsets, sizes, strides = (integers(op.attributes[f"static_{name}"]) for name in ("offsets", "sizes", "strides"))
+    (part, before), (half, dest) = op.operands, map(_half_source, op.operands)
+    start = defining_op(before)
+    if half is None and dest is None:
+        return NO_MATCH
     with rewriter.ip, op.operation.location:
-        zeros = filled(shape, 0.0, f16())
-        new = widened(tensor.insert_slice(half, zeros, [], [], [], offsets, sizes, strides))
+        if is_fill(before, 0.0):
+            dest = filled(shape, 0.0, f16())
+        elif start is not None and start.name == "tensor.empty":
+            dest = empty(shape, f16())
+        elif dest is None:
+            return NO_MATCH
+        inserted = tensor.insert_slice(narrowed(part) if half is None else half, dest, [], [], [], *_place(op))
+        new = widened(inserted)
     rewriter.replace_op(op, [new])
     return None
+
+
+def _view(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+    half, shape = _half_source(op.operands[0]), op.results[0].type.shape
+    if half is None or len(shape) != 6 or len(op.operands) != 1:
+        return NO_MATCH
+    with rewriter.ip, op.operation.location:
+        new = widened(tensor.extract_slice(ir.RankedTensorType.get(shape, f16()), half, [], [], [], *_place(op)))
+    rewriter.replace_op(op, [new])
+    return None
+
+
+def _place(op: ir.OpView) -> list[list[int]]:
+    """The static offsets, sizes and strides of an insert_slice or extract_slice."""
+    return [integers(op.attributes[f"static_{name}"]) for name in ("offsets", "sizes", "strides")]
 
 
 def _cancel(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:

@@ -42,18 +42,18 @@ class PackDepthwise(Pass):
     def _pack(self, conv: Conv, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
         reason = layer_obstacle(conv.op)
         if conv.groups == 1 or reason:
-            return NO_MATCH if conv.groups == 1 else state.refuse(self.name, "conv", reason or "")
+            return NO_MATCH if conv.groups == 1 else state.refuse(self.name, "conv", reason or "", conv.op)
         block = gcd(self.group.m, self.group.n)
         filters, channels = conv.shape[1] // conv.groups, conv.weight.type.shape[1]
         if not depthwise_conv.fits(filters, channels, block):
             return NO_MATCH
         value = constant_value(conv.weight, state.weights)
         if value is None:
-            return state.refuse(self.name, "conv", "its weights are not constant")
+            return state.refuse(self.name, "conv", "its weights are not constant", conv.op)
         array, key = value
         layer = layer_name(state, key)
         if not conv.starts_from_zero:
-            return state.refuse(self.name, layer, "it does not start from zero (run fuse-epilogue first)")
+            return state.refuse(self.name, layer, "it does not start from zero (run fuse-epilogue first)", conv.op)
         weights = depthwise_conv.in_blocks(array, block)
         window = (conv.shape[2:], conv.strides, conv.dilations)
         with rewriter.ip, conv.op.operation.location:

@@ -3,7 +3,9 @@
 The kept gM x gN blocks of each row of filter groups are stored one after the other with a tap list (RT3D, AAAI 2021,
 "KGS"; see rt3d_mlir.sparsity.packing). A dense layer is the same thing with all taps kept. The conv reads and writes
 channel blocks of C = gcd(gM, gN), so a row of groups writes whole blocks; where gN is more than C, a tap is
-simply stored as gN/C taps. A grouped conv is one whose zero blocks are known (rt3d_mlir.sparsity.grouped).
+simply stored as gN/C taps. choose-groups may give a layer groups of its own, whose rows are whole blocks too, and whose
+gN divides C: a tap then reads a part of a block. A grouped conv is one whose zero blocks are known
+(rt3d_mlir.sparsity.grouped).
 
 Given (fuse-epilogue ran: the conv starts from zero):
     %y = linalg.conv_3d_ncdhw_fcdhw ins(%x, %w) outs(%zero)
@@ -26,10 +28,13 @@ from iree.compiler.dialects import arith, linalg
 from rt3d_mlir.passes import packed_conv
 from rt3d_mlir.passes.base import Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.build import empty
-from rt3d_mlir.passes.constants import constant_value
+from rt3d_mlir.passes.constants import constant_value, weight_name
 from rt3d_mlir.passes.conv import Conv, conv_patterns
 from rt3d_mlir.passes.match import defining_op, integers, is_float, layer_obstacle, scalar_constant
 from rt3d_mlir.sparsity import GroupSize, from_zeros, kept_share, pack, pack_grouped
+
+#: Attributes that choose-groups leaves on a conv: its group, and that all of its taps are to be kept.
+GROUP, DENSE = "kgs_group", "kgs_dense"
 
 
 @dataclass(frozen=True)
@@ -51,27 +56,35 @@ class PackKgs(Pass):
     def _pack(self, conv: Conv, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
         reason = layer_obstacle(conv.op)
         if reason:
-            return state.refuse(self.name, "conv", reason)
+            return state.refuse(self.name, weight_name(conv.weight, state.weights, "conv"), reason, conv.op)
         value = constant_value(conv.weight, state.weights)
         if value is None:
-            return state.refuse(self.name, "conv", "its weights are not constant")
+            return state.refuse(self.name, "conv", "its weights are not constant", conv.op)
         array, key = value
         layer = layer_name(state, key)
         if not conv.starts_from_zero:
-            return state.refuse(self.name, layer, "it does not start from zero (run fuse-epilogue first)")
-        group = GroupSize(self.group.m, self.block)
+            return state.refuse(self.name, layer, "it does not start from zero (run fuse-epilogue first)", conv.op)
+        group, dense = GroupSize(self.group.m, self.block), self.dense or DENSE in conv.op.attributes
         if conv.groups == 1:
-            packed = pack(array, group, dense=self.dense)
+            group = chosen_group(conv) or group
+            packed = pack(array, group, dense=dense)
         else:
-            packed = pack_grouped(array, conv.groups, group, dense=self.dense)
-        share = 1.0 if self.dense else kept_share(from_zeros(array, packed.group), array.shape, packed.group)
+            packed = pack_grouped(array, conv.groups, group, dense=dense)
+        share = 1.0 if dense else kept_share(from_zeros(array, packed.group), array.shape, packed.group)
         with rewriter.ip, conv.op.operation.location:
             x = pack_channels(conv.x, self.block)
             result = packed_conv.build(state, x, packed, layer, conv.shape[2:], conv.strides, conv.dilations, key)
             plain = unpack_channels(result, conv.shape)
         state.layers[layer] = layer_facts(state, key, array, conv.shape, share)
+        if chosen_group(conv):
+            state.layers[layer]["how"] = f"packed in groups of {group}"
         rewriter.replace_op(conv.result.owner.opview, [plain])
         return None
+
+
+def chosen_group(conv: Conv) -> GroupSize | None:
+    """The group that choose-groups gave a conv; None where it left the pass's own."""
+    return GroupSize(*integers(conv.op.attributes[GROUP])) if GROUP in conv.op.attributes else None
 
 
 def layer_facts(state: State, key: str | None, array: np.ndarray, out_shape: list[int], share: float) -> dict:
@@ -130,3 +143,8 @@ def blocked_source(value: ir.Value) -> ir.Value | None:
     """The blocked value whose unpacked form `value` is; None for any other value."""
     op = defining_op(value)
     return op.operands[0] if op is not None and op.name == "linalg.unpack" and is_channel_layout(op) else None
+
+
+def packed_anyway(value: ir.Value) -> bool:
+    """Whether a plain value is packed for another reader, or has no blocked form to come: it enters the net here."""
+    return isinstance(value.owner, ir.Block) or any(use.owner.name == "linalg.pack" for use in value.uses)

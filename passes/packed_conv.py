@@ -5,9 +5,10 @@
     with p = (o*C + c) floordiv gM, m = (o*C + c) mod gM, C the channel block
 
 `x` is channel-blocked and padded already, [N, Q, Dp, Hp, Wp, C]; `packed` is [T, C, gM]; `taps` is [T, 4] with
-(q, kd, kh, kw); `ptr` is [P + 1]. The reduction loop runs to the longest row; shorter rows add zero. `x` and `packed`
-are f32 or f16, the sums f32. Any IREE backend compiles it, slowly: it is the reference that the scheduled kernels are
-checked against.
+(q, kd, kh, kw); `ptr` is [P + 1]. Where groups have gN < C channels, `packed` is [T, gN, gM], q counts gN channels, and
+a tap reads x[n, q_t floordiv (C/gN), ..., q_t mod (C/gN) * gN + i]. The reduction loop runs to the longest row;
+shorter rows add zero. `x` and `packed` are f32 or f16, the sums f32. Any IREE backend compiles it, slowly: it is the
+reference that the scheduled kernels are checked against.
 """
 
 from collections.abc import Sequence
@@ -88,12 +89,14 @@ def build(
     dilations: Sequence[int],
     key: str | None,
 ) -> ir.Value:
-    """The packed conv of `x` with output [N, ceil(M/C), *spatial, C] of f32; `packed.group` is gM x C."""
-    gm, block = packed.group.m, packed.group.n
+    """The packed conv of `x` with output [N, ceil(M/C), *spatial, C] of f32; `packed.group` gM x gN, gN a part of C."""
+    gm, gn = packed.group.m, packed.group.n
+    block = x.type.shape[5]
+    parts = block // gn
     batch, filters = x.type.shape[0], packed.weight_shape[0]
     weights, taps = packed.weights, packed.taps
     if len(taps) == 0:  # a tensor must not be empty; ptr still says that no row has a tap
-        weights, taps = np.zeros((1, block, gm), weights.dtype), np.zeros((1, 4), np.int32)
+        weights, taps = np.zeros((1, gn, gm), weights.dtype), np.zeros((1, 4), np.int32)
     longest = max(1, int(np.diff(packed.ptr).max()))
     w = constant(state, f"{layer}.packed", weights, origin=key)
     tap_list = constant(state, f"{layer}.taps", taps, origin=key)
@@ -111,16 +114,21 @@ def build(
         tap = arith.minui(tap, index_constant(len(taps) - 1))
         q, kd, kh, kw = (_read_index(tap_list, tap, index_constant(axis)) for axis in range(4))
         position = window_position((d, h, width), (kd, kh, kw), strides, dilations)
-        value = widened(tensor.extract(x, [n, q, *position, i]))
+        at, channel = q, i
+        if parts > 1:
+            at = arith.divui(q, index_constant(parts))
+            part = arith.muli(arith.remui(q, index_constant(parts)), index_constant(gn))
+            channel = arith.addi(part, i)
+        value = widened(tensor.extract(x, [n, at, *position, channel]))
         weight = widened(tensor.extract(w, [tap, i, arith.remui(m, index_constant(gm))]))
         product = arith.select(live, arith.mulf(value, weight), f32_constant(0.0))
         return arith.addf(acc, product)
 
-    op = generic([empty([longest, block])], out, maps(*_MAPS), 2, body)
+    op = generic([empty([longest, gn])], out, maps(*_MAPS), 2, body)
     op.operation.attributes["packed_conv"] = ir.DictAttr.get(
         {
             "layer": ir.StringAttr.get(layer),
-            "group": ir.DenseI64ArrayAttr.get([gm, block]),
+            "group": ir.DenseI64ArrayAttr.get([gm, gn]),
             "strides": ir.DenseI64ArrayAttr.get(list(strides)),
             "dilations": ir.DenseI64ArrayAttr.get(list(dilations)),
         }

@@ -1,28 +1,39 @@
-"""Pipelines of passes: parsed from `pack-kgs{group=8x4},block-layout`, run in order, the IR verified after each."""
+"""Pipelines of passes: parsed from `pack-kgs{group=8x4},block-layout`, run in order, the IR verified after each.
+
+Passes of other packages take part (rt3d_mlir.passes.plugins): `all_passes` and `default_pipeline` have them too.
+"""
 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from typing import get_type_hints
 
 import iree.compiler.ir as ir
 
 from rt3d_mlir.errors import PassError, did_you_mean
+from rt3d_mlir.gpu_targets import GpuTarget, get_gpu_target
 from rt3d_mlir.passes.base import Pass, State
 from rt3d_mlir.passes.block_layout import BlockLayout
+from rt3d_mlir.passes.choose_groups import ChooseGroups
 from rt3d_mlir.passes.fold_batch_norm import FoldBatchNorm
 from rt3d_mlir.passes.fold_mask import FoldMask
+from rt3d_mlir.passes.fuse_elementwise import FuseElementwise
 from rt3d_mlir.passes.fuse_epilogue import FuseEpilogue
 from rt3d_mlir.passes.lift_to_3d import LiftTo3d
 from rt3d_mlir.passes.linear_to_conv import LinearToConv
 from rt3d_mlir.passes.narrow_f16 import NarrowF16
 from rt3d_mlir.passes.pack_depthwise import PackDepthwise
 from rt3d_mlir.passes.pack_kgs import PackKgs
+from rt3d_mlir.passes.place_activations import PlaceActivations
+from rt3d_mlir.passes.plugins import Plugin, find_plugins, insert_plugins
 from rt3d_mlir.passes.schedule_cpu import ScheduleCpu
+from rt3d_mlir.passes.schedule_vulkan import ScheduleVulkan
+from rt3d_mlir.passes.sort_filters import SortFilters
 from rt3d_mlir.passes.winograd import Winograd
 from rt3d_mlir.sparsity import GroupSize
 from rt3d_mlir.targets import Target, check_dtype, get_target
 
-#: In the order of the way of the data, floor 1 to floor 3.
+#: Our own, in the order of the way of the data, floor 1 to floor 3.
 PASSES: dict[str, type[Pass]] = {
     cls.name: cls
     for cls in (
@@ -32,39 +43,75 @@ PASSES: dict[str, type[Pass]] = {
         FoldBatchNorm,
         FuseEpilogue,
         PackDepthwise,
+        SortFilters,
+        ChooseGroups,
         PackKgs,
         BlockLayout,
+        FuseElementwise,
+        PlaceActivations,
         Winograd,
         NarrowF16,
         ScheduleCpu,
+        ScheduleVulkan,
     )
 }
 
 _ELEMENT = re.compile(r"\s*([a-z0-9-]+)\s*(?:\{([^}]*)\})?\s*(?:,|$)")
-_PARSERS: dict[type, Callable[[str], object]] = {GroupSize: GroupSize.parse, Target: get_target, int: int}
+_PARSERS: dict[type, Callable[[str], object]] = {
+    GroupSize: GroupSize.parse,
+    Target: get_target,
+    GpuTarget: get_gpu_target,
+    int: int,
+    float: float,
+    str: str,
+}
+
+
+def all_passes() -> dict[str, type[Pass]]:
+    """Our passes by name, then those of other packages. Raises PassError for a package that is broken."""
+    return {**PASSES, **{name: plugin.cls for name, plugin in find_plugins(tuple(PASSES)).items()}}
+
+
+def plugins_in(passes: Sequence[Pass]) -> list[Plugin]:
+    """The passes of other packages in a pipeline, in order."""
+    found = {plugin.cls: plugin for plugin in find_plugins(tuple(PASSES)).values()}
+    return [found[type(step)] for step in passes if type(step) in found]
 
 
 def default_pipeline(
-    group: GroupSize, target: Target, dense: bool = False, dtype: str = "f32", winograd: bool = True
+    group: GroupSize,
+    target: Target,
+    dense: bool = False,
+    dtype: str = "f32",
+    winograd: bool = True,
+    choose: bool = False,
 ) -> list[Pass]:
     """All passes for a CPU target, in order; `winograd` false leaves dense layers to the direct kernel, as f16 does.
 
-    Raises TargetError for a `dtype` that the target has no kernels for.
+    `choose` looks for other groups than `group` in each layer's zeros.
+    Passes of other packages stand where they ask to. Raises TargetError for a `dtype` that the target has no kernels
+    for, PassError for a package that is broken.
     """
     check_dtype(target, dtype)
-    return [
+    half, winograd = dtype == "f16", winograd and dtype == "f32"
+    choosing = [SortFilters(target, half), ChooseGroups(target, half, winograd)] if choose else []
+    own = [
         LiftTo3d(),
         FoldMask(),
         LinearToConv(),
         FoldBatchNorm(),
         FuseEpilogue(),
         PackDepthwise(group=group),
+        *choosing,
         PackKgs(group=group, dense=dense),
         BlockLayout(),
-        *([Winograd(target=target)] if winograd and dtype == "f32" else []),
-        *([NarrowF16()] if dtype == "f16" else []),
+        FuseElementwise(),
+        PlaceActivations(),
+        *([Winograd(target=target)] if winograd else []),
+        *([NarrowF16()] if half else []),
         ScheduleCpu(target=target),
     ]
+    return insert_plugins(own, tuple(PASSES))
 
 
 def parse_pipeline(text: str) -> list[Pass]:
@@ -96,16 +143,18 @@ def run_pipeline(
 
 
 def _make(name: str, options_text: str) -> Pass:
-    if name not in PASSES:
-        raise PassError(f"no pass is called '{name}'; known: {', '.join(PASSES)}{did_you_mean(name, PASSES)}")
-    cls = PASSES[name]
-    types = {field.name: field.type for field in fields(cls)}
+    known = all_passes()
+    if name not in known:
+        raise PassError(f"no pass is called '{name}'; known: {', '.join(known)}{did_you_mean(name, known)}")
+    cls = known[name]
+    hints = get_type_hints(cls)
+    types = {field.name: hints[field.name] for field in fields(cls)}
     values = {}
     for item in options_text.replace(",", " ").split():
         key, equals, value = item.partition("=")
         if not equals or key not in types:
-            known = ", ".join(types) or "none"
-            raise PassError(f"{name} has no option '{item}'; known: {known}{did_you_mean(key, types)}")
+            options = ", ".join(types) or "none"
+            raise PassError(f"{name} has no option '{item}'; known: {options}{did_you_mean(key, types)}")
         values[key] = _parse_value(name, key, types[key], value)
     return cls(**values)
 
@@ -115,6 +164,8 @@ def _parse_value(name: str, key: str, kind: object, value: str) -> object:
         if value not in ("true", "false"):
             raise PassError(f"{name}{{{key}={value}}}: expected true or false")
         return value == "true"
+    if kind not in _PARSERS:
+        raise PassError(f"{name}{{{key}={value}}}: an option of type {kind} cannot be given as text")
     try:
         return _PARSERS[kind](value)  # type: ignore[index]
     except ValueError as error:

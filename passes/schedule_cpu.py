@@ -1,8 +1,10 @@
-"""schedule-cpu: each packed conv, max pool and entry conversion becomes one hand-written dispatch.
+"""schedule-cpu: each op of the blocked layout, and the entry conversion, becomes one hand-written dispatch.
 
-The conv's dispatch takes its epilogue with it, and a max pool whose windows tile its input (cpu_plan); all three write
-the padded layout of their consumer, border included. Register tile and way of broadcasting come from the target preset;
-see cpu_conv, cpu_pool and cpu_pack.
+A conv or pool takes the elementwise generic behind it along, other activations that it reads included, and a conv a max
+pool whose windows tile its input (cpu_plan); elementwise generics that none took get a kernel of their own. All read
+views of padded tensors in place, and write the padded layout of their consumer, border included, or their part of a
+concatenation (destination). Register tile and way of broadcasting come from the target preset; see cpu_conv, cpu_pool,
+cpu_elementwise and cpu_pack.
 
 Given (after block-layout):
     %c = linalg.generic { gather over taps } attrs = {packed_conv = {layer = "conv2", ...}}
@@ -14,26 +16,29 @@ Result:
 """
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar
 
 import iree.compiler.ir as ir
 from iree.compiler import rewrite
 
 from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
-from rt3d_mlir.passes.blocked import destination
 from rt3d_mlir.passes.build import constant
+from rt3d_mlir.passes.cpu_elementwise import ElementwiseKernel
 from rt3d_mlir.passes.cpu_pack import PackKernel
 from rt3d_mlir.passes.cpu_plan import note_halos, plan_conv
-from rt3d_mlir.passes.cpu_pool import PoolKernel
-from rt3d_mlir.passes.dispatch import emit_dispatch
+from rt3d_mlir.passes.destination import destination, mark_concatenations, pad_links
+from rt3d_mlir.passes.epilogue import elementwise
 from rt3d_mlir.passes.match import defining_op, is_f32, static_shape
-from rt3d_mlir.passes.max_pool import MaxPool
 from rt3d_mlir.passes.pack_kgs import is_channel_layout
 from rt3d_mlir.passes.packed_conv import PackedConv
 from rt3d_mlir.passes.schedule_depthwise import schedule_depthwise
+from rt3d_mlir.passes.schedule_pool import schedule_pool
 from rt3d_mlir.passes.schedule_winograd import schedule_winograd
-from rt3d_mlir.sparsity import offsets
 from rt3d_mlir.targets import Target, get_target
+
+#: Tensors of six axes whose last one has more numbers are no blocked activations.
+LARGEST_BLOCK = 64
 
 
 @dataclass(frozen=True)
@@ -52,15 +57,20 @@ class ScheduleCpu(Pass):
             return self._conv(found, module, rewriter, state)
 
         def pool(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
-            found = MaxPool.match(op)
-            return NO_MATCH if found is None else self._pool(found, module, rewriter)
+            return schedule_pool(op, module, rewriter, state, self.target)
+
+        def rest(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+            return self._elementwise(op, module, rewriter, state)
 
         def pack(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
             return self._pack(op, module, rewriter, state)
 
         note_halos(module)
+        mark_concatenations(module)
         apply_patterns(module, {"linalg.generic": conv})  # first: a conv may take the pool behind it
         apply_patterns(module, {"linalg.generic": pool, "linalg.pack": pack})
+        apply_patterns(module, {"linalg.generic": rest})
+        pad_links(module)
 
     def _conv(
         self, conv: PackedConv, module: ir.Module, rewriter: rewrite.PatternRewriter, state: State
@@ -68,36 +78,31 @@ class ScheduleCpu(Pass):
         plan = plan_conv(conv, state, self.target)
         if plan is None:
             return state.refuse(self.name, conv.layer, "its packed weights are no constant at hand")
-        kernel, epilogue, last = plan.kernel, plan.epilogue, plan.last
+        kernel, epilogue, to = plan.kernel, plan.epilogue, plan.to
         state.tiles[conv.layer] = (kernel.tile_key, kernel.tiles_by_model)
         filters = kernel.taps.rows * kernel.filters
-        with ir.InsertionPoint(last.owner), last.owner.location:
+        with to.place(conv.op, epilogue and epilogue.op, plan.pool and plan.pool.op):
             inputs = [
-                conv.x,
+                plan.x,
                 constant(state, f"{conv.layer}.weights", kernel.taps.weights, origin=plan.key),
-                constant(state, f"{conv.layer}.offsets", offsets(kernel.taps.taps, kernel.source[1:], conv.dilations)),
+                constant(state, f"{conv.layer}.offsets", kernel.offsets),
                 constant(state, f"{conv.layer}.starts", kernel.taps.starts),
-                *(epilogue.flat_vectors(state, conv.layer, filters) if epilogue else ()),
+                *(epilogue.inputs(state, conv.layer, filters) if epilogue else ()),
             ]
-            result = emit_dispatch(
-                module,
-                conv.layer,
-                inputs,
-                ir.RankedTensorType(last.type),
-                kernel.grid,
-                lambda bindings, ids: kernel.body(bindings, ids, epilogue and epilogue.apply),
-            )
-        rewriter.replace_op(last.owner, [result])
+            to.dispatch(rewriter, module, conv.layer, inputs, kernel.grid, partial(kernel.body, epilogue=epilogue))
         return None
 
-    def _pool(self, pool: MaxPool, module: ir.Module, rewriter: rewrite.PatternRewriter) -> Failure | None:
-        last, out = destination(pool.op.results[0])
-        kernel = PoolKernel(pool, out)
-        with ir.InsertionPoint(last.owner), last.owner.location:
-            result = emit_dispatch(
-                module, "max_pool", [pool.x], ir.RankedTensorType(last.type), kernel.grid, kernel.body
-            )
-        rewriter.replace_op(last.owner, [result])
+    def _elementwise(
+        self, op: ir.OpView, module: ir.Module, rewriter: rewrite.PatternRewriter, state: State
+    ) -> Failure | None:
+        found = elementwise(op, state)
+        if found is None or op.results[0].type.shape[5] > LARGEST_BLOCK:
+            return NO_MATCH
+        to = destination(found.result)
+        kernel = ElementwiseKernel(self.target, found, to.out)
+        with to.place(op):
+            inputs = found.inputs(state, "elementwise", to.out.blocks * to.out.block)
+            to.dispatch(rewriter, module, "elementwise", inputs, kernel.grid, kernel.body)
         return None
 
     def _pack(
@@ -108,18 +113,11 @@ class ScheduleCpu(Pass):
             return state.refuse(
                 self.name, "linalg.pack", f"it does not block the channels of a static NCDHW tensor of f32 or f16: {op}"
             )
-        last, out = destination(op.results[0])
-        kernel = PackKernel(shape[1], out)
-        with ir.InsertionPoint(last.owner), last.owner.location:
-            result = emit_dispatch(
-                module,
-                "block_layout",
-                [_before_truncf(op.operands[0])],
-                ir.RankedTensorType(last.type),
-                kernel.grid,
-                kernel.body,
-            )
-        rewriter.replace_op(last.owner, [result])
+        to = destination(op.results[0])
+        kernel = PackKernel(shape[1], to.out)
+        with to.place(op):
+            x = _before_truncf(op.operands[0])
+            to.dispatch(rewriter, module, "block_layout", [x], kernel.grid, kernel.body)
         return None
 
 

@@ -1,15 +1,17 @@
 """The depthwise part of schedule-cpu: a depthwise conv and its epilogue become one dispatch."""
 
+from functools import partial
+
 import iree.compiler.ir as ir
 from iree.compiler import rewrite
 
 from rt3d_mlir.passes.base import NO_MATCH, Failure, State
-from rt3d_mlir.passes.blocked import destination
+from rt3d_mlir.passes.blocked import view
 from rt3d_mlir.passes.cpu_depthwise import DepthwiseKernel
 from rt3d_mlir.passes.cpu_plan import conv_halo
 from rt3d_mlir.passes.depthwise_conv import DepthwiseConv
-from rt3d_mlir.passes.dispatch import emit_dispatch
-from rt3d_mlir.passes.epilogue import epilogue_after
+from rt3d_mlir.passes.destination import Destination, destination
+from rt3d_mlir.passes.epilogue import Epilogue, epilogue_after
 from rt3d_mlir.targets import Target
 
 
@@ -20,28 +22,30 @@ def schedule_depthwise(
     conv = DepthwiseConv.match(op)
     if conv is None:
         return NO_MATCH
-    epilogue = epilogue_after(op.results[0], state)
-    last, out = destination(epilogue.result if epilogue else op.results[0])
+    x, epilogue, kernel, to = depthwise_kernel(conv, state, target)
+    with to.place(op, epilogue and epilogue.op):
+        channels = to.out.blocks * to.out.block
+        inputs = [x, conv.weights, *(epilogue.inputs(state, conv.layer, channels) if epilogue else ())]
+        to.dispatch(rewriter, module, conv.layer, inputs, kernel.grid, partial(kernel.body, epilogue=epilogue))
+    return None
+
+
+def depthwise_kernel(
+    conv: DepthwiseConv, state: State, target: Target
+) -> tuple[ir.Value, Epilogue | None, DepthwiseKernel, Destination]:
+    """What a depthwise conv reads, the epilogue that it takes along, its kernel, and where that writes."""
+    epilogue = epilogue_after(conv.op.results[0], state)
+    x, source = view(conv.x)
+    to = destination(epilogue.result if epilogue else conv.op.results[0])
     kernel = DepthwiseKernel(
         target=target,
         window=conv.kernel,
         filters=conv.filters,
         channels=conv.channels,
-        source=tuple(conv.x.type.shape[1:5]),
+        source=source,
         halo=conv_halo(conv),
         strides=conv.strides,
         dilations=conv.dilations,
-        out=out,
+        out=to.out,
     )
-    with ir.InsertionPoint(last.owner), last.owner.location:
-        vectors = epilogue.flat_vectors(state, conv.layer, out.blocks * out.block) if epilogue else ()
-        result = emit_dispatch(
-            module,
-            conv.layer,
-            [conv.x, conv.weights, *vectors],
-            ir.RankedTensorType(last.type),
-            kernel.grid,
-            lambda bindings, ids: kernel.body(bindings, ids, epilogue and epilogue.apply),
-        )
-    rewriter.replace_op(last.owner, [result])
-    return None
+    return x, epilogue, kernel, to

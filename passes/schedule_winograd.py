@@ -1,13 +1,16 @@
 """schedule-cpu's rule for the steps of a Winograd conv: each becomes a dispatch, the last with what follows it."""
 
+from functools import partial
+
 import iree.compiler.ir as ir
 from iree.compiler import rewrite
 
 from rt3d_mlir.passes.base import NO_MATCH, Failure, State
-from rt3d_mlir.passes.blocked import destination
+from rt3d_mlir.passes.blocked import view
 from rt3d_mlir.passes.build import constant
 from rt3d_mlir.passes.cpu_plan import pool_after
 from rt3d_mlir.passes.cpu_winograd import InputKernel, OutputKernel, ProductKernel
+from rt3d_mlir.passes.destination import destination
 from rt3d_mlir.passes.dispatch import emit_dispatch
 from rt3d_mlir.passes.epilogue import epilogue_after
 from rt3d_mlir.passes.winograd_steps import INPUT, PRODUCT, Step
@@ -30,9 +33,10 @@ def schedule_winograd(
 
 def _input(step: Step, module: ir.Module, rewriter: rewrite.PatternRewriter, state: State) -> None:
     result = step.op.results[0]
-    kernel = InputKernel(step.facts, tuple(step.source.type.shape), tuple(result.type.shape))
+    x, source = view(step.source)
+    kernel = InputKernel(step.facts, source, tuple(result.type.shape))
     with ir.InsertionPoint(step.op), step.op.location:
-        inputs = [step.source, _starts(step, state)]
+        inputs = [x, _starts(step, state)]
         name = f"{step.facts.layer}_winograd_input"
         value = emit_dispatch(module, name, inputs, ir.RankedTensorType(result.type), kernel.grid, kernel.body)
     rewriter.replace_op(step.op, [value])
@@ -60,25 +64,16 @@ def _output(step: Step, module: ir.Module, rewriter: rewrite.PatternRewriter, st
     epilogue = epilogue_after(step.op.results[0], state)
     value = epilogue.result if epilogue else step.op.results[0]
     pool, tile = pool_after(value), step.facts.tiling.tile
-    last, out = destination(value)
-    windows = (1, 1, 1)
-    if pool is not None and all(tile % extent == 0 for extent in pool.kernel[1:]):
-        last, out = destination(pool.op.results[0])
-        windows = pool.kernel
+    if pool is not None and any(tile % extent for extent in pool.kernel[1:]):
+        pool = None
+    to = destination(pool.op.results[0] if pool else value)
     source = tuple(step.source.type.shape)
-    kernel = OutputKernel(target, step.facts, source, out, windows)
-    with ir.InsertionPoint(last.owner), last.owner.location:
-        filters = source[2] * source[6]
-        constants = epilogue.flat_vectors(state, step.facts.layer, filters) if epilogue else []
-        result = emit_dispatch(
-            module,
-            f"{step.facts.layer}_winograd_output",
-            [step.source, _starts(step, state), *constants],
-            ir.RankedTensorType(last.type),
-            kernel.grid,
-            lambda bindings, ids: kernel.body(bindings, ids, epilogue and epilogue.apply),
-        )
-    rewriter.replace_op(last.owner, [result])
+    kernel = OutputKernel(target, step.facts, source, to.out, pool.kernel if pool else (1, 1, 1))
+    with to.place(step.op, epilogue and epilogue.op, pool and pool.op):
+        name, filters = f"{step.facts.layer}_winograd_output", source[2] * source[6]
+        operands = epilogue.inputs(state, step.facts.layer, filters) if epilogue else []
+        inputs = [step.source, _starts(step, state), *operands]
+        to.dispatch(rewriter, module, name, inputs, kernel.grid, partial(kernel.body, epilogue=epilogue))
 
 
 def _starts(step: Step, state: State) -> ir.Value:

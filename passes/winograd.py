@@ -111,7 +111,7 @@ def _dense_weights(conv: PackedConv, state: State) -> tuple[np.ndarray, str | No
     packed, ptr = (constant_value(value, state.weights) for value in (conv.packed, conv.ptr))
     if packed is None or ptr is None or not is_f32(conv.x) or packed[0].dtype != np.float32:
         return None
-    if conv.strides[1:] != (1, 1) or conv.dilations[1:] != (1, 1):
+    if conv.strides[1:] != (1, 1) or conv.dilations[1:] != (1, 1) or conv.group.n != conv.x.type.shape[5]:
         return None
     rows, blocks = len(ptr[0]) - 1, conv.x.type.shape[1]
     kernel = tuple(int(extent) + 1 for extent in conv.taps[:, 1:].max(axis=0))

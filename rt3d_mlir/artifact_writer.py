@@ -13,9 +13,10 @@ import numpy as np
 
 from rt3d_mlir.backend import check_versions, compile_command, iree_compile
 from rt3d_mlir.errors import ArtifactError, CompileError
+from rt3d_mlir.explain import Trace
 from rt3d_mlir.mlir_io import without_numbers, write_bytecode
 from rt3d_mlir.passes.base import Pass, State
-from rt3d_mlir.passes.pipeline import run_pipeline
+from rt3d_mlir.passes.pipeline import plugins_in, run_pipeline
 from rt3d_mlir.runtime.artifact import (
     FORMAT,
     GOLDEN_LIMITS,
@@ -102,9 +103,15 @@ def _fill(
     with ir.Context(), ir.Location.unknown():
         module, table = floor1.parse()
         state = State(table)
-        dump = _dumper(dump_ir, module)
+        dump, trace = _dumper(dump_ir, module), Trace(module, floor1.ops)
+
+        def after_each(step: Pass, after: ir.Module) -> None:
+            trace.after_each(step, after)
+            dump(step, after)
+
         progress("rewriting")
-        run_pipeline(module, exported.pipeline(target), state, dump)
+        run_pipeline(module, exported.pipeline(target), state, after_each)
+        explanation = trace.explain(state)
         write_bytecode(module, table, source)
     progress("running iree-compile")
     iree_compile(source, work / MODULE, [*target.iree_flags, *iree_flags])
@@ -112,7 +119,7 @@ def _fill(
     inputs, outputs = exported.golden
     files = [MODULE, *_write_golden(work / "golden", inputs, outputs)]
     manifest = Manifest(
-        tools=tool_versions(),
+        tools=tool_versions() | {plugin.package: plugin.version for plugin in plugins_in(exported.pipeline(target))},
         model=exported.source.name,
         target=target.name,
         triple=target.triple,
@@ -123,6 +130,7 @@ def _fill(
         outputs=[TensorSpec(f"output_{i}", y.shape, str(y.dtype)) for i, y in enumerate(outputs)],
         files={name: sha256_file(work / name) for name in files},
         layers=exported.build_report(state).layers,
+        ops=explanation.fates,
         sparsity={"group": str(group), "dense": exported.dense, "notes": [asdict(note) for note in state.notes]},
     )
     manifest.write(work)

@@ -16,6 +16,7 @@ import torch
 from torch.export import ExportedProgram
 
 from rt3d_mlir.artifact_writer import write_artifact
+from rt3d_mlir.explain import Explanation, Trace
 from rt3d_mlir.frontend.open_source import open_source
 from rt3d_mlir.frontend.source import Floor1, Source, TorchSource
 from rt3d_mlir.mlir_io import write_text
@@ -25,6 +26,9 @@ from rt3d_mlir.report import Report, build_report
 from rt3d_mlir.runtime.artifact import Manifest
 from rt3d_mlir.sparsity import GroupSize, MaskSet, apply_masks, check_finite, load_config, masks_for
 from rt3d_mlir.targets import Target, get_target
+
+#: Filters of a group at least: a vector register has 4 lanes or more. Of masks for fewer, the zeros alone count.
+NARROWEST = 4
 
 
 def export(
@@ -40,8 +44,9 @@ def export(
 
     `args` are example inputs, float32 and of the shapes it is compiled for (a clip is 1x3xTxHxW). `masks` zero what
     they remove; without them, zero blocks that the weights already have are what is packed away. `group` is the block
-    size that is looked for (default: the masks', else the target's own). `dense` keeps all taps. `dtype` "f16" stores
-    activations and weights as f16, on targets that multiply it; inputs and outputs are float32 all the same.
+    size that is looked for (default: the masks', else what is fastest for the zeros of each layer). `dense` keeps all
+    taps. `dtype` "f16" stores activations and weights as f16, on targets that multiply it; inputs and outputs are
+    float32 all the same.
     `winograd` false computes dense layers directly, as pruned ones are: what to compare pruning with, like with like.
     The module is put in eval mode; its weights are not changed. Raises MaskError, WeightError and ModelError.
     """
@@ -63,13 +68,20 @@ def export_source(
     check_finite({key: array for key, array in parameters.items() if array.dtype.kind == "f"})
     if masks is not None:
         parameters = apply_masks(parameters, masks)
-        group = group or masks.group
+        group = group or (masks.group if masks.group.m >= NARROWEST else None)
     return Exported(source, parameters, group, dense, dtype, winograd)
 
 
-def export_config(model: str, config: str, target: Target, dtype: str = "f32", winograd: bool = True) -> "Exported":
+def export_config(
+    model: str,
+    config: str,
+    target: Target,
+    dtype: str = "f32",
+    winograd: bool = True,
+    num_classes: int | None = None,
+) -> "Exported":
     """MODEL of the command line pruned by a config (a shipped name or a file), or `dense`; zoo weights are random."""
-    source = open_source(model)
+    source = open_source(model, num_classes=num_classes)
     if config == "dense":
         return export_source(source, dense=True, dtype=dtype, winograd=winograd)
     masks = masks_for(load_config(config), source.parameters, target.group)
@@ -78,7 +90,7 @@ def export_config(model: str, config: str, target: Target, dtype: str = "f32", w
 
 @dataclass(frozen=True, eq=False)
 class Exported:
-    """A model with its final parameters; `group` None means the target's."""
+    """A model with its final parameters; `group` None means the one that is fastest for each layer's zeros."""
 
     source: Source
     parameters: dict[str, np.ndarray]
@@ -101,16 +113,23 @@ class Exported:
 
     def report(self, target: str = "host") -> Report:
         """What packing does to each layer, without compiling. `target` gives the group where none was named."""
-        preset = get_target(target)
+        return self.build_report(self._run(target)[0])
+
+    def explain(self, target: str = "host") -> Explanation:
+        """Where each op of the model goes, and why, without compiling."""
+        return self._run(target)[1]
+
+    def _run(self, target: str) -> tuple[State, Explanation]:
         with ir.Context(), ir.Location.unknown():
             module, table = self.floor1.parse()
-            state = State(table)
-            run_pipeline(module, self.pipeline(preset), state)
-        return self.build_report(state)
+            state, trace = State(table), Trace(module, self.floor1.ops)
+            run_pipeline(module, self.pipeline(get_target(target)), state, trace.after_each)
+            return state, trace.explain(state)
 
     def pipeline(self, target: Target) -> list[Pass]:
         """The passes that compile this model for a target. Raises TargetError where it has no kernels of the dtype."""
-        return default_pipeline(self.group or target.group, target, self.dense, self.dtype, self.winograd)
+        group, choose = self.group or target.group, self.group is None and not self.dense
+        return default_pipeline(group, target, self.dense, self.dtype, self.winograd, choose)
 
     def build_report(self, state: State) -> Report:
         """The report of a pipeline that ran on this model."""

@@ -5,10 +5,12 @@ Text is split from its `{-# ... #-}` section before parsing: the numbers go stra
 
 import os
 import re
+from collections.abc import Set
 from pathlib import Path
 
 import iree.compiler.ir as ir
 import numpy as np
+from iree.compiler.passmanager import PassManager
 
 from rt3d_mlir.errors import ModelError
 from rt3d_mlir.weights import WeightTable, resource_key
@@ -51,9 +53,13 @@ def read(path: Path) -> tuple[ir.Module, WeightTable]:
         raise ModelError(f"{path} is a folder; expected an .mlir file") from None
 
 
-def without_numbers(module: ir.Module) -> str:
-    """The module as text whose handles have no numbers; it parses, and a side table completes it."""
-    return _SECTION.split(module.operation.get_asm(large_resource_limit=0), maxsplit=1)[0].rstrip()
+def without_numbers(module: ir.Module, locations: bool = False) -> str:
+    """The module as text whose handles have no numbers; it parses, and a side table completes it.
+
+    With `locations`, a copy that is parsed from it still knows which op of the model each of its ops is of.
+    """
+    text = module.operation.get_asm(enable_debug_info=locations, large_resource_limit=0)
+    return _SECTION.split(text, maxsplit=1)[0].rstrip()
 
 
 def to_text(module: ir.Module, table: WeightTable) -> str:
@@ -76,20 +82,51 @@ def write_text(module: ir.Module, table: WeightTable, path: Path) -> None:
 def write_bytecode(module: ir.Module, table: WeightTable, path: Path) -> None:
     """Attaches the table's arrays to the module's handles and writes MLIR bytecode.
 
-    The module's handles are renamed by MLIR where they get their blob; use it for nothing else afterwards.
+    Locations are left out: IREE would copy them into the program, and a file's path with them. The module's handles are
+    renamed by MLIR where they get their blob; use it for nothing else afterwards.
     """
-    for op in _resource_constants(module):
-        key = resource_key(op.attributes["value"])
-        if key is not None and key in table:
-            array = np.ascontiguousarray(table[key])
-            op.attributes["value"] = ir.DenseResourceElementsAttr.get_from_buffer(array, key, op.result.type)
+    PassManager.parse("builtin.module(strip-debuginfo)", module.context).run(module.operation)
+    attach_numbers(module, table)
     temporary = path.with_name(path.name + ".tmp")
     with temporary.open("wb") as file:
         module.operation.write_bytecode(file)
     os.replace(temporary, path)
 
 
-def _resource_constants(module: ir.Module) -> list[ir.OpView]:
+def attach_numbers(module: ir.Module, table: WeightTable, keep: Set[str] = frozenset()) -> None:
+    """Gives the module's handles the table's arrays, but for those in `keep`, which have their numbers already."""
+    for op in resource_constants(module):
+        key = resource_key(op.attributes["value"])
+        if key is not None and key in table and key not in keep:
+            array = np.ascontiguousarray(table[key])
+            op.attributes["value"] = ir.DenseResourceElementsAttr.get_from_buffer(array, key, op.result.type)
+
+
+def read_elements(attribute: ir.Attribute) -> np.ndarray | None:
+    """The numbers of a tensor constant, [the tensor's shape]; None for any other attribute, types unknown to us and
+    handles without numbers.
+
+    Python's bindings cannot get at the blob of a `dense_resource`; a constant printed by itself shows it.
+    """
+    if not isinstance(attribute.type, ir.RankedTensorType) or str(attribute.type.element_type) not in _DTYPES:
+        return None
+    if isinstance(attribute, ir.DenseElementsAttr):
+        return np.array(attribute)
+    if resource_key(attribute) is None:
+        return None
+    constant = ir.Operation.create("arith.constant", [attribute.type], attributes={"value": attribute}, ip=False)
+    blob = _BLOB.search(constant.get_asm())
+    return None if blob is None else _decode(blob[1], str(attribute.type), blob[2], "the module")
+
+
+def has_type(array: np.ndarray, kind: ir.Type) -> bool:
+    """Whether an array has the shape and the elements of a tensor type."""
+    shaped = ir.RankedTensorType(kind)
+    return list(array.shape) == list(shaped.shape) and array.dtype == _DTYPES.get(str(shaped.element_type))
+
+
+def resource_constants(module: ir.Module) -> list[ir.OpView]:
+    """All constants of a module that are handles."""
     found: list[ir.OpView] = []
 
     def visit(op: ir.Operation) -> ir.WalkResult:
@@ -102,7 +139,7 @@ def _resource_constants(module: ir.Module) -> list[ir.OpView]:
 
 
 def _used_keys(module: ir.Module) -> set[str]:
-    return {key for op in _resource_constants(module) if (key := resource_key(op.attributes["value"]))}
+    return {key for op in resource_constants(module) if (key := resource_key(op.attributes["value"]))}
 
 
 def _quote(key: str) -> str:

@@ -18,13 +18,14 @@ import iree.compiler.ir as ir
 import numpy as np
 
 from rt3d_mlir.backend import iree_compile
-from rt3d_mlir.bench.profiler import profile_calls
+from rt3d_mlir.bench.profiler import Call, profile_calls
 from rt3d_mlir.errors import TargetError
 from rt3d_mlir.exported import Exported
 from rt3d_mlir.mlir_io import write_bytecode
 from rt3d_mlir.passes.base import State
 from rt3d_mlir.passes.pipeline import run_pipeline
 from rt3d_mlir.static import analyse
+from rt3d_mlir.static.work import equal_kernels
 from rt3d_mlir.targets import Target
 
 Tile = tuple[int, int]
@@ -121,9 +122,16 @@ def _times(exported: Exported, target: Target) -> dict[str, float]:
         source, vmfb, clip = (Path(folder, name) for name in ("m.mlirbc", "m.vmfb", "x.npy"))
         np.save(clip, np.random.default_rng(0).standard_normal(exported.source.input_shapes[0], dtype=np.float32))
         with _scheduled(exported, target) as (module, state):
-            names = list(state.tiles)
+            names, equal = list(state.tiles), equal_kernels(module)
             write_bytecode(module, state.weights, source)
         iree_compile(source, vmfb, target.iree_flags)
         calls = profile_calls(vmfb, clip, 12)
     symbols = {name: re.sub(r"[^A-Za-z0-9_]", "_", name) for name in names}
-    return {name: 1e3 * min(call.dispatches[symbol] for call in calls) for name, symbol in symbols.items()}
+    return {
+        name: 1e3 * min(_mean(call, equal.get(symbol, [symbol])) for call in calls) for name, symbol in symbols.items()
+    }
+
+
+def _mean(call: Call, kernels: Sequence[str]) -> float:
+    """Seconds of a layer whose kernel others of the same code share: they all run under one of the names."""
+    return sum(seconds for kernel, seconds in call.dispatches if kernel in kernels) / len(kernels)

@@ -66,8 +66,18 @@ class WeightTable:
         """An elements attribute for `array`: inline if it is small, else a handle to a new table entry."""
         if array.size <= INLINE_ELEMENTS:
             return ir.DenseElementsAttr.get(np.ascontiguousarray(array), type=element_type(array.dtype))
+        return self.handle(name, array, origin)
+
+    def handle(self, name: str, array: np.ndarray, origin: str | None = None) -> ir.Attribute:
+        """A handle to a new table entry. Where the context has one of that name already, as that of another module
+        that was rewritten in it, MLIR adds a number to the name, and the entry has the name that MLIR gave."""
         key = self.add(name, array, origin)
-        return ir.Attribute.parse(f'dense_resource<"{key}"> : {tensor_type(array)}')
+        attribute = ir.Attribute.parse(f'dense_resource<"{key}"> : {tensor_type(array)}')
+        given = resource_key(attribute)
+        if given is not None and given != key:
+            self._arrays[given] = self._arrays.pop(key)
+            self._origins[given] = self._origins.pop(key, key)
+        return attribute
 
     def read(self, attribute: ir.Attribute) -> tuple[np.ndarray, str | None] | None:
         """The array behind an elements attribute and its name in the table (None if inline).

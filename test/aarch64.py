@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -32,7 +32,18 @@ def command() -> list[str]:
 
 def load(module: Path, outputs: int = 1) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
     """A function that runs `main` of a module with that many results on arrays, one process a call."""
-    start = [*command(), f"--module={module}", "--device=local-sync", "--function=main"]
+    return process(command(), module, outputs)
+
+
+def process(
+    program: Sequence[str],
+    module: Path,
+    outputs: int = 1,
+    environment: Mapping[str, str] = os.environ,
+    device: str = "local-sync",
+) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
+    """The same with any iree-run-module: `program` is how to start it."""
+    start = [*program, f"--module={module}", f"--device={device}", "--function=main"]
 
     def run(inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         with tempfile.TemporaryDirectory() as name:
@@ -43,8 +54,8 @@ def load(module: Path, outputs: int = 1) -> Callable[[Sequence[np.ndarray]], lis
                 *(f"--input=@{folder / f'x{i}.npy'}" for i in range(len(inputs))),
                 *(f"--output=@{folder / f'y{i}.npy'}" for i in range(outputs)),
             ]
-            done = subprocess.run([*start, *files], capture_output=True, text=True, check=False)
-            assert done.returncode == 0, done.stderr[:4000]
+            done = subprocess.run([*start, *files], capture_output=True, text=True, check=False, env=environment)
+            assert done.returncode == 0, f"exit {done.returncode}: {done.stderr[:4000]}"
             return [np.load(folder / f"y{i}.npy") for i in range(outputs)]
 
     return run

@@ -19,6 +19,7 @@ config.substitutions += [  # noqa: F821
     ("%opt", str(_tools / "rt3d-mlir-opt")),
     ("%filecheck", str(_tools / "filecheck")),
     ("%python", sys.executable),
+    ("%iree-compile", str(_tools / "iree-compile")),
     # A pass leaves its input alone: the output is what no pass at all prints.
     ("%unchanged", f"{_tools / 'rt3d-mlir-opt'} %s"),
 ]

@@ -6,8 +6,13 @@ from pathlib import Path
 import aarch64
 import nets
 import numpy as np
+import pytest
+import torch
 
+import rt3d_mlir
 from rt3d_mlir import models
+from rt3d_mlir.sparsity import load_config, masks_for
+from rt3d_mlir.targets import get_target
 from rt3d_mlir.tools.compile import main
 
 
@@ -24,3 +29,35 @@ def test_c3d_for_cortex_a76(tmp_path: Path):
     np.save(tmp_path / "wrong.npy", np.load(folder / "golden" / "output_0.npy") + 1)
     wrong = subprocess.run([*run, f"--expected_output=@{tmp_path}/wrong.npy"], capture_output=True, text=True)
     assert wrong.returncode != 0
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "clip", "config", "dtype"),
+    [
+        ("r2plus1d_18", 8, (8, 24, 24), "r2plus1d-3.23x", "f32"),
+        ("s3d", 16, (16, 48, 48), "s3d-2.10x", "f16"),
+    ],
+)
+def test_the_papers_other_nets_for_cortex_a76(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    width: int,
+    clip: tuple[int, int, int],
+    config: str,
+    dtype: str,
+):
+    """Pruned by the paper's configuration. S3D is without its last two blocks, which that leaves dense, for speed."""
+    aarch64.command()
+    monkeypatch.setattr("rt3d_mlir.models.s3d.STAGE5", [])
+    model = models.build(name, num_classes=5, width=width)
+    weights = {key: tensor.numpy() for key, tensor in model.state_dict().items()}
+    masks = masks_for(load_config(config), weights, get_target("cortex-a76").group)
+    exported = rt3d_mlir.export(model, (torch.zeros(1, 3, *clip),), masks, dtype=dtype)
+    manifest = exported.compile(tmp_path / "artifact", target="cortex-a76")
+    assert all(layer.packed for layer in manifest.layers)
+    inputs, (expected,) = exported.golden
+    (ours,) = aarch64.load(tmp_path / "artifact" / "module.vmfb")(inputs)
+    error = np.abs(ours - expected).max()
+    assert error < {"f32": 1e-5, "f16": 1e-2}[dtype] * np.ptp(expected)
+    assert dtype == "f32" or error > 1e-5 * np.ptp(expected)

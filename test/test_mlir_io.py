@@ -130,3 +130,11 @@ def test_a_resource_section_without_an_end_is_named():
     text = function + '\n\n{-#\n  dialect_resources: {\n    builtin: {\n      w: "0x04'
     with ir.Context(), ir.Location.unknown(), pytest.raises(ModelError, match=r"a\.mlir was cut short"):
         mlir_io.parse_text(text, "a.mlir")
+
+
+def test_bytecode_has_no_locations(tmp_path: Path):
+    body = BODY.replace("return %w : tensor<2x3xf32>", 'return %w : tensor<2x3xf32> loc("/home/me/secret.py":1:2)')
+    module, table = mlir_io.parse_text(body, "x")
+    assert "secret" in mlir_io.without_numbers(module, locations=True)
+    mlir_io.write_bytecode(module, table, tmp_path / "module.mlirbc")
+    assert b"secret" not in (tmp_path / "module.mlirbc").read_bytes()

@@ -29,7 +29,6 @@ def test_packed_and_not():
         ("d", False, "no pass knows this form of it; IREE compiles it as it is"),
     ]
     assert (report.macs_before, report.macs_after, report.rate) == (500, 250, 2.0)
-    assert report.off_path == 0.4
     assert report.notes == state.notes
 
 
@@ -50,7 +49,7 @@ def test_a_shared_parameter_has_a_row_for_each_use():
 
 def test_a_network_without_layers():
     report = build_report(State(), {}, {})
-    assert (report.rate, report.off_path) == (0.0, 0.0)
+    assert report.rate == 0.0
 
 
 def test_table():

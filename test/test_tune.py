@@ -14,10 +14,11 @@ from rt3d_mlir.exported import Exported
 from rt3d_mlir.passes.blocked import Blocked
 from rt3d_mlir.passes.cpu_conv import ConvKernel
 from rt3d_mlir.passes.cpu_taps import TapLayout
-from rt3d_mlir.passes.cpu_tile import Halo, rank_tiles
+from rt3d_mlir.passes.cpu_tile import Halo, timed_tiles
 from rt3d_mlir.targets import Target, get_target
 
-OUT = Blocked(1, 8, (4, 14, 14), (4, 14, 14), (0, 0, 0), 4)
+OUT = Blocked(1, 8, (4, 14, 14), (8, 4, 14, 14), (0, 0, 0, 0), 4)
+SOURCE = Blocked(1, 2, (6, 16, 16), (2, 6, 16, 16), (0, 0, 0, 0), 4)
 HALO = Halo((1, 1), (4, 14), (6, 16))
 TAPS = TapLayout(
     weights=np.zeros((4, 4, 8), np.float32),
@@ -26,6 +27,7 @@ TAPS = TapLayout(
     channels=(0, 1, 2, 3),
     kernel=(1, 1),
     rows=4,
+    width=4,
 )
 
 
@@ -72,7 +74,7 @@ def test_a_preset_reads_its_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 def test_a_tuned_tile_is_used_and_one_that_does_not_fit_is_not():
     plain = dataclasses.replace(get_target("cortex-a76"), tiles={})
-    kernel = ConvKernel(plain, TAPS, (2, 6, 16, 16), HALO, (1, 1, 1), (1, 1, 1), OUT.size, OUT)
+    kernel = ConvKernel(plain, TAPS, SOURCE, HALO, (1, 1, 1), (1, 1, 1), OUT.size, OUT)
     by_model, another = kernel.tiles_by_model[0], kernel.tiles_by_model[-1]
     assert kernel.tile == by_model
 
@@ -85,6 +87,6 @@ def test_a_tuned_tile_is_used_and_one_that_does_not_fit_is_not():
 
 def test_every_ranked_tile_fits_the_registers_and_divides_the_rows():
     target = get_target("cortex-a76")
-    ranked = rank_tiles(target, 8, 4, OUT.size, HALO, (3, 3), (1, 1, 1))
+    ranked = [tile for _, tile in timed_tiles(target, 8, 4, OUT.size, HALO, (3, 3), (1, 1, 1))]
     assert ranked
     assert all(rows * columns <= target.columns and OUT.rows % rows == 0 for rows, columns in ranked)

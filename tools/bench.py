@@ -38,7 +38,7 @@ def _run(argv: Sequence[str]) -> int:
         return _static(args)
     command = [PROG, *argv]
     group = args.group or get_target("host").group
-    specs = case_specs(args.models, args.configs, str(group))
+    specs = case_specs(args.models, args.configs, str(group), _model_options(args))
     if args.output.exists() and not args.output.is_dir():
         raise InputError(f"{args.output} is a file; expected a folder to write the report to")
     return _layers(args, specs, command) if args.per_layer else _engines(args, specs, command)
@@ -70,18 +70,21 @@ def _static(args: argparse.Namespace) -> int:
     target = get_target(args.target)
     check_dtype(target, args.dtype)
     found = []
-    for model in args.models:
-        for config in args.configs:
-            console.log.print(f"{model} {config}: compiling for {target.name}, {args.dtype}")
-            report = analyse(export_config(model, config, target, args.dtype), target)
-            found.append({"config": config, **report.to_json()})
-            if not args.json:
-                title = f"{model} {config}, compiled for {target.name}, {args.dtype}, by llvm-mca's models"
-                console.table(report.table(), title)
-                console.table(report.projection_table())
+    for spec in case_specs(args.models, args.configs, str(target.group)):
+        what = f"{spec.model} {spec.config}"
+        console.log.print(f"{what}: compiling for {target.name}, {args.dtype}")
+        report = analyse(export_config(spec.model, spec.config, target, args.dtype, num_classes=args.classes), target)
+        found.append({"config": spec.config, **report.to_json()})
+        if not args.json:
+            console.table(report.table(), f"{what}, compiled for {target.name}, {args.dtype}, by llvm-mca's models")
+            console.table(report.projection_table())
     if args.json:
         _show(json.dumps(found, indent=2) + "\n")
     return 0
+
+
+def _model_options(args: argparse.Namespace) -> dict[str, int]:
+    return {} if args.classes is None else {"num_classes": args.classes}
 
 
 def _show(text: str) -> None:
@@ -108,12 +111,14 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--configs",
         type=_words,
-        default=["dense", "c3d-2.53x", "c3d-3.57x"],
-        help="dense, shipped ones, files (default: dense,c3d-2.53x,c3d-3.57x)",
+        help="dense, shipped ones, files (default: dense, and those of the models that the docs compare)",
     )
+    parser.add_argument("--classes", type=console.positive, metavar="N", help="of the models (default: 101)")
     parser.add_argument("--engines", type=_words, default=list(ENGINES), help=f"default: all of {','.join(ENGINES)}")
     parser.add_argument("--threads", type=_threads, default=[1, cores()], help="default: 1,all")
-    parser.add_argument("--rounds", type=_positive, default=10, metavar="N", help="timed runs an engine (default: 10)")
+    parser.add_argument(
+        "--rounds", type=console.positive, default=10, metavar="N", help="timed runs an engine (default: 10)"
+    )
     parser.add_argument("--group", type=GroupSize.parse, metavar="16x4", help="of pruning (default: this machine's)")
     parser.add_argument(
         "-o", dest="output", type=Path, metavar="DIR", default=Path("rt3d-bench"), help="default: rt3d-bench"
@@ -136,13 +141,7 @@ def _words(text: str) -> list[str]:
 
 
 def _threads(text: str) -> list[int]:
-    return [cores() if word == "all" else _positive(word) for word in _words(text)]
-
-
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
-    return int(text)
+    return [cores() if word == "all" else console.positive(word) for word in _words(text)]
 
 
 if __name__ == "__main__":

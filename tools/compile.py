@@ -14,9 +14,11 @@ from rich.table import Table
 from rt3d_mlir.artifact_writer import check_folder, iree_command, write_artifact
 from rt3d_mlir.backend import check_versions
 from rt3d_mlir.errors import InputError, MaskError
+from rt3d_mlir.explain import Explanation
 from rt3d_mlir.exported import Exported, export_source
-from rt3d_mlir.frontend.checkpoint import fit_checkpoint
+from rt3d_mlir.frontend.checkpoint import decide_classes, fit_checkpoint
 from rt3d_mlir.frontend.open_source import open_source
+from rt3d_mlir.passes.pipeline import plugins_in
 from rt3d_mlir.report import Report
 from rt3d_mlir.runtime.artifact import Manifest
 from rt3d_mlir.sparsity import GroupSize, MaskSet, load_config, load_masks, load_weights, masks_for
@@ -42,6 +44,8 @@ def _run(argv: Sequence[str]) -> None:
     check_folder(args.output, args.force, args.dump_ir)
     started = time.monotonic()
     exported = _export(args, target)
+    for plugin in plugins_in(exported.pipeline(target)):
+        console.log.print(f"note: runs {plugin}")
     with console.log.status("") as status:
         manifest = write_artifact(
             exported,
@@ -52,16 +56,18 @@ def _run(argv: Sequence[str]) -> None:
             dump_ir=args.dump_ir,
             progress=lambda what: _progress(status, what, args.verbose),
         )
-    report = Report(manifest.layers, [])
+    report, explanation = Report(manifest.layers, []), Explanation(manifest.ops)
     command = shlex.join(iree_command(args.output, target, args.iree_flags, args.dump_ir))
     if args.json:
         shown = {"command": command} if args.print_command else {}
         print(json.dumps({**asdict(manifest), **shown, "seconds": time.monotonic() - started}, indent=2))
     else:
         _print(args, manifest, report, time.monotonic() - started)
+        if args.explain:
+            _explain(explanation)
         if args.print_command:
             console.out.print(command)
-    _warn(manifest, report)
+    _warn(manifest, explanation)
 
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
@@ -76,6 +82,12 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("-o", dest="output", type=Path, metavar="DIR", help="the artifact folder")
     parser.add_argument("--target", help="a preset; see --list-targets")
     parser.add_argument("--weights", metavar="F", help="safetensors; without it, a zoo model has seeded random weights")
+    parser.add_argument(
+        "--classes",
+        type=console.positive,
+        metavar="N",
+        help="of a zoo model (default: those of --weights, or 101)",
+    )
     pruning = parser.add_mutually_exclusive_group()
     pruning.add_argument("--masks", metavar="F", help="safetensors masks; without it, zero blocks in the weights count")
     pruning.add_argument("--prune", metavar="NAME", help="magnitude masks by a shipped config or a YAML/JSON file")
@@ -87,6 +99,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument(
         "--dump-ir", type=Path, metavar="DIR", help="write the IR after each pass, and iree-compile's input"
     )
+    parser.add_argument("--explain", action="store_true", help="say where each op of the model went, and why")
     parser.add_argument("--print-command", action="store_true", help="print the iree-compile line")
     parser.add_argument("--json", action="store_true", help="print the manifest as JSON")
     parser.add_argument("--force", action="store_true", help="replace an artifact folder that exists")
@@ -113,12 +126,14 @@ def _shape(text: str) -> tuple[int, ...]:
 
 
 def _export(args: argparse.Namespace, target: Target) -> Exported:
-    source = open_source(args.model, args.input_shape)
+    checkpoint = load_weights(args.weights) if args.weights else None
+    classes = decide_classes(args.model, checkpoint, args.weights, args.classes)
+    source = open_source(args.model, args.input_shape, classes)
     for note in source.notes:
         console.log.print(f"note: {note}")
     weights = None
-    if args.weights:
-        weights = fit_checkpoint(load_weights(args.weights), source.parameters, args.weights)
+    if checkpoint is not None:
+        weights = fit_checkpoint(checkpoint, source.parameters, args.weights)
     elif not Path(args.model).suffix:
         console.log.print(f"no --weights: {args.model} gets random weights (seed 0); its answers mean nothing")
     group = args.group
@@ -153,12 +168,19 @@ def _print(args: argparse.Namespace, manifest: Manifest, report: Report, seconds
     )
 
 
-def _warn(manifest: Manifest, report: Report) -> None:
+def _explain(explanation: Explanation) -> None:
+    console.out.print()
+    console.table(explanation.table())
+    console.out.print(f"\n{explanation}")
+
+
+def _warn(manifest: Manifest, explanation: Explanation) -> None:
     """Says what did not take the fast path: never in silence."""
     for note in manifest.sparsity["notes"]:
         console.log.print(f"warning: {note['pass_name']}: {note['layer']}: {note['reason']}")
-    if report.off_path > 0.01:
-        console.log.print(f"warning: {report.off_path:.1%} of the MACs are off the packed path and will be slow")
+    if explanation.off_path > 0.01:
+        what = "are off the packed path and will be slow; --explain lists the ops"
+        console.log.print(f"warning: {explanation.off_path:.1%} of the MACs {what}")
 
 
 def _target_table() -> Table:

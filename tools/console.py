@@ -1,5 +1,6 @@
 """What the console tools share: results go to stdout, everything else to stderr, errors become exit codes."""
 
+import argparse
 from collections.abc import Callable
 
 from rich.console import Console
@@ -17,6 +18,13 @@ def table(rows: Table, title: str = "") -> None:
     if title:
         wide.print(title)
     wide.print(rows)
+
+
+def positive(text: str) -> int:
+    """The type of an argument that counts something."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
+    return int(text)
 
 
 def run(body: Callable[[], int | None], prog: str) -> int:

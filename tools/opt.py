@@ -10,7 +10,7 @@ import iree.compiler.ir as ir
 from rt3d_mlir import mlir_io
 from rt3d_mlir.errors import ArtifactError, Rt3dError
 from rt3d_mlir.passes.base import Pass, State
-from rt3d_mlir.passes.pipeline import PASSES, parse_pipeline, run_pipeline
+from rt3d_mlir.passes.pipeline import all_passes, parse_pipeline, run_pipeline
 from rt3d_mlir.tools import console
 
 PROG = "rt3d-mlir-opt"
@@ -25,7 +25,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog=PROG,
         description="Run passes over linalg on tensors. Refusals go to stderr as remarks.",
-        epilog=f"passes: {', '.join(PASSES)}",
+        epilog=f"passes: {', '.join(all_passes())}",
     )
     parser.add_argument("input", metavar="IN.mlir", help="MLIR text; - reads stdin")
     parser.add_argument("--passes", default="", metavar="PIPELINE", help="pack-kgs{group=8x4},block-layout")

@@ -9,8 +9,9 @@ from typing import Any
 
 from rt3d_mlir import models
 from rt3d_mlir.errors import DataError
+from rt3d_mlir.frontend.checkpoint import decide_classes
 from rt3d_mlir.pruning import ALGORITHMS, NORMS, PruneConfig
-from rt3d_mlir.sparsity import GroupSize, Sparsity, load_config, save_weights
+from rt3d_mlir.sparsity import GroupSize, Sparsity, load_config, load_weights, save_weights
 from rt3d_mlir.tools import console
 from rt3d_mlir.training import Recipe, RunFolder, Trainer, World, open_data, open_model
 from rt3d_mlir.training.data.clips import Transform
@@ -38,7 +39,7 @@ def _run(args: argparse.Namespace, command: str) -> None:
     recipe = _recipe(args)
     with join(args.device) as world:
         data = open_data(args.data, world.device, _data_options(args))
-        model = open_model(args.model, len(data.classes), data.shape, args.seed, args.width)
+        model = open_model(args.model, _classes(args, data.classes), data.shape, args.seed, args.width)
         if args.weights:
             load_checkpoint(model, args.weights)
         identity = _identity(args, model, data, recipe, config, world)
@@ -108,6 +109,12 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
 
     add = parser.add_argument_group("training").add_argument
     add("--weights", metavar="F", help="safetensors of a trained model; without it, a dense model is trained first")
+    add(
+        "--classes",
+        type=console.positive,
+        metavar="N",
+        help="answers of the model (default: those of --weights, or the data's)",
+    )
     add("--width", type=int, help="channels of a zoo model's first layer (default: its own)")
     add(
         "--epochs",
@@ -149,6 +156,17 @@ def _recipe(args: argparse.Namespace) -> Recipe:
     if dense is None:
         dense = 0 if args.weights else args.epochs
     return Recipe(args.epochs, dense, args.batch, args.lr, args.dense_lr, distill=args.distill, seed=args.seed)
+
+
+def _classes(args: argparse.Namespace, known: Sequence[str]) -> int:
+    """How many answers the model has; the first ones are the data's classes."""
+    checkpoint = load_weights(args.weights) if args.weights else None
+    classes = decide_classes(args.model, checkpoint, args.weights, args.classes) or len(known)
+    if classes < len(known):
+        raise DataError(f"{args.data} has {len(known)} classes, the model {classes}; expected at least as many")
+    if classes > len(known):
+        console.log.print(f"note: {args.model} has {classes} classes, of which {args.data} uses the first {len(known)}")
+    return classes
 
 
 def _data_options(args: argparse.Namespace) -> DataOptions:

@@ -24,11 +24,23 @@ if TYPE_CHECKING:
 
 DENSE = "dense"
 _FILES = (".json", ".yaml", ".yml")
+#: What is measured beside `dense` where nothing is asked for: the rates of the RT3D paper's Table 2 (for C3D of its
+#: Table 1 too), the same ratios for the other forms of S3D, and uniform ones for the nets that the paper lacks.
+USUAL_CONFIGS = (
+    "c3d-2.53x",
+    "c3d-3.57x",
+    "r2plus1d-3.23x",
+    "s3d-2.10x",
+    "s3d-ts1-1.78x",
+    "s3d-torchvision-1.84x",
+    "r3d-uniform-3.07x",
+    "mc3-uniform-3.05x",
+)
 
 
 @dataclass(frozen=True)
 class CaseSpec:
-    """A model of the zoo and a pruning configuration; `options` go to the model's constructor (width, clip)."""
+    """A model of the zoo and a pruning configuration; `options` go to the model's constructor (num_classes, width)."""
 
     model: str
     config: str
@@ -145,8 +157,10 @@ def write_case(spec: CaseSpec, folder: Path) -> Case:
     return Case(folder)
 
 
-def case_specs(models_named: list[str], configs: list[str], group: str) -> list[CaseSpec]:
-    """Each model with `dense` and those of `configs` that were made for it.
+def case_specs(
+    models_named: list[str], configs: list[str] | None, group: str, options: dict[str, Any] | None = None
+) -> list[CaseSpec]:
+    """Each model with `dense` and those of `configs` that were made for it; None stands for `dense` and the usual ones.
 
     Raises ModelError for an unknown model, ConfigError for an unknown configuration or one that fits no model.
     """
@@ -154,6 +168,8 @@ def case_specs(models_named: list[str], configs: list[str], group: str) -> list[
 
     for model in models_named:
         models.input_shape(model)
+    if configs is None:
+        configs = [DENSE, *(name for name in USUAL_CONFIGS if load_config(name).model in models_named)]
     made_for = {config: None if config == DENSE else _model_of(config) for config in configs}
     for config, model in made_for.items():
         if model is not None and model not in models_named:
@@ -161,7 +177,7 @@ def case_specs(models_named: list[str], configs: list[str], group: str) -> list[
                 f"configuration {config} was made for {model}, but --models says {','.join(models_named)}"
             )
     return [
-        CaseSpec(model, config, group)
+        CaseSpec(model, config, group, dict(options or {}))
         for model in models_named
         for config in configs
         if made_for[config] in (None, model)

@@ -2,7 +2,8 @@
 
 import re
 import tempfile
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
@@ -23,12 +24,14 @@ from rt3d_mlir.bench.work import LayerWork, ModelWork
 from rt3d_mlir.passes.base import State
 from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
 from rt3d_mlir.sparsity import GroupSize
+from rt3d_mlir.static.work import equal_kernels
 from rt3d_mlir.targets import get_target
 
 
 @dataclass(frozen=True)
 class LayerRow:
-    """One dispatch. `kind`: conv, Winograd transform, fully connected, pool, layout entry, other (exit, IREE's own).
+    """One dispatch. `kind`: conv, Winograd transform, fully connected, pool, elementwise (residual adds and gates that
+    no conv took), layout entry, other (exit, IREE's own).
 
     kept_gflops    GFLOP/s of kept work, 2 * kept MACs / time; convs and fully connected layers only
     kept_share     that over the FMA roof; above 1 where padding taps are skipped
@@ -106,12 +109,13 @@ def profile_layers(
 
 @dataclass(frozen=True)
 class _Measured:
-    """Raw numbers of a case; `bytes` are by dispatch."""
+    """Raw numbers of a case; by dispatch `bytes`, and in `equal` those with the same code, in the order they run."""
 
     label: str
     work: ModelWork
     calls: list[Call]
     bytes: dict[str, int]
+    equal: dict[str, list[str]]
     peak_bytes: int
 
 
@@ -124,11 +128,12 @@ def _measure(spec: CaseSpec, folder: Path, rounds: int) -> _Measured:
         worker.ask("load")
         peak = max(worker.ask("run")["peak_bytes"] for _ in range(2))
     calls = profile_calls(engine_folder / "artifact" / "module.vmfb", folder / "input.npy", rounds)
-    return _Measured(spec.label, case.work(), calls, _bytes(case), peak)
+    return _Measured(spec.label, case.work(), calls, *_dispatches(case), peak)
 
 
-def _bytes(case: Case) -> dict[str, int]:
-    """Bytes of operands and results of each dispatch that our passes make, read from the IR."""
+def _dispatches(case: Case) -> tuple[dict[str, int], dict[str, list[str]]]:
+    """Read from the IR: the bytes of operands and results of each dispatch that our passes make, and for each those
+    with the same code, in the order they run."""
     exported, target = export_case(case), get_target("host")
     passes = default_pipeline(GroupSize.parse(case.spec.group), target, case.spec.config == DENSE)
     found: dict[str, int] = {}
@@ -136,13 +141,28 @@ def _bytes(case: Case) -> dict[str, int]:
     def visit(op: ir.Operation) -> ir.WalkResult:
         if op.name == "flow.dispatch":
             symbol = str(op.attributes["entry_points"]).rpartition("@")[2].rstrip("]")
-            found[symbol] = sum(_tensor_bytes(value.type) for value in [*op.operands, *op.results])
+            moved = op.operands if "tied_operands" in op.attributes else [*op.operands, *op.results]
+            found[symbol] = sum(_tensor_bytes(value.type) for value in moved)
         return ir.WalkResult.ADVANCE
 
     with ir.Context(), ir.Location.unknown():
         module, table = exported.floor1.parse()
         run_pipeline(module, passes, State(table))
         module.operation.walk(visit)
+        order = {symbol: place for place, symbol in enumerate(found)}
+        equal = {symbol: sorted(group, key=order.__getitem__) for symbol, group in equal_kernels(module).items()}
+    return found, equal
+
+
+def by_dispatch(call: Call, equal: Mapping[str, Sequence[str]]) -> dict[str, float]:
+    """Seconds of a call by dispatch: the n-th run of a kernel is the n-th dispatch of those with its code."""
+    runs: Counter[str] = Counter()
+    found: dict[str, float] = {}
+    for kernel, seconds in call.dispatches:
+        group = equal.get(kernel, [kernel])  # IREE's own kernels are known by their names only
+        dispatch = group[min(runs[group[0]], len(group) - 1)]
+        found[dispatch] = found.get(dispatch, 0.0) + seconds
+        runs[group[0]] += 1
     return found
 
 
@@ -152,7 +172,8 @@ def _tensor_bytes(kind: ir.Type) -> int:
 
 def _profile(measured: _Measured, roofs: Roofs) -> LayerProfile:
     calls, work = measured.calls, measured.work
-    times = {name: [call.dispatches[name] for call in calls] for name in calls[0].dispatches}
+    split = [by_dispatch(call, measured.equal) for call in calls]
+    times = {name: [seconds[name] for seconds in split] for name in split[0]}
     outside = max(0.0, median(call.outside for call in calls))
     whole = outside + sum(median(seconds) for seconds in times.values())
     by_symbol = {re.sub(r"[^A-Za-z0-9_]", "_", layer.name): layer for layer in work.layers}
@@ -212,7 +233,7 @@ def _row(
 def _kind(dispatch: str) -> str:
     if dispatch.endswith(("_winograd_input", "_winograd_output")):
         return "Winograd transform"
-    for start, kind in (("max_pool", "pool"), ("block_layout", "layout entry")):
-        if dispatch.startswith(start):
-            return kind
-    return "other"
+    return next((kind for start, kind in _KINDS.items() if dispatch.startswith(start)), "other")
+
+
+_KINDS = {"max_pool": "pool", "avg_pool": "pool", "elementwise": "elementwise", "block_layout": "layout entry"}

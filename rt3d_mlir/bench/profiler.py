@@ -17,15 +17,18 @@ _UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
 
 @dataclass(frozen=True)
 class Call:
-    """Seconds of one profiled call: wall clock, and those of each dispatch in the order they ran."""
+    """Seconds of one profiled call: wall clock, and those of each dispatch by its kernel, in the order they ran.
+
+    Of kernels with the same code IREE keeps one, whose name all their dispatches have.
+    """
 
     wall: float
-    dispatches: dict[str, float]
+    dispatches: list[tuple[str, float]]
 
     @property
     def outside(self) -> float:
         """What no dispatch accounts for: allocation, submission, waiting."""
-        return self.wall - sum(self.dispatches.values())
+        return self.wall - sum(seconds for _, seconds in self.dispatches)
 
 
 def profile_calls(vmfb: Path, clip: Path, count: int) -> list[Call]:
@@ -56,17 +59,11 @@ def profile_calls(vmfb: Path, clip: Path, count: int) -> list[Call]:
     return [Call(wall, parts) for wall, parts in zip(seconds, calls[-len(seconds) :], strict=True)]
 
 
-def split_calls(events: Sequence[tuple[str, float]]) -> list[dict[str, float]]:
-    """Seconds by dispatch for each call; every call runs the same sequence, some dispatches more than once."""
+def split_calls(events: Sequence[tuple[str, float]]) -> list[list[tuple[str, float]]]:
+    """The events of each call; every call runs the same sequence, some kernels more than once."""
     count = gcd(*Counter(name for name, _ in events).values())
     length = len(events) // max(1, count)
-    calls: list[dict[str, float]] = []
-    for i in range(count):
-        parts: dict[str, float] = {}
-        for name, seconds in events[i * length : (i + 1) * length]:
-            parts[name] = parts.get(name, 0.0) + seconds
-        calls.append(parts)
-    return calls
+    return [list(events[i * length : (i + 1) * length]) for i in range(count if events else 0)]
 
 
 def _output(command: list[str]) -> str:

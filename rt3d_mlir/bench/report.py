@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from rt3d_mlir.bench.chart import draw
+from rt3d_mlir.bench.comparison import compare, table
 from rt3d_mlir.bench.machine import Machine
-from rt3d_mlir.bench.results import OURS, Results, Row, milliseconds
+from rt3d_mlir.bench.results import Results, Row, milliseconds
 
 _ENGINE_COLUMNS = (
     "engine",
@@ -60,7 +61,7 @@ def to_json(results: Results) -> str:
 
 
 def to_markdown(results: Results) -> str:
-    """The page: who measured what, ratios of all engines, ours pruned over dense, threads, memory, skips."""
+    """The page: who measured what, ratios of all engines a case, what `compare` sets side by side, skips."""
     parts = ["# Benchmark", *header(results.machine)]
     parts.append(f"- {results.rounds} rounds; all engines take turns, one run each a round; groups of {results.group}")
     if results.interrupted:
@@ -75,7 +76,7 @@ def to_markdown(results: Results) -> str:
     for label, threads in keys:
         rows = [row for row in results.rows if (row.label, row.threads) == (label, threads)]
         parts += ["", f"## {label}, {threads} thread{'s' * (threads > 1)}", "", *_engines(rows)]
-    parts += _pruned_over_dense(results) + _scaling(results) + _memory(results) + _skips(results)
+    parts += compare(results) + _skips(results)
     parts += ["", *_LEGEND]
     return "\n".join(parts) + "\n"
 
@@ -97,13 +98,6 @@ def header(machine: Machine) -> list[str]:
         f"- {versions}",
         f"- `{machine.command}`",
     ]
-
-
-def table(columns: Iterable[str], rows: Iterable[Iterable[str]], words: int = 1) -> list[str]:
-    """A Markdown table; the first `words` columns are text, the others are numbers."""
-    columns = list(columns)
-    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * words + '--:|' * (len(columns) - words)}"]
-    return lines + [f"| {' | '.join(row)} |" for row in rows]
 
 
 def _engines(rows: Iterable[Row]) -> list[str]:
@@ -130,54 +124,6 @@ def _engine(row: Row) -> list[str]:
 
 def _ratio(number: float | None) -> str:
     return "-" if number is None else f"{number:.3f}"
-
-
-def _pruned_over_dense(results: Results) -> list[str]:
-    pairs = [(row, dense) for row in results.rows if (dense := results.dense_of(row))]
-    if not pairs:
-        return []
-    lines = []
-    for row, dense in pairs:
-        faster = dense.latency.median / row.latency.median
-        rate = results.facts(row.label).rate
-        lines.append(
-            [f"{row.label}, {row.title}", str(row.threads), *(f"{x:.2f}" for x in (faster, rate, faster / rate))]
-        )
-    columns = ("pruned over dense", "threads", "times faster", "times fewer MACs", "share of that")
-    return ["", "## Pruned over dense", "", *table(columns, lines)]
-
-
-def _scaling(results: Results) -> list[str]:
-    pairs = [
-        (row, one)
-        for row in results.rows
-        if row.threads > 1 and (one := results.find(row.model, row.config, 1, row.engine))
-    ]
-    if not pairs:
-        return []
-    lines = [
-        [f"{row.label}, {row.title}", str(row.threads), f"{one.latency.median / row.latency.median:.2f}"]
-        for row, one in pairs
-    ]
-    return ["", "## Threads", "", *table(("engine", "threads", "times faster than one"), lines)]
-
-
-def _memory(results: Results) -> list[str]:
-    lines = [
-        [
-            row.label,
-            str(row.threads),
-            f"{row.peak_bytes / 1e6:.0f}",
-            f"{row.load_peak_bytes / 1e6:.0f}",
-            f"{results.facts(row.label).memory_bound / 1e6:.0f}",
-        ]
-        for row in results.rows
-        if row.engine == OURS
-    ]
-    if not lines:
-        return []
-    bound = "1.3 x (kept weights + two largest activations + 50 MB)"
-    return ["", "## Memory of rt3d_mlir", "", *table(("case", "threads", "peak MB", "load MB", bound), lines)]
 
 
 def _skips(results: Results) -> list[str]:

@@ -8,6 +8,7 @@ from rt3d_mlir.bench.machine import Machine
 from rt3d_mlir.runtime.timing import Latency
 
 BASE, OURS = "torch", "rt3d"
+OUR_ENGINES = (OURS, "rt3d-direct")
 #: Engines that run pruned weights only, and who runs the dense ones for them.
 _DENSE_ENGINE = {"mnn-sparse": "mnn"}
 #: A run on one thread that had less of a core than this was disturbed.

@@ -4,7 +4,23 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from rt3d_mlir import models
 from rt3d_mlir.errors import WeightError, did_you_mean
+
+
+def decide_classes(
+    model: str, checkpoint: Mapping[str, np.ndarray] | None, path: str | None, asked: int | None
+) -> int | None:
+    """The classes of a zoo model: those `asked` for, or else those of its checkpoint; None where neither says.
+
+    Raises WeightError where both say and disagree.
+    """
+    if not checkpoint or model not in models.names():
+        return asked
+    found = models.classes_in(checkpoint, model)
+    if asked and found and asked != found:
+        raise WeightError(f"{path} tells {found} classes apart, --classes says {asked}; leave --classes out")
+    return asked or found
 
 
 def fit_checkpoint(

@@ -47,11 +47,16 @@ class OnnxModel:
         tensors = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
         return {**tensors, **{name: tuple(dim.dim_value for dim in dims) for name, dims in known.items()}}
 
+    @property
+    def nodes(self) -> list[onnx.NodeProto]:
+        """What it computes, in order."""
+        return list(self.graph_model.graph.node)
+
     def macs(self) -> dict[str, int]:
         """Dense MACs by initializer, of the layers that have one: outputs x the length of a dot product."""
         counts: dict[str, int] = {}
         shapes = self.shapes
-        for node in self.graph_model.graph.node:
+        for node in self.nodes:
             if node.op_type not in ("Conv", "Gemm", "MatMul") or node.input[1] not in self.arrays:
                 continue
             weight, out = shapes[node.input[1]], shapes.get(node.output[0])

@@ -21,6 +21,7 @@ from torch_mlir.extras import onnx_importer
 from torch_mlir.passmanager import PassManager
 
 from rt3d_mlir.errors import ModelError
+from rt3d_mlir.frontend.model_ops import onnx_ops
 from rt3d_mlir.frontend.onnx_model import OnnxModel, filled, read_onnx
 from rt3d_mlir.frontend.reference import run_floor1
 from rt3d_mlir.frontend.source import Floor1, Parameters
@@ -64,7 +65,9 @@ class OnnxSource:
         with ir.Context(), ir.Location.unknown():
             module, table = parse_text(text, "torch-mlir's output")
             weights = {key: table[key] for key in table}
-            return Floor1(without_numbers(module), {**weights, **parameters}, list(self._model.inputs))
+            numbers = {**weights, **parameters}
+            ops = onnx_ops((_key(i, node), node.name, node.op_type) for i, node in enumerate(self._model.nodes))
+            return Floor1(without_numbers(module, locations=True), numbers, list(self._model.inputs), ops)
 
     def reference(self, parameters: Parameters, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         if not _has_onnxruntime():
@@ -90,7 +93,7 @@ def _import(model: OnnxModel, parameters: Parameters, name: str) -> str:
     proto.CopyFrom(model.graph_model)
     proto.graph.name = "main"
     for number, node in enumerate(proto.graph.node):
-        node.name = f"{number}:{node.op_type}:{node.name}"
+        node.name = _key(number, node)
     with tempfile.TemporaryDirectory() as scratch:
         log = Path(scratch, "stderr")
         try:
@@ -105,9 +108,16 @@ def _import(model: OnnxModel, parameters: Parameters, name: str) -> str:
                 module.operation.verify()
                 PassManager.parse(_TO_TORCH).run(module.operation)
                 lower_to_linalg(module)
-                return module.operation.get_asm(large_resource_limit=0, large_elements_limit=None)
+                return module.operation.get_asm(
+                    enable_debug_info=True, large_resource_limit=0, large_elements_limit=None
+                )
         except Exception as error:  # torch-mlir raises anything
             raise ModelError(f"{name}: torch-mlir cannot lower {_complaint(error, log)}") from error
+
+
+def _key(number: int, node: onnx.NodeProto) -> str:
+    """What the importer makes the location of a node, and the key of its op."""
+    return f"{number}:{node.op_type}:{node.name}"
 
 
 def _complaint(error: BaseException, log: Path) -> str:

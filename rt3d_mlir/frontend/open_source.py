@@ -11,6 +11,7 @@ import torch
 
 from rt3d_mlir import mlir_io, models
 from rt3d_mlir.errors import InputError, ModelError, did_you_mean
+from rt3d_mlir.frontend.model_ops import mlir_ops
 from rt3d_mlir.frontend.pt2 import open_pt2
 from rt3d_mlir.frontend.source import MlirSource, Source, TorchSource, check_input_shapes
 from rt3d_mlir.weights import resource_key
@@ -18,13 +19,16 @@ from rt3d_mlir.weights import resource_key
 _INPUT = re.compile(r"tensor<((?:\d+x)+)f32>")
 
 
-def open_source(model: str, input_shape: Sequence[int] | None = None) -> Source:
+def open_source(model: str, input_shape: Sequence[int] | None = None, num_classes: int | None = None) -> Source:
     """The model behind MODEL, for inputs of `input_shape` (default: its own).
 
-    A zoo model has seeded random weights. Raises ModelError for an unknown name or a damaged file, InputError for a
-    shape the model cannot take.
+    A zoo model has seeded random weights and `num_classes` answers (default: UCF101's 101); a file's are its own.
+    Raises ModelError for an unknown name or a damaged file, InputError for a shape the model cannot take, and for
+    `num_classes` of a file.
     """
     path = Path(model)
+    if num_classes is not None and (path.suffix or "/" in model):
+        raise InputError(f"--classes {num_classes}: {model} has classes of its own; expected a zoo model")
     if path.suffix == ".pt2":
         source: Source = open_pt2(path)
     elif path.suffix == ".onnx":
@@ -35,13 +39,13 @@ def open_source(model: str, input_shape: Sequence[int] | None = None) -> Source:
         known = ", ".join(models.names())
         raise ModelError(f"{model}: expected a zoo model ({known}), a .pt2, an .onnx or an .mlir file")
     else:
-        return _open_zoo(model, input_shape)
+        return _open_zoo(model, input_shape, num_classes)
     if input_shape is not None:
         check_input_shapes(source, [tuple(input_shape)])
     return source
 
 
-def _open_zoo(name: str, input_shape: Sequence[int] | None) -> Source:
+def _open_zoo(name: str, input_shape: Sequence[int] | None, num_classes: int | None) -> Source:
     if name not in models.names():
         known = ", ".join(models.names())
         near = did_you_mean(name, models.names())
@@ -51,6 +55,8 @@ def _open_zoo(name: str, input_shape: Sequence[int] | None) -> Source:
         text = "x".join(map(str, shape))
         raise InputError(f"{name} takes clips of Nx3xTxHxW (as 1x3x16x112x112), not {text}")
     options: dict[str, Any] = {"clip": shape[2:]} if name == "c3d" else {}
+    if num_classes is not None:
+        options["num_classes"] = num_classes
     try:
         model = models.build(name, **options)
         models.count_macs(model, shape)
@@ -86,7 +92,8 @@ def _open_mlir(path: Path) -> Source:
         if lost:
             raise ModelError(f"{path} lacks the numbers of {lost[0]}, or was cut short; save it again")
         weights = {key: table[key] for key in keys}
-        return MlirSource(mlir_io.without_numbers(module), weights, shapes, path.name)
+        ops = mlir_ops(module)
+        return MlirSource(mlir_io.without_numbers(module, locations=True), weights, shapes, ops, path.name)
 
 
 def _in_order_of_use(module: ir.Module) -> list[str]:

@@ -13,6 +13,7 @@ from torch.func import functional_call
 from torch.utils._pytree import tree_leaves
 
 from rt3d_mlir.errors import InputError
+from rt3d_mlir.frontend.model_ops import ModelOp, torch_ops
 from rt3d_mlir.frontend.reference import run_floor1
 from rt3d_mlir.frontend.torch_import import export_program, import_torch
 from rt3d_mlir.mlir_io import without_numbers
@@ -24,11 +25,15 @@ Parameters = Mapping[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Floor1:
-    """The imported module: text with handles only, the numbers behind them, and the entry's input names."""
+    """The imported module: text with handles only, the numbers behind them, the entry's input names, the model's ops.
+
+    The ops have the keys that are the locations in `text` (rt3d_mlir.frontend.model_ops).
+    """
 
     text: str
     weights: dict[str, np.ndarray]
     input_names: list[str]
+    ops: dict[str, ModelOp]
 
     def parse(self) -> tuple[ir.Module, WeightTable]:
         """The module in the current context, with a side table of its own."""
@@ -89,9 +94,10 @@ class TorchSource:
         program = self._model if isinstance(self._model, ExportedProgram) else export_program(self._model, self._args)
         with ir.Context(), ir.Location.unknown():
             module, table = import_torch(program, self._args)
-            text = without_numbers(module)
+            text = without_numbers(module, locations=True)
         weights = {key: parameters.get(key, table[key]) for key in table}
-        return Floor1(text, weights, [str(name) for name in program.graph_signature.user_inputs])
+        names = [str(name) for name in program.graph_signature.user_inputs]
+        return Floor1(text, weights, names, torch_ops(program))
 
     def reference(self, parameters: Parameters, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         state = {key: torch.from_numpy(np.array(value)) for key, value in parameters.items()}
@@ -121,12 +127,20 @@ def _program_macs(program: ExportedProgram) -> dict[str, int]:
 class MlirSource:
     """Linalg on tensors as torch-mlir writes it, with the function `main`."""
 
-    def __init__(self, text: str, weights: dict[str, np.ndarray], shapes: list[tuple[int, ...]], name: str) -> None:
+    def __init__(
+        self,
+        text: str,
+        weights: dict[str, np.ndarray],
+        shapes: list[tuple[int, ...]],
+        ops: dict[str, ModelOp],
+        name: str,
+    ) -> None:
         self.name = name
         self.notes: list[str] = []
         self.input_shapes = shapes
         self._text = text
         self._weights = weights
+        self._ops = ops
 
     @property
     def parameters(self) -> dict[str, np.ndarray]:
@@ -134,7 +148,7 @@ class MlirSource:
 
     def lower(self, parameters: Parameters) -> Floor1:
         names = [f"input_{i}" for i in range(len(self.input_shapes))]
-        return Floor1(self._text, {key: parameters[key] for key in self._weights}, names)
+        return Floor1(self._text, {key: parameters[key] for key in self._weights}, names, self._ops)
 
     def reference(self, parameters: Parameters, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         return run_floor1(self.lower(parameters).parse, inputs)

@@ -20,9 +20,14 @@ from torch_mlir.compiler_utils import OutputType, lower_mlir_module
 from torch_mlir.extras import fx_importer
 
 from rt3d_mlir.errors import ModelError
+from rt3d_mlir.frontend.adaptive_pool import lower_adaptive_pools
 from rt3d_mlir.frontend.depthwise_conv import lower_depthwise_convs
+from rt3d_mlir.frontend.model_ops import torch_ops, with_locations
 from rt3d_mlir.mlir_io import parse_text
 from rt3d_mlir.weights import WeightTable
+
+#: What `with_locations` makes of an op's key, as torch-mlir prints it.
+_LOCATION = re.compile(r'(?:loc\()?"([^"]+)":1:0\)?: ')
 
 
 class _SideTable(fx_importer.FxImporterHooks):
@@ -60,7 +65,7 @@ def export_program(model: torch.nn.Module, args: tuple[torch.Tensor, ...]) -> Ex
 def import_torch(
     model: torch.nn.Module | ExportedProgram, args: tuple[torch.Tensor, ...]
 ) -> tuple[ir.Module, WeightTable]:
-    """The model as floor 1, function `main`, in the current iree.compiler context.
+    """The model as floor 1, function `main`, in the current iree.compiler context; locations are keys of `torch_ops`.
 
     Raises ModelError where torch.export or torch-mlir cannot take the model, with their first words.
     """
@@ -71,8 +76,9 @@ def import_torch(
         try:
             with quiet(scratch, log):
                 module = fx.export_and_import(
-                    program,
+                    with_locations(program),
                     *args,
+                    decomposition_table={},  # with_locations did it
                     output_type="torch",
                     func_name="main",
                     hooks=hooks,
@@ -80,9 +86,9 @@ def import_torch(
                 )
                 lower_to_linalg(module)
         except Exception as error:  # so does torch-mlir
-            said = first_words(error, log.read_text(errors="replace"))
+            said = _with_the_op(first_words(error, log.read_text(errors="replace")), program)
             raise ModelError(f"torch-mlir cannot lower this model: {said}") from error
-    text = module.operation.get_asm(large_resource_limit=0, large_elements_limit=None)
+    text = module.operation.get_asm(enable_debug_info=True, large_resource_limit=0, large_elements_limit=None)
     parsed, weights = parse_text(text, "torch-mlir's output")
     for name, array in hooks.arrays.items():
         if name not in weights:
@@ -90,9 +96,20 @@ def import_torch(
     return parsed, weights
 
 
+def _with_the_op(said: str, program: ExportedProgram) -> str:
+    """What torch-mlir said of a location: `conv3d 'layer1.conv': error: ...` for `loc("conv3d_1":1:0): error: ...`."""
+    ops = torch_ops(program)
+    place = _LOCATION.search(said)
+    if place is None or place[1] not in ops:
+        return said
+    op = ops[place[1]]
+    return f"{op.kind} '{op.name}': {said.replace(place[0], '', 1)}"
+
+
 def lower_to_linalg(module: torch_ir.Module) -> None:
     """A module of torch-mlir's backend form to linalg on tensors, in place."""
     lower_depthwise_convs(module)
+    lower_adaptive_pools(module)
     lower_mlir_module(False, OutputType.LINALG_ON_TENSORS, module)
 
 

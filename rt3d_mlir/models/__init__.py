@@ -1,8 +1,9 @@
 """The zoo: the 3D CNNs of the RT3D paper and some that came before and after, as plain PyTorch, and what they cost."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -14,7 +15,20 @@ from rt3d_mlir.models.s3d import S3D
 from rt3d_mlir.models.video_resnet import MC3, R3D, R2Plus1D
 from rt3d_mlir.models.x3d import X3D
 
-__all__ = ["C3D", "MC3", "R3D", "S3D", "X3D", "MoViNet", "R2Plus1D", "build", "count_macs", "input_shape", "names"]
+__all__ = [
+    "C3D",
+    "MC3",
+    "R3D",
+    "S3D",
+    "X3D",
+    "MoViNet",
+    "R2Plus1D",
+    "build",
+    "classes_in",
+    "count_macs",
+    "input_shape",
+    "names",
+]
 
 _Shape = tuple[int, int, int, int, int]
 
@@ -55,6 +69,17 @@ def build(name: str, num_classes: int = 101, seed: int = 0, **options: object) -
     model.to_empty(device="cpu")
     _randomize(model, torch.Generator().manual_seed(seed))
     return model.eval()
+
+
+def classes_in(checkpoint: Mapping[str, np.ndarray], name: str) -> int | None:
+    """The number of classes that a checkpoint of the model tells apart: the rows of its last layer.
+
+    None where it has no such layer. Raises ModelError for an unknown name.
+    """
+    model_class, _ = _lookup(name)
+    with torch.device("meta"):
+        *_, last = model_class().state_dict()
+    return len(checkpoint[last]) if last in checkpoint and checkpoint[last].ndim else None
 
 
 def _lookup(name: str) -> tuple[Callable[..., nn.Module], _Shape]:

@@ -9,7 +9,7 @@ DIR/golden/output_0.npy     what PyTorch answers to it
 import hashlib
 import json
 import os
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Self
@@ -49,6 +49,22 @@ class Layer:
     reason: str
 
 
+@dataclass(frozen=True)
+class Fate:
+    """Where an op of the model went, for how many MACs that are left of it, and why.
+
+    `where` is "packed", "fused" (into the ops `into`), "folded", "left" (to IREE) or, for a conversion that is no op of
+    the model, "inserted".
+    """
+
+    name: str
+    kind: str
+    macs: int
+    where: str
+    into: list[str]
+    reason: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
     """The contents of manifest.json.
@@ -56,7 +72,7 @@ class Manifest:
     `dtype` is what weights and activations are stored as, f32 or f16, whatever the inputs and outputs are; `tolerance`
     the largest absolute error on the golden data, iree-run-module's --expected_f32_threshold. `tools` maps rt3d_mlir,
     iree_compiler, torch_mlir and torch to versions; `files` maps each file's path, relative to the folder, to its
-    sha256 in hex; `sparsity` holds at least the group ("8x4").
+    sha256 in hex; `sparsity` holds at least the group ("8x4"). `ops` is what became of each op, none in old manifests.
     """
 
     tools: dict[str, str]
@@ -73,6 +89,7 @@ class Manifest:
     files: dict[str, str]
     layers: list[Layer]
     sparsity: dict[str, Any]
+    ops: list[Fate] = field(default_factory=list)
 
     def write(self, folder: str | Path) -> None:
         """Writes `folder`/manifest.json: the same manifest gives the same bytes, and never half of them."""
@@ -91,7 +108,7 @@ class Manifest:
             if data.get(key) != expected:
                 seen = data.get(key)
                 raise ArtifactError(f"{path}: {key} is {seen!r}, expected {expected!r}; compile again")
-        known = _select(cls, data, str(path))
+        known = _select(cls, {"ops": [], **data}, str(path))
         for key in ("tools", "files", "sparsity"):
             if not isinstance(known[key], dict):
                 raise ArtifactError(f"{path}: {key} is not an object; compile again")
@@ -104,6 +121,7 @@ class Manifest:
         known["inputs"] = _read_list(TensorSpec, known["inputs"], "shape", f"{path}: inputs")
         known["outputs"] = _read_list(TensorSpec, known["outputs"], "shape", f"{path}: outputs")
         known["layers"] = _read_list(Layer, known["layers"], "weight_shape", f"{path}: layers")
+        known["ops"] = [Fate(**each) for each in _objects(Fate, known["ops"], f"{path}: ops")]
         return cls(**known)
 
 
@@ -164,10 +182,15 @@ def _select(cls: type, data: dict[str, Any], where: str) -> dict[str, Any]:
     return {name: data[name] for name in names}
 
 
-def _read_list(cls: type, data: object, shape: str, where: str) -> list[Any]:
+def _objects(cls: type, data: object, where: str) -> list[dict[str, Any]]:
+    """The fields of `cls` of each object in a list."""
     if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
         raise ArtifactError(f"{where} is not a list of objects; compile again")
-    entries = [_select(cls, entry, f"{where}[{i}]") for i, entry in enumerate(data)]
+    return [_select(cls, entry, f"{where}[{i}]") for i, entry in enumerate(data)]
+
+
+def _read_list(cls: type, data: object, shape: str, where: str) -> list[Any]:
+    entries = _objects(cls, data, where)
     for i, entry in enumerate(entries):
         if not isinstance(entry[shape], list) or not all(isinstance(n, int) for n in entry[shape]):
             raise ArtifactError(f"{where}[{i}]: {shape} is not a list of whole numbers; compile again")

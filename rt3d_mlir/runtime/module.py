@@ -56,9 +56,10 @@ class Module:
         """
         _check_inputs(arrays, self.inputs)
         result = self._entry(*arrays)
+        # Copies, for IREE's array is a view that dies with it: a slice of it would point into freed memory.
         if isinstance(result, tuple):
-            return tuple(array.to_host() for array in result)
-        return result.to_host()
+            return tuple(array.to_host().copy() for array in result)
+        return result.to_host().copy()
 
 
 def _check_inputs(arrays: tuple[np.ndarray, ...], specs: list[TensorSpec]) -> None:

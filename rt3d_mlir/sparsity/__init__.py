@@ -12,6 +12,7 @@ from rt3d_mlir.sparsity.mask_set import MaskSet, apply_masks
 from rt3d_mlir.sparsity.masks import Mask, apply, expand, from_zeros, kept_share
 from rt3d_mlir.sparsity.packing import Packed, offsets, pack, unpack
 from rt3d_mlir.sparsity.patterns import Sparsity
+from rt3d_mlir.sparsity.zeros import by_pattern, kept_blocks, live_weights
 
 __all__ = [
     "GroupSize",
@@ -23,11 +24,14 @@ __all__ = [
     "apply",
     "apply_masks",
     "as_5d",
+    "by_pattern",
     "check_finite",
     "config_names",
     "expand",
     "from_zeros",
+    "kept_blocks",
     "kept_share",
+    "live_weights",
     "load_config",
     "load_masks",
     "load_weights",

@@ -78,12 +78,15 @@ def unpack(packed: Packed) -> NDArray[Any]:
     return weight.reshape(packed.weight_shape)
 
 
-def offsets(taps: NDArray[np.int32], padded: Sequence[int], dilation: Sequence[int] = (1, 1, 1)) -> NDArray[np.int32]:
+def offsets(
+    taps: NDArray[np.int32], padded: Sequence[int], dilation: Sequence[int] = (1, 1, 1), parts: int = 1
+) -> NDArray[np.int32]:
     """[T]: where each tap first reads in the input [Q, Dp, Hp, Wp, n], flattened to columns of n channels.
 
     `padded` is (Dp, Hp, Wp), `dilation` (dd, dh, dw). offset = ((q*Dp + kd*dd)*Hp + kh*dh)*Wp + kw*dw, still
-    to be multiplied by n. Raises InputError if the kernel is larger than the padded input, or if an offset
-    does not fit 32 bits.
+    to be multiplied by n. Where the input's blocks hold `parts` x n channels, tap q reads part q mod parts of block
+    q floordiv parts, and offsets still count n channels. Raises InputError if the kernel is larger than the padded
+    input, or if an offset does not fit 32 bits.
     """
     taps64 = taps.astype(np.int64)
     reach = taps64[:, 1:] * np.asarray(dilation)
@@ -91,7 +94,8 @@ def offsets(taps: NDArray[np.int32], padded: Sequence[int], dilation: Sequence[i
         span = tuple((reach.max(axis=0) + 1).tolist())
         raise InputError(f"a kernel that spans {span} does not fit a padded input of {tuple(padded)}")
     depth, height, width = padded
-    columns = ((taps64[:, 0] * depth + reach[:, 0]) * height + reach[:, 1]) * width + reach[:, 2]
+    columns = ((taps64[:, 0] // parts * depth + reach[:, 0]) * height + reach[:, 1]) * width + reach[:, 2]
+    columns = columns * parts + taps64[:, 0] % parts
     if columns.size and columns.max() > np.iinfo(np.int32).max:
         raise InputError(
             f"padded input of {tuple(padded)}: tap offset {columns.max()} does not fit 32 bits; "

@@ -66,6 +66,7 @@ PAPER = (
     Published("c3d", 3.6, 902, 357),
     Published("r2plus1d_18", 3.2, 1074, 391),
     Published("s3d", 2.1, 1139, 611),
+    Published("s3d_ts1", 2.1, 1139, 611),  # the paper does not say which of the two it ran
 )
 
 

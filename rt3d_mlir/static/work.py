@@ -1,6 +1,7 @@
 """How often a kernel's inner loop runs: its taps, less those that fall on padding, times its tiles.
 
-Read from the module before schedule-cpu, with what that pass reads, so that both see the same kernels.
+Read from the module before schedule-cpu, with what that pass reads, so that both see the same kernels. All that is no
+conv (entry conversion, pools, residual adds that no conv took, gates) has its bytes counted, and nothing else.
 """
 
 import itertools
@@ -13,11 +14,18 @@ import iree.compiler.ir as ir
 import numpy as np
 
 from rt3d_mlir.passes.base import State
+from rt3d_mlir.passes.blocked import Blocked
 from rt3d_mlir.passes.cpu_conv import ConvKernel
+from rt3d_mlir.passes.cpu_depthwise import DepthwiseKernel
 from rt3d_mlir.passes.cpu_plan import note_halos, plan_conv
 from rt3d_mlir.passes.cpu_tap_loop import CHUNK
+from rt3d_mlir.passes.cpu_tile import Halo
 from rt3d_mlir.passes.cpu_winograd import ProductKernel
+from rt3d_mlir.passes.depthwise_conv import DepthwiseConv
+from rt3d_mlir.passes.destination import mark_concatenations
+from rt3d_mlir.passes.epilogue import Epilogue
 from rt3d_mlir.passes.packed_conv import PackedConv
+from rt3d_mlir.passes.schedule_depthwise import depthwise_kernel
 from rt3d_mlir.passes.schedule_winograd import product_kernel
 from rt3d_mlir.passes.winograd_steps import PRODUCT, Step
 from rt3d_mlir.targets import Target
@@ -40,7 +48,7 @@ class Work:
     """Vector registers of sums, which each run starts and ends with."""
     macs: int
     bytes: int
-    """Weights, input and output, each moved once."""
+    """Weights, input, residual and output, each moved once."""
     single_use: bool
     """Whether there is one output position, so that each weight is used once and memory sets the time."""
 
@@ -52,11 +60,13 @@ class Work:
 
 
 def find_work(module: ir.Module, state: State, target: Target) -> list[Work]:
-    """The work of every packed conv, and of the products of Winograd ones, in the order they run.
+    """The work of every packed or depthwise conv, and of the products of Winograd ones, in the order they run.
 
     `module` is one that schedule-cpu is about to see. Winograd's transforms are no work here: they move bytes.
     """
-    note_halos(module)
+    marked = module.operation.clone().opview  # schedule-cpu makes its marks itself, and only on a module without
+    note_halos(marked)
+    mark_concatenations(marked)
     found: list[Work] = []
 
     def visit(op: ir.Operation) -> ir.WalkResult:
@@ -66,14 +76,17 @@ def find_work(module: ir.Module, state: State, target: Target) -> list[Work]:
         if step is not None and step.kind == PRODUCT:
             found.append(count_product(step.facts.layer, product_kernel(step, target)))
         elif conv is not None and (plan := plan_conv(conv, state, target)) is not None:
-            found.append(count_work(conv.layer, plan.kernel))
+            found.append(count_work(conv.layer, plan.kernel, plan.epilogue))
+        elif (depthwise := DepthwiseConv.match(op.opview)) is not None:
+            _, epilogue, kernel, _ = depthwise_kernel(depthwise, state, target)
+            found.append(count_depthwise(depthwise.layer, kernel, epilogue))
         return ir.WalkResult.ADVANCE
 
-    module.operation.walk(visit)
+    marked.operation.walk(visit)
     return found
 
 
-def count_work(layer: str, kernel: ConvKernel) -> Work:
+def count_work(layer: str, kernel: ConvKernel, epilogue: Epilogue | None = None) -> Work:
     """Counts what the loops of `kernel` do; see `ConvKernel` for what they skip."""
     (th, tw), batch = kernel.tile, kernel.out.batch
     spans = list(_spans(kernel))
@@ -83,7 +96,6 @@ def count_work(layer: str, kernel: ConvKernel) -> Work:
     flushes = sum(int(np.ceil(of / CHUNK).sum()) * times for of, times in spans) * tiles
     registers = ceil(kernel.filters / kernel.lanes)
     channels = len(kernel.taps.channels)
-    output = batch * kernel.out.blocks * prod(kernel.out.full) * kernel.out.block
     return Work(
         layer=layer,
         fmlas=th * tw * registers * channels,
@@ -92,9 +104,37 @@ def count_work(layer: str, kernel: ConvKernel) -> Work:
         flushes=flushes if kernel.half else 0,
         sums=th * tw * registers,
         macs=taps * th * tw * kernel.filters * channels,
-        bytes=kernel.taps.weights.nbytes + kernel.bytes * (batch * prod(kernel.source) * kernel.out.block + output),
+        bytes=kernel.taps.weights.nbytes + kernel.bytes * _activations(kernel.source, kernel.out, epilogue),
         single_use=prod(kernel.size) * batch == 1,
     )
+
+
+def count_depthwise(layer: str, kernel: DepthwiseKernel, epilogue: Epilogue | None = None) -> Work:
+    """Counts what the loops of a depthwise kernel do; a "tap" is the kernel positions that are unrolled together."""
+    (rows, vectors), (depth, height, width) = kernel.tile, kernel.out.size
+    registers = ceil(kernel.lanes / kernel.target.lanes)
+    tiles = ceil(height / rows) * ceil(width / (vectors * kernel.columns)) * kernel.out.blocks * kernel.out.batch
+    planes = int(_inside(0, depth, kernel.window[0], kernel.halo, kernel.strides, kernel.dilations).sum())
+    steps = kernel.window[1] // kernel.unrolled[0]
+    products = rows * vectors * prod(kernel.unrolled) * kernel.channels
+    taps = planes * steps * tiles
+    return Work(
+        layer=layer,
+        fmlas=products * registers,
+        taps=taps,
+        runs=(depth if steps == 1 else planes) * tiles,
+        flushes=0,
+        sums=rows * vectors * registers,
+        macs=taps * products * kernel.lanes,
+        bytes=4 * _activations(kernel.source, kernel.out, epilogue),
+        single_use=False,
+    )
+
+
+def _activations(source: Blocked, out: Blocked, epilogue: Epilogue | None) -> int:
+    """Numbers that a kernel reads and writes besides weights: its input, residuals, its output and the border of it."""
+    residuals = [operand.view.numbers for operand in epilogue.operands if operand.view] if epilogue else []
+    return out.batch * (source.numbers + sum(residuals) + out.blocks * prod(out.full[1:]) * out.block)
 
 
 def count_product(layer: str, kernel: ProductKernel) -> Work:
@@ -123,7 +163,10 @@ def _spans(kernel: ConvKernel) -> Iterator[tuple[np.ndarray, int]]:
     (th, _), (depth, height, _), (kd_count, kh_count) = kernel.tile, kernel.size, kernel.taps.kernel
     counts = np.diff(kernel.taps.starts).reshape(-1, kd_count, kh_count)
     # Which kernel positions an output row executes; a tile over several rows may not skip any.
-    planes, rows = (_inside(kernel, axis, size) for axis, size in enumerate((depth, height)))
+    planes, rows = (
+        _inside(axis, size, kernel.taps.kernel[axis], kernel.halo, kernel.strides, kernel.dilations)
+        for axis, size in enumerate((depth, height))
+    )
     planes |= height % th != 0
     rows |= th != 1
     if kernel.streamed:
@@ -137,11 +180,12 @@ def _spans(kernel: ConvKernel) -> Iterator[tuple[np.ndarray, int]]:
             yield run, int(depths * heights) // th
 
 
-def _inside(kernel: ConvKernel, axis: int, extent: int) -> np.ndarray:
-    """[extent, kernel positions]: whether an output position's read at a kernel position is of real data."""
-    out_at, at = np.arange(extent)[:, None], np.arange(kernel.taps.kernel[axis])
-    read = out_at * kernel.strides[axis] + at * kernel.dilations[axis]
-    low, size = kernel.halo.low[axis], kernel.halo.size[axis]
+def _inside(
+    axis: int, extent: int, count: int, halo: Halo, strides: Sequence[int], dilations: Sequence[int]
+) -> np.ndarray:
+    """[extent, count]: whether an output position's read at each of `count` kernel positions is of real data."""
+    read = np.arange(extent)[:, None] * strides[axis] + np.arange(count) * dilations[axis]
+    low, size = halo.low[axis], halo.size[axis]
     return (read >= low) & (read < low + size)
 
 
@@ -165,14 +209,18 @@ def other_bytes(module: ir.Module, convs: Sequence[str]) -> int:
             return ir.WalkResult.ADVANCE
         if op.name == "flow.dispatch" and str(op.attributes["entry_points"]).split("@")[-1].rstrip("]") in convs:
             return ir.WalkResult.ADVANCE
-        total += sum(map(_size, [*op.operands, *op.results]))
+        moved = list(op.operands) if "tied_operands" in op.attributes else [*op.operands, *op.results]
+        total += sum(map(_size, moved))  # a tied result is an operand, updated in place
         return ir.WalkResult.ADVANCE
 
     module.operation.walk(visit)
     return total
 
 
-_NO_WORK = ("arith.constant", "tensor.empty", "tensor.collapse_shape", "tensor.expand_shape", "linalg.fill")
+_NO_WORK = (
+    *("arith.constant", "tensor.empty", "tensor.collapse_shape", "tensor.expand_shape", "linalg.fill"),
+    "tensor.extract_slice",  # its users read the tensor itself
+)
 
 
 def _is_top_level(op: ir.Operation) -> bool:

@@ -6,16 +6,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rt3d_mlir.bench.case import CaseSpec, case_specs
+from rt3d_mlir.bench.case import USUAL_CONFIGS, CaseSpec, case_specs
 from rt3d_mlir.bench.engines import ENGINES, get_engine
 from rt3d_mlir.bench.layer_report import layers_markdown, write_layers
-from rt3d_mlir.bench.layers import profile_layers
+from rt3d_mlir.bench.layers import by_dispatch, profile_layers
 from rt3d_mlir.bench.measure import Plan, measure
 from rt3d_mlir.bench.process import WorkerProcess
-from rt3d_mlir.bench.profiler import split_calls
+from rt3d_mlir.bench.profiler import Call, split_calls
 from rt3d_mlir.bench.report import to_markdown, write
 from rt3d_mlir.bench.results import CaseFacts, Results, Row
 from rt3d_mlir.errors import ConfigError, ModelError
+from rt3d_mlir.sparsity import config_names, load_config
 from rt3d_mlir.tools.bench import main
 
 OPTIONS = {"num_classes": 5, "width": 4, "clip": [16, 32, 32]}
@@ -97,6 +98,10 @@ def test_pruned_over_dense_and_threads(results: Results):
     assert "| c3d-3.57x, rt3d | 1 | 3.33 | 3.50 | 0.95 |" in page
     assert "| c3d-3.57x, mnn-sparse | 1 | 2.00 | 3.50 | 0.57 |" in page  # over MNN's dense mode
     assert "in 1 of 5 rows on one thread the median run had less than 95 %" in page
+    assert "| c3d dense, rt3d | mnn | 1 | 1.25 | 0.50 | 1.25 |" in page
+    assert "| c3d-3.57x, rt3d | mnn | 1 | 0.38 | 0.15 | 0.38 |" in page
+    assert "| ours over dense | the fastest | threads | over it | over torch | over mnn |" in page
+    assert page.count(" | mnn | 2 | ") == 0  # nothing dense was measured on two threads
     assert "| c3d-3.57x, rt3d | 2 | 1.88 |" in page
     assert "| c3d-3.57x | 1 | 200 | 0 | 300 |" in page
 
@@ -138,8 +143,14 @@ def test_per_layer(tmp_path: Path):
 
 def test_calls_are_split_where_the_sequence_starts_anew():
     events = [("a", 1.0), ("b", 2.0), ("b", 3.0), ("a", 4.0), ("b", 5.0), ("b", 6.0)]
-    assert split_calls(events) == [{"a": 1.0, "b": 5.0}, {"a": 4.0, "b": 11.0}]
+    assert split_calls(events) == [events[:3], events[3:]]
     assert split_calls([]) == []
+
+
+def test_kernels_with_the_same_code_are_told_apart_by_their_order():
+    call = Call(20.0, [("b", 1.0), ("own", 2.0), ("b", 4.0), ("c", 5.0), ("own", 3.0)])
+    assert by_dispatch(call, {"a": ["a", "b"], "b": ["a", "b"], "c": ["c"]}) == {"a": 1, "own": 5, "b": 4, "c": 5}
+    assert call.outside == 5
 
 
 @pytest.mark.parametrize(
@@ -169,9 +180,23 @@ def test_cases_are_models_with_the_configurations_made_for_them():
     specs = case_specs(["c3d", "r2plus1d_18"], ["dense", "c3d-3.57x", "r2plus1d-3.23x"], "8x4")
     assert [spec.label for spec in specs] == ["c3d dense", "c3d-3.57x", "r2plus1d_18 dense", "r2plus1d-3.23x"]
     assert len({spec.folder_name for spec in specs}) == 4
+    assert {spec.model: spec.options for spec in case_specs(["mc3_18"], ["dense"], "8x4", {"num_classes": 400})} == {
+        "mc3_18": {"num_classes": 400}
+    }
     assert CaseSpec("c3d", "my/own.1.yaml", "8x4").label == "c3d own.1"
     with pytest.raises(ModelError):
         case_specs(["c4d"], ["dense"], "8x4")
+
+
+def test_the_usual_cases_are_dense_and_the_configurations_of_the_models():
+    assert [spec.label for spec in case_specs(["s3d", "x3d_s", "r2plus1d_18"], None, "8x4")] == [
+        "s3d dense",
+        "s3d-2.10x",
+        "x3d_s dense",
+        "r2plus1d_18 dense",
+        "r2plus1d-3.23x",
+    ]
+    assert {load_config(name).model for name in USUAL_CONFIGS} == {load_config(name).model for name in config_names()}
 
 
 def test_engines_by_name():

@@ -225,6 +225,16 @@ def graphs() -> dict[str, Case]:
             ),
             (1, 4, 4, 5, 6),
         ),
+        "concat-odd": Case(
+            Net(
+                lambda net, x: net.c(torch.cat([net.a(x), net.b(x)], 1)),
+                a=conv(8, 6, 1),
+                b=conv(8, 4, 1),
+                c=conv(10, 4, 1),
+            ),
+            (2, 8, 3, 5, 6),
+        ),
+        "prelu": Case(nn.Sequential(conv(8, 6, 1), nn.PReLU(6), conv(6, 4, padding=1)), (2, 8, 3, 5, 6)),
         "flatten-2": Case(Net(lambda net, x: F.relu(net.a(x).flatten(2)), a=conv(4, 8)), (1, 4, 4, 5, 6)),
         "prune": Case(nn.Sequential(_masked(conv(8, 16)), nn.ReLU(), _masked(conv(16, 8, 1))), (1, 8, 3, 4, 5)),
     }
@@ -396,6 +406,232 @@ def depthwise(channels: int, kernel: int | Sequence[int] = 3, multiplier: int = 
     return conv(channels, channels * multiplier, kernel, groups=channels, **options)
 
 
+def placed() -> dict[str, Case]:
+    """Residuals, concatenations, slices and gates of whole numbers: what place-activations finds a place for."""
+    x = (2, 8, 3, 5, 6)
+    c1, c3 = (lambda n, m: conv(n, m, 1)), (lambda n, m: conv(n, m, padding=1))
+    return {
+        "residual-relu": Case(
+            Net(lambda net, x: net.c(F.relu(net.b(y := F.relu(net.a(x))) + y)), a=c3(8, 12), b=c3(12, 12), c=c1(12, 8)),
+            x,
+        ),
+        "residual-downsample": Case(
+            Net(
+                lambda net, x: net.c(F.relu(net.b(F.relu(net.a(x))) + net.d(x))),
+                a=conv(8, 12, stride=2, padding=1),
+                b=c3(12, 12),
+                c=c1(12, 8),
+                d=conv(8, 12, 1, stride=2),
+            ),
+            x,
+        ),
+        "residual-of-input": Case(Net(lambda net, x: net.b(F.relu(net.a(x) + x)), a=c3(8, 8), b=c1(8, 4)), x),
+        "residual-thrice": Case(
+            Net(
+                lambda net, x: net.d((y := net.a(x)) + (z := net.b(y)) + net.c(F.relu(z)) + y),
+                a=c1(8, 6),
+                b=c3(6, 6),
+                c=c3(6, 6),
+                d=c3(6, 5),
+            ),
+            x,
+        ),
+        "three-paddings": Case(
+            Net(
+                lambda net, x: _flat(net.b(y := F.relu(net.a(x))), net.c(y), net.d(y), F.max_pool3d(y, 3, 2, 1), y),
+                a=c1(8, 6),
+                b=conv(6, 4, (1, 5, 5), padding=(0, 2, 2)),
+                c=c3(6, 4),
+                d=c1(6, 4),
+            ),
+            x,
+        ),
+        "inception": Case(
+            Net(
+                lambda net, x: net.e(
+                    torch.cat(
+                        [F.relu(net.a(y := net.i(x))), net.c(F.relu(net.b(y))), net.d(F.max_pool3d(y, 3, 1, 1))], 1
+                    )
+                ),
+                i=c1(8, 8),
+                a=c1(8, 8),
+                b=c1(8, 4),
+                c=c3(4, 12),
+                d=c1(8, 6),
+                e=c3(26, 4),
+            ),
+            x,
+        ),
+        "concat-of-concat": Case(
+            Net(
+                lambda net, x: net.c(
+                    F.max_pool3d(torch.cat([torch.cat([y := net.a(x), z := net.b(x)], 1), net.d(y), F.relu(z)], 1), 2)
+                ),
+                a=c3(8, 8),
+                b=c1(8, 4),
+                d=c3(8, 4),
+                c=c1(20, 4),
+            ),
+            (1, 8, 4, 6, 8),
+        ),
+        "dense-net": Case(
+            Net(
+                lambda net, x: net.t(
+                    torch.cat([k := torch.cat([y := F.relu(net.a(x)), F.relu(net.b(y))], 1), F.relu(net.c(k))], 1)
+                ),
+                a=c1(8, 8),
+                b=c3(8, 4),
+                c=c3(12, 4),
+                t=c3(16, 4),
+            ),
+            x,
+        ),
+        "concat-with-input": Case(Net(lambda net, x: net.b(torch.cat([x, net.a(x)], 1)), a=c3(8, 4), b=c3(12, 4)), x),
+        "concat-twice": Case(
+            Net(
+                lambda net, x: net.c(torch.cat([y := net.a(x), y, net.b(y)], 1)) + net.d(torch.cat([net.b(x), y], 1)),
+                a=c1(8, 8),
+                b=c3(8, 4),
+                c=c1(20, 4),
+                d=c1(12, 4),
+            ),
+            x,
+        ),
+        "chunk": Case(
+            Net(
+                lambda net, x: net.c(torch.cat([net.b((y := F.relu(net.a(x)))[:, :8]), y[:, 8:]], 1)),
+                a=c3(8, 16),
+                b=c3(8, 8),
+                c=c1(16, 4),
+            ),
+            x,
+        ),
+        "cropped": Case(Net(lambda net, x: net.b(net.a(x)[:, :, 1:, :-1, 2:]), a=c3(8, 8), b=c3(8, 4)), x),
+        "returned-concat": Case(
+            Net(
+                lambda net, x: _flat(k := torch.cat([net.a(x), net.b(x)], 1), net.c(k)),
+                a=c1(8, 4),
+                b=c3(8, 8),
+                c=c3(12, 4),
+            ),
+            x,
+        ),
+        "gate": Case(
+            Net(
+                lambda net, x: net.d((y := F.relu(net.a(x))) * net.c(F.relu(net.b(F.max_pool3d(y, (3, 5, 6)))))),
+                a=c3(8, 6),
+                b=c1(6, 4),
+                c=c1(4, 6),
+                d=c1(6, 4),
+            ),
+            x,
+        ),
+        "where": Case(
+            Net(lambda net, x: net.b(torch.where((y := net.a(x)) > 1, y, y * 2 - 1)), a=c1(8, 6), b=c3(6, 4)), x
+        ),
+        "hardtanh": Case(Net(lambda net, x: net.b(F.hardtanh(net.a(x), -2.0, 3.0)), a=c1(8, 6), b=c3(6, 4)), x),
+    }
+
+
+def pooled() -> dict[str, Case]:
+    """Average pools in every form, and gates of them; their divisors are no powers of two."""
+    x, c = (2, 8, 4, 6, 7), lambda: conv(8, 6, 1)
+
+    def pool(*arguments: object, **options: object) -> Case:
+        return Case(nn.Sequential(c(), nn.AvgPool3d(*arguments, **options), conv(6, 4, 1)), x, False)
+
+    def function(compute: Callable[[torch.Tensor], torch.Tensor]) -> Case:
+        return Case(Net(lambda net, x: compute(net.a(x)), a=c()), x, False)
+
+    return {
+        "avg": pool((2, 2, 3), 2),
+        "avg-padded": pool(3, 2, 1),
+        "avg-not-counted": pool((1, 2, 3), (1, 2, 2), (0, 1, 1), count_include_pad=False),
+        "avg-ceil": pool((1, 2, 2), (1, 2, 2), ceil_mode=True),
+        "avg-ceil-padded": pool((1, 3, 3), (1, 2, 2), (0, 1, 1), ceil_mode=True),
+        "avg-ceil-not-counted": pool(3, 2, 1, ceil_mode=True, count_include_pad=False),
+        "avg-override": pool(2, divisor_override=3),
+        "avg-relu": function(lambda y: F.relu(F.avg_pool3d(y, 3, 1, 1)) + y),
+        "mean-keepdim": function(lambda y: y.mean((2, 3, 4), keepdim=True)),
+        "mean-of-space": function(lambda y: y.mean((3, 4), keepdim=True) * 2),
+        "mean-flat": Case(
+            Net(lambda net, x: net.b(F.relu(net.a(x).mean((2, 3, 4)))), a=c(), b=nn.Linear(6, 3)), x, False
+        ),
+        "adaptive": Case(nn.Sequential(c(), nn.AdaptiveAvgPool3d(1), nn.Flatten(), nn.Linear(6, 3)), x, False),
+        "adaptive-equal": Case(nn.Sequential(c(), nn.AdaptiveAvgPool3d((2, 3, 7)), conv(6, 4, 1)), x, False),
+        "2d-avg-padded": Case(
+            nn.Sequential(conv2d(8, 6), nn.AvgPool2d(3, 2, 1, count_include_pad=False), conv2d(6, 4, 1)),
+            (2, 8, 6, 7),
+            False,
+        ),
+        "2d-mean": Case(
+            Net(lambda net, x: net.b(net.a(x).mean((2, 3))), a=conv2d(8, 6), b=nn.Linear(6, 3)), (2, 8, 6, 7), False
+        ),
+        "1d-avg": Case(nn.Sequential(nn.Conv1d(8, 6, 3), nn.AvgPool1d(2), nn.Conv1d(6, 4, 1)), (2, 8, 9), False),
+        "squeeze-excite": Case(
+            Net(
+                lambda net, x: net.d(
+                    (y := F.silu(net.a(x))) * torch.sigmoid(net.c(F.relu(net.b(y.mean((2, 3, 4), keepdim=True)))))
+                ),
+                a=depthwise(8, padding=1),
+                b=conv(8, 4, 1),
+                c=conv(4, 8, 1),
+                d=conv(8, 6, 1),
+            ),
+            x,
+            False,
+        ),
+        "squeeze-excite-odd": Case(
+            Net(
+                lambda net, x: net.d(
+                    (y := F.hardswish(net.a(x))) * F.hardsigmoid(net.c(F.relu(net.b(F.adaptive_avg_pool3d(y, 1)))))
+                ),
+                a=conv(8, 6, padding=1),
+                b=conv(6, 2, 1),
+                c=conv(2, 6, 1),
+                d=conv(6, 6, padding=1),
+            ),
+            x,
+            False,
+        ),
+        "squeeze-excite-linear": Case(
+            Net(
+                lambda net, x: net.d(
+                    (y := net.a(x)) * torch.sigmoid(net.c(F.relu(net.b(y.mean((2, 3, 4)))))).view(2, 6, 1, 1, 1)
+                ),
+                a=conv(8, 6, padding=1),
+                b=nn.Linear(6, 4),
+                c=nn.Linear(4, 6),
+                d=conv(6, 6, padding=1),
+            ),
+            x,
+            False,
+        ),
+        "squeeze-excite-index": Case(
+            Net(
+                lambda net, x: net.d((y := net.a(x)) * torch.sigmoid(net.c(y.mean((2, 3, 4))))[:, :, None, None, None]),
+                a=conv(8, 6, padding=1),
+                c=nn.Linear(6, 6),
+                d=conv(6, 6, padding=1),
+            ),
+            x,
+            False,
+        ),
+        "activations": Case(
+            nn.Sequential(
+                *(
+                    part
+                    for act in (nn.ELU(), nn.GELU("tanh"), nn.Softplus(), nn.Mish(), nn.Hardswish(), nn.CELU())
+                    for part in (conv(6, 6, 1), act)
+                ),
+                conv(6, 4, padding=1),
+            ),
+            (1, 6, 3, 4, 5),
+            False,
+        ),
+    }
+
+
 def rounded() -> dict[str, Case]:
     """Networks whose float32 results are rounded whatever the weights."""
     x = (1, 4, 4, 5, 6)
@@ -442,6 +678,9 @@ def rounded() -> dict[str, Case]:
         "leaky": Case(nn.Sequential(conv(4, 8), nn.LeakyReLU(0.1), conv(8, 4, padding=1)), x, False),
         "tenth": Case(Net(lambda net, x: net.b(net.a(x) * 0.1), a=conv(4, 8, bias=False), b=conv(8, 4, 1)), x, False),
         "mean": Case(nn.Sequential(conv(4, 8), nn.AdaptiveAvgPool3d(1), nn.Flatten(), nn.Linear(8, 5)), x, False),
+        "adaptive-unequal": Case(
+            nn.Sequential(conv(4, 6, 1), nn.AdaptiveAvgPool3d((3, 4, 5)), conv(6, 4, 1)), (2, 4, 4, 6, 7), False
+        ),
         "avg-pool": Case(nn.Sequential(conv(4, 8), nn.AvgPool3d(2), conv(8, 4, 1)), (1, 4, 4, 6, 8), False),
         "2d-avg-pool-border": Case(
             nn.Sequential(conv2d(4, 8), nn.AvgPool2d(3, 2, 1, count_include_pad=False), conv2d(8, 4, 1)),

@@ -20,9 +20,10 @@ from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
 from rt3d_mlir.passes.winograd import Winograd
 from rt3d_mlir.sparsity import GroupSize, expand
 from rt3d_mlir.targets import Target, get_target
+from rt3d_mlir.weights import WeightTable
 
 #: The last pass of each floor that is checked: 1 with the folds, 2 without and with the layout, 3.
-FLOORS = ("fuse-epilogue", "pack-kgs", "block-layout", "schedule-cpu")
+FLOORS = ("fuse-epilogue", "pack-kgs", "place-activations", "schedule-cpu")
 
 #: Of the kinds that are whole numbers.
 LARGEST_WEIGHT = {"integers": 2, "units": 1}
@@ -60,25 +61,43 @@ def build(
     dense: bool = False,
     dtype: str = "f32",
     tile: int = 0,
+    choose: bool = False,
 ) -> Built:
     """`model` after the pass `upto`, compiled for `target` into `folder`; a `tile` forces Winograd where it can be."""
-    preset = get_target(target)
     with ir.Context(), ir.Location.unknown():
-        module, weights = import_torch(model, tuple(inputs))
-        state = State(weights)
-        passes = default_pipeline(GroupSize.parse(group), preset, dense, dtype, winograd=False)
-        if tile:
-            passes.insert(-1, Winograd(preset, tile))
-        names = [step.name for step in passes]
-        run_pipeline(module, passes[: names.index(upto) + 1], state)
-        text = mlir_io.to_text(module, weights)
-    # The text, parsed again, is what gets compiled: a file written by rt3d-mlir-opt must be as good.
+        text, notes = rewrite(*import_torch(model, tuple(inputs)), group, upto, target, dense, dtype, tile, choose)
+    path = compile_text(text, folder, target, upto)
+    run = _load(path) if target == "host" else aarch64.load(path, outputs=len(inputs))
+    return Built(text, notes, run)
+
+
+def rewrite(
+    module: ir.Module,
+    weights: WeightTable,
+    group: str = "8x4",
+    upto: str = "schedule-cpu",
+    target: str = "host",
+    dense: bool = False,
+    dtype: str = "f32",
+    tile: int = 0,
+    choose: bool = False,
+) -> tuple[str, list[Note]]:
+    """A module of the current context after the pass `upto`, and what the passes refused; the options are `build`'s."""
+    preset, state = get_target(target), State(weights)
+    passes = default_pipeline(GroupSize.parse(group), preset, dense, dtype, winograd=False, choose=choose)
+    if tile:
+        passes.insert(-1, Winograd(preset, tile))
+    names = [step.name for step in passes]
+    run_pipeline(module, passes[: names.index(upto) + 1], state)
+    return mlir_io.to_text(module, weights), state.notes
+
+
+def compile_text(text: str, folder: Path, target: str = "host", upto: str = "schedule-cpu") -> Path:
+    """What iree-compile makes of it, in `folder`. It is parsed again: a file of rt3d-mlir-opt must be as good."""
     with ir.Context(), ir.Location.unknown():  # handles of one context have unique names, so a new one
         mlir_io.write_bytecode(*mlir_io.parse_text(text, "to_text"), folder / "module.mlirbc")
-    _compile(folder, _flags(preset, upto))
-    path = folder / "module.vmfb"
-    run = _load(path) if target == "host" else aarch64.load(path, outputs=len(inputs))
-    return Built(text, state.notes, run)
+    _compile(folder, _flags(get_target(target), upto))
+    return folder / "module.vmfb"
 
 
 def compare(
@@ -116,12 +135,14 @@ def relative_error(ours: np.ndarray, expected: np.ndarray) -> float:
 def draw(model: nn.Module, group: str, kind: str, seed: int = 0) -> nn.Module:
     """Gives the model seeded weights and prunes its convs as their `density` and `empty_rows` say.
 
-    "integers": small ones, so that sums are exact in float32; "units": -1, 0 and 1, so in float16 too. "random":
-    normal, with batch norm statistics to match.
+    "integers": small ones, so that sums are exact in float32; "units": -1, 0 and 1, so in float16 too. "ones".
+    "random": normal, with batch norm statistics to match.
     """
     rng = torch.Generator().manual_seed(seed)
     for parameter in model.parameters():
-        if kind in LARGEST_WEIGHT:
+        if kind == "ones":
+            parameter.fill_(1)
+        elif kind in LARGEST_WEIGHT:
             most = LARGEST_WEIGHT[kind]
             parameter.copy_(torch.randint(-most, most + 1, parameter.shape, generator=rng))
         else:
@@ -161,11 +182,13 @@ def _prune(layer: nn.Module, group: str, seed: int) -> None:
 
 
 def _flags(target: Target, upto: str) -> list[str]:
-    """Floors 1 and 2 have nothing of a target in them; for a generic core they compile five times faster."""
+    """Floors 1 and 2 have nothing of a target in them: for a generic core they compile five times faster, and another
+    third without what is computed from constants moved out of the way.
+    """
     if upto == "schedule-cpu":
         return target.iree_flags
     generic = [f for f in target.iree_flags if "target-cpu" not in f]
-    return [*generic, "--iree-llvmcpu-target-cpu=generic"]
+    return [*generic, "--iree-llvmcpu-target-cpu=generic", "--iree-opt-const-expr-hoisting=false"]
 
 
 def _compile(folder: Path, flags: list[str]) -> None:
@@ -176,7 +199,7 @@ def _compile(folder: Path, flags: list[str]) -> None:
         "-o",
         str(folder / "module.vmfb"),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr[:4000]
 
 

@@ -55,16 +55,16 @@ EXACT = ("kernels", "widths", "channels", "epilogues", "graphs", "planar")
 #: Besides 8x4: whole registers, one block a row, blocks of 4 and 2 and 1, and blocks of 8.
 GROUPS = ("16x4", "32x4", "4x4", "4x8", "6x4", "5x3", "8x8")
 SUITES = [
-    *(Suite("integers", "8x4", floor, EXACT) for floor in ("fuse-epilogue", "block-layout", "schedule-cpu")),
+    *(Suite("integers", "8x4", floor, EXACT) for floor in ("fuse-epilogue", "place-activations", "schedule-cpu")),
     Suite("integers", "8x4", "pack-kgs", ("kernels", "channels")),
-    *(Suite("random", "8x4", floor, ("rounded",)) for floor in ("fuse-epilogue", "block-layout")),
+    *(Suite("random", "8x4", floor, ("rounded",)) for floor in ("fuse-epilogue", "place-activations")),
     Suite("random", "8x4", "schedule-cpu", ("rounded",)),
-    *(Suite("integers", group, "block-layout", ("channels",)) for group in GROUPS),
+    *(Suite("integers", group, "place-activations", ("channels",)) for group in GROUPS),
     *(Suite("integers", group, "schedule-cpu", ("channels",)) for group in GROUPS),
     Suite("integers", "6x4", "schedule-cpu", ("epilogues", "graphs")),
     Suite("random", "16x4", "schedule-cpu", ("rounded",)),
     Suite("integers", "8x4", "schedule-cpu", ("channels",), dense=True),
-    Suite("integers", "6x4", "block-layout", ("channels",), dense=True),
+    Suite("integers", "6x4", "place-activations", ("channels",), dense=True),
     # What large layers do: weights too large for a shared cache, and for a core's own, in one chunk and in several.
     Suite("integers", "8x4", "schedule-cpu", ("widths", "channels"), limits=(("SHARED_CACHE", 0),)),
     Suite("integers", "8x4", "schedule-cpu", ("kernels", "widths"), limits=(("CORE_CACHE", 0), ("STACK", 1536))),
@@ -72,10 +72,17 @@ SUITES = [
     Suite("integers", "8x4", "schedule-cpu", ("kernels", "widths", "channels", "graphs"), target="cortex-a76"),
     Suite("integers", "8x4", "schedule-cpu", ("widths",), target="cortex-a76", limits=(("CORE_CACHE", 0),)),
     Suite("random", "8x4", "schedule-cpu", ("rounded",), target="cortex-a76"),
-    *(Suite("integers", "8x4", floor, ("grouped",)) for floor in ("fuse-epilogue", "block-layout", "schedule-cpu")),
+    *(
+        Suite("integers", "8x4", floor, ("grouped",))
+        for floor in ("fuse-epilogue", "place-activations", "schedule-cpu")
+    ),
     *(Suite("integers", group, "schedule-cpu", ("grouped",)) for group in ("16x4", "6x4", "5x3", "8x8")),
     Suite("integers", "8x4", "schedule-cpu", ("grouped",), dense=True),
     Suite("integers", "8x4", "schedule-cpu", ("grouped",), target="cortex-a76"),
+    *(Suite("integers", "8x4", floor, ("placed",)) for floor in ("place-activations", "schedule-cpu")),
+    *(Suite("random", "8x4", floor, ("pooled",)) for floor in ("place-activations", "schedule-cpu")),
+    Suite("units", "8x4", "schedule-cpu", ("placed",), target="cortex-a76", dtype="f16"),
+    Suite("random", "8x4", "schedule-cpu", ("pooled",), target="cortex-a76", dtype="f16"),
     # f16: floor 2 and the kernels; one register of filters and two; sums on the stack, in chunks of several rows.
     Suite("units", "8x4", "narrow-f16", ("channels",), target="cortex-a76", dtype="f16"),
     Suite("units", "8x4", "schedule-cpu", ("kernels", "channels", "graphs"), target="cortex-a76", dtype="f16"),
@@ -215,6 +222,16 @@ def test_nothing_is_converted_around_a_grouped_conv(tmp_path: Path, name: str):
     assert built.notes == []
 
 
+@pytest.mark.parametrize(("family", "kind"), [("placed", "integers"), ("pooled", "random")])
+def test_nothing_is_left_between_the_kernels(bench: Bench, family: str, kind: str):
+    """All of residuals, concatenations, average pools, gates and activations are kernels' business."""
+    suite = Suite(kind, "8x4", "schedule-cpu", (family,))
+    outcome = bench.outcome(suite)
+    assert outcome.text.count("flow.dispatch @block_layout") == len(suite.cases)
+    assert "linalg.generic" not in outcome.text
+    assert outcome.notes == []
+
+
 def test_one_entry_and_one_exit_between_pruned_layers(tmp_path: Path):
     case = cases.channels()["quarter-chain"]
     built = _build(case, tmp_path)
@@ -236,9 +253,8 @@ def test_batch_norms_are_folded(tmp_path: Path, name: str):
 @pytest.mark.parametrize(
     ("family", "name", "note"),
     [
-        ("rounded", "avg-pool", "block-layout: linalg.generic: it has no blocked form"),
-        ("graphs", "concat", "block-layout: tensor.concat: it has no blocked form"),
-        ("rounded", "sigmoid-odd", "block-layout: linalg.generic: it has no blocked form"),
+        ("rounded", "adaptive-unequal", "block-layout: linalg.generic: it has no blocked form"),
+        ("graphs", "concat-odd", "block-layout: tensor.concat: parts of 6, 4 channels are joined inside a block of 4"),
         (
             "rounded",
             "batch-norm-two-users",

@@ -40,6 +40,13 @@ def test_keys_of_a_later_version_are_passed_over(artifact: Path):
     assert Manifest.read(artifact).model == "tiny"
 
 
+def test_a_manifest_from_before_ops(artifact: Path):
+    data = json.loads((artifact / "manifest.json").read_text())
+    del data["ops"]
+    (artifact / "manifest.json").write_text(json.dumps(data))
+    assert Manifest.read(artifact).ops == []
+
+
 def test_missing_folder(tmp_path: Path):
     with pytest.raises(ArtifactError, match=r"no artifact folder at .*/nowhere; rt3d-mlir-compile -o"):
         Manifest.read(tmp_path / "nowhere")
@@ -67,6 +74,7 @@ def test_not_json(artifact: Path, text: str, message: str):
         ({"entry": 3}, "entry is not a string"),
         ({"inputs": "x"}, "inputs is not a list of objects"),
         ({"inputs": [{"name": "x", "shape": [1]}]}, "inputs[0] lacks dtype"),
+        ({"ops": [{"name": "x"}]}, "ops[0] lacks kind"),
         (
             {"outputs": [{"name": "x", "shape": "1x5", "dtype": "float32"}]},
             "shape is not a list of whole numbers",

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
@@ -20,12 +21,29 @@ PUBLISHED = {
     "r2plus1d-3.51x": (11.56, 3.51),
     "s3d-2.10x": (11.70, 2.096),
 }
+# S3D's ratios on its other forms, and 0.7 everywhere where no ratios were published.
+DERIVED = {
+    "s3d-ts1-1.78x": (22.354, 1.7765),
+    "s3d-torchvision-1.84x": (9.771, 1.840),
+    "r3d-uniform-3.07x": (13.263, 3.068),
+    "mc3-uniform-3.05x": (14.210, 3.050),
+}
+RATES = PUBLISHED | DERIVED
+MODELS = {
+    "c3d": models.C3D,
+    "r2plus1d_18": models.R2Plus1D,
+    "r3d_18": models.R3D,
+    "mc3_18": models.MC3,
+    "s3d": models.S3D,
+    "s3d_ts1": partial(models.S3D, time_stride=1),
+    "s3d_torchvision": partial(models.S3D, torchvision=True),
+}
 
 
 def on_meta(name):
     """The model's parameter shapes and MACs by layer, without its weights."""
     with torch.device("meta"):
-        model = {"c3d": models.C3D, "r2plus1d_18": models.R2Plus1D, "s3d": models.S3D}[name]()
+        model = MODELS[name]()
     shapes = {layer: tuple(weight.shape) for layer, weight in model.named_parameters()}
     return shapes, models.count_macs(model, models.input_shape(name))
 
@@ -37,22 +55,31 @@ def message(function, *arguments):
 
 
 def test_the_shipped_names():
-    assert config_names() == sorted(PUBLISHED)
+    assert config_names() == sorted(RATES)
 
 
-@pytest.mark.parametrize("name", PUBLISHED)
+@pytest.mark.parametrize("name", RATES)
 def test_the_mac_rate_is_the_published_one(name):
     config = load_config(name)
     _, macs = on_meta(config.model)
     left = sum(count * (1 - config.ratios.get(layer, 0)) for layer, count in macs.items())
     rate = sum(macs.values()) / left
-    published_left, published_rate = PUBLISHED[name]
+    published_left, published_rate = RATES[name]
     assert config.ratios.keys() <= macs.keys()
     assert left / 1e9 == pytest.approx(published_left, abs=0.005)
     assert rate == pytest.approx(published_rate, abs=0.0005 if published_rate not in (2.25, 2.74, 3.51) else 0.005)
     assert config.mac_rate == round(rate, 3)
     assert config.name == name
     assert name.endswith(f"-{rate:.2f}x")
+
+
+def test_a_uniform_configuration_leaves_only_stem_shortcuts_and_classifier_dense():
+    for name in ("r3d-uniform-3.07x", "mc3-uniform-3.05x"):
+        config = load_config(name)
+        _, macs = on_meta(config.model)
+        dense = [layer for layer in macs if layer not in config.ratios]
+        assert dense == ["stem.0.weight", *(f"layer{n}.0.downsample.0.weight" for n in (2, 3, 4)), "fc.weight"]
+        assert set(config.ratios.values()) == {0.7}
 
 
 @pytest.mark.parametrize("name", ["c3d-2.53x", "c3d-3.57x", "r2plus1d-3.23x"])

@@ -88,6 +88,9 @@ def test_the_tables_say_projected_and_show_the_paper(report: StaticReport):
     assert "projected, not measured" in full
     assert "357 at 3.6x" in full
     assert "357" not in text_of(report.projection_table())
+    for name in ("s3d", "s3d_ts1"):
+        assert "611 at 2.1x" in text_of(dataclasses.replace(report, model=name).projection_table())
+    assert "611" not in text_of(dataclasses.replace(report, model="s3d_torchvision").projection_table())
 
 
 def test_only_aarch64_is_read(exported: Exported):

@@ -109,3 +109,50 @@ def test_a_winograd_product_multiplies_each_point_of_each_tile(stride: int):
     assert work.fmlas == 8 * 2 * 4
     assert work.taps * work.fmlas * 4 == work.macs
     assert work.taps == 2 * work.runs  # blocks of channels
+
+
+@pytest.mark.parametrize("kernel", [(3, 3, 3), (1, 5, 5), (5, 1, 1)])
+def test_a_depthwise_conv_multiplies_a_channel_at_a_time(kernel: tuple[int, int, int]):
+    """On planes of 4x4, which any tile divides; only planes of padding are skipped."""
+    padding = tuple(size // 2 for size in kernel)
+    conv, shape = nn.Conv3d(8, 8, kernel, padding=padding, groups=8), (1, 8, 5, 4, 4)
+    (work,), _, other = work_of(conv, shape)
+    planes = sum(0 <= d + k - padding[0] < 5 for d in range(5) for k in range(kernel[0]))
+    assert work.macs == planes * 4 * 4 * kernel[1] * kernel[2] * 8
+    assert work.taps * work.fmlas * 4 == work.macs
+    assert work.runs * planes == work.taps * 5
+    padded = 8 * (5 + 2 * padding[0]) * (4 + 2 * padding[1]) * (4 + 2 * padding[2])
+    assert work.bytes == 4 * (padded + 8 * 5 * 4 * 4)
+    assert other >= 4 * (8 * 5 * 4 * 4 + padded)  # the entry conversion, not the conv
+
+
+class Residual(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Conv3d(8, 8, 1), nn.Conv3d(8, 8, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.first(x)
+        return (self.second(x) + x).relu()
+
+
+class Branches(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.last = nn.Conv3d(8, 8, 1), nn.Conv3d(8, 24, 1), nn.Conv3d(32, 8, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.last(torch.cat([self.first(x), self.second(x)], 1))
+
+
+def test_a_residual_is_read_by_the_conv_that_adds_it():
+    (first, second), _, _ = work_of(Residual(), (1, 8, 2, 4, 8))
+    assert second.bytes - first.bytes == 4 * 8 * 2 * 4 * 8
+
+
+def test_a_part_of_a_concatenation_counts_as_itself():
+    work, _, other = work_of(Branches(), (1, 8, 2, 4, 8))
+    size = 4 * 2 * 4 * 8
+    weights = [4 * 8 * channels for channels in (8, 24, 32)]
+    assert [each.bytes - w for each, w in zip(work, weights, strict=True)] == [16 * size, 32 * size, 40 * size]
+    assert other < 2 * 32 * size  # entry and exit, but no copy of the parts

@@ -13,7 +13,7 @@ from torch_mlir import fx
 
 import rt3d_mlir
 from rt3d_mlir import models
-from rt3d_mlir.runtime.artifact import sha256_file
+from rt3d_mlir.runtime.artifact import Manifest, sha256_file
 from rt3d_mlir.sparsity import GroupSize, MaskSet, Sparsity, magnitude_mask, save_masks, save_weights
 from rt3d_mlir.targets import target_names
 from rt3d_mlir.tools.compile import main
@@ -26,8 +26,12 @@ PASSES = [
     "fold-batch-norm",
     "fuse-epilogue",
     "pack-depthwise",
+    "sort-filters",
+    "choose-groups",
     "pack-kgs",
     "block-layout",
+    "fuse-elementwise",
+    "place-activations",
     "winograd",
     "schedule-cpu",
 ]
@@ -192,12 +196,30 @@ def test_the_table(net: Path, tool: Callable[..., tuple[Path, str, str]]):
     assert err == ""
 
 
+def test_explain(net: Path, tool: Callable[..., tuple[Path, str, str]]):
+    folder, out, _ = tool(net, "--explain")
+    lines = [line.split() for line in out.splitlines()]
+    assert ["bn1", "batch_norm", "fused", "into", "conv1", "in", "its", "weights", "and", "epilogue"] in lines
+    assert ["pool", "max_pool3d", "fused", "into", "conv1"] in [line[:5] for line in lines]
+    assert out.splitlines()[-1].startswith("8 ops: 3 packed, 4 fused, 1 folded, 0 left to IREE (0.0% of the MACs)")
+    ops = manifest(folder)["ops"]
+    assert ops[2] == {
+        "name": "bn1",
+        "kind": "batch_norm",
+        "macs": 0,
+        "where": "fused",
+        "into": ["conv1"],
+        "reason": "in its weights and epilogue",
+    }
+    assert Manifest.read(folder).ops[2].into == ["conv1"]
+
+
 def test_a_layer_off_the_fast_path_is_named(tmp_path: Path, tool: Callable[..., tuple[Path, str, str]]):
     conv = torch.nn.Conv1d(4, 8, 3, groups=2)
     path = nets.save_pt2(tmp_path / "grouped.pt2", torch.nn.Sequential(conv, torch.nn.ReLU()), (1, 4, 8))
     folder, out, err = tool(path)
     assert "not packed: " in out
-    assert "warning: 100.0% of the MACs are off the packed path and will be slow" in err
+    assert "warning: 100.0% of the MACs are off the packed path and will be slow; --explain lists the ops" in err
     (row,) = layers(folder).values()
     assert (row["name"], row["packed"]) == ("0", False)
     assert row["reason"]
@@ -358,11 +380,12 @@ def test_mlir_of_torch_mlir(tmp_path: Path, tool: Callable[..., tuple[Path, str,
 
 def test_a_model_of_the_zoo(monkeypatch: pytest.MonkeyPatch, tool: Callable[..., tuple[Path, str, str]]):
     build = models.build
-    monkeypatch.setattr(models, "build", lambda name, **options: build(name, num_classes=5, width=4, **options))
-    folder, _, err = tool("c3d", "--input-shape=1x3x16x16x16", "--prune=c3d-2.53x")
+    monkeypatch.setattr(models, "build", lambda name, **options: build(name, width=4, **options))
+    folder, _, err = tool("c3d", "--input-shape=1x3x16x16x16", "--prune=c3d-2.53x", "--classes=5")
     assert "no --weights: c3d gets random weights (seed 0); its answers mean nothing" in err
     assert manifest(folder)["model"] == "c3d"
     assert manifest(folder)["inputs"][0]["shape"] == [1, 3, 16, 16, 16]
+    assert manifest(folder)["outputs"][0]["shape"] == [1, 5]
     assert len(layers(folder)) == 11
 
 

@@ -177,7 +177,7 @@ def test_mlir_with_nan(refuse: Refuse, tmp_path: Path):
 
 def test_a_model_that_torch_mlir_cannot_lower(refuse: Refuse, tmp_path: Path):
     path = nets.save_pt2(tmp_path / "upsample.pt2", nets.seeded(nets.Upsample))
-    assert refuse(path).startswith("torch-mlir cannot lower this model: ")
+    assert refuse(path).startswith("torch-mlir cannot lower this model: conv_transpose3d 'conv': error: ")
 
 
 def test_dynamic_shapes(refuse: Refuse, tmp_path: Path):
@@ -201,6 +201,17 @@ def test_nan_in_the_model(refuse: Refuse, tmp_path: Path):
 def test_malformed_input_shape(refuse: Refuse, shape: str):
     message = refuse("c3d", f"--input-shape={shape}")
     assert message == f"--input-shape {shape}: expected whole numbers joined by x, as in 1x3x16x112x112"
+
+
+def test_classes_of_a_file(refuse: Refuse, net: Path):
+    assert refuse(net, "--classes=7") == f"--classes 7: {net} has classes of its own; expected a zoo model"
+
+
+def test_a_checkpoint_of_other_classes(refuse: Refuse, tmp_path: Path):
+    save_weights(tmp_path / "w.safetensors", {"fc.bias": np.zeros(400, np.float32)})
+    assert refuse("r3d_18", "--classes=101", "--weights", tmp_path / "w.safetensors") == (
+        f"{tmp_path}/w.safetensors tells 400 classes apart, --classes says 101; leave --classes out"
+    )
 
 
 @pytest.mark.parametrize("shape", ["3x16x112x112", "1x4x16x112x112"])

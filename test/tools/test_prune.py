@@ -9,7 +9,8 @@ import small
 import torch
 
 import rt3d_mlir
-from rt3d_mlir.sparsity import apply_masks, load_masks, load_weights
+from rt3d_mlir.errors import ModelError
+from rt3d_mlir.sparsity import apply_masks, load_masks, load_weights, save_weights
 from rt3d_mlir.tools import compile as compile_tool
 from rt3d_mlir.tools import prune
 from rt3d_mlir.training import open_model
@@ -111,8 +112,8 @@ def test_a_zoo_model_goes_on_too(tmp_path: Path):
         for part in ("train", "test")
     }
     npz = small.save_npz(tmp_path / "clips.npz", **made)
-    assert run(npz, tmp_path / "run", "--width=4", "--group=4x4", model="c3d") == 0
-    model = open_model("c3d", 2, (3, 16, 32, 32), width=4)
+    assert run(npz, tmp_path / "run", "--width=4", "--classes=3", "--group=4x4", model="c3d") == 0
+    model = open_model("c3d", 3, (3, 16, 32, 32), width=4)
     load_checkpoint(model, str(tmp_path / "run/weights.safetensors"))
     flags = ["--masks", str(tmp_path / "run/masks.safetensors")]
     pt2 = str(tmp_path / "run/model.pt2")
@@ -183,6 +184,7 @@ def test_the_last_line_says_what_came_out(npz: Path, tmp_path: Path, capsys: pyt
         (["--data=none.npz"], "none.npz: no such file"),
         (["--width=3"], "takes no width"),
         (["--max-damaged=2"], "expected a share"),
+        (["--classes=1"], "clips.npz has 2 classes, the model 1; expected at least as many"),
     ],
 )
 def test_mistakes(npz: Path, tmp_path: Path, argv: list[str], message: str, capsys: pytest.CaptureFixture[str]):
@@ -213,6 +215,27 @@ def test_nan_keeps_the_last_good_checkpoint(npz: Path, tmp_path: Path, capsys: p
     assert len(state["epochs"]) == 1
     assert all(bool(tensor.isfinite().all()) for tensor in state["model"].values())
     assert load_weights(tmp_path / "run/dense.safetensors").keys() == numpy_weights(small.Small()).keys()
+
+
+def test_a_checkpoint_decides_the_classes_of_a_zoo_model(
+    npz: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    def stop(_name: str, num_classes: int, *_rest: object) -> None:
+        raise ModelError(f"asked for {num_classes}")
+
+    monkeypatch.setattr(prune, "open_model", stop)
+    save_weights(tmp_path / "w.safetensors", {"fc.bias": np.zeros(7, np.float32)})
+    for flags, said in (
+        ([], "asked for 2"),
+        (["--classes=5"], "r3d_18 has 5 classes, of which"),
+        ([f"--weights={tmp_path}/w.safetensors"], "asked for 7"),
+        (
+            [f"--weights={tmp_path}/w.safetensors", "--classes=5"],
+            "w.safetensors tells 7 classes apart, --classes says 5",
+        ),
+    ):
+        assert run(npz, tmp_path / "run", *flags, model="r3d_18") == 1
+        assert said in capsys.readouterr().err
 
 
 def test_usage(capsys: pytest.CaptureFixture[str]):

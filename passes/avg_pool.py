@@ -1,0 +1,100 @@
+"""Average pooling on the blocked layout, floor 2: a linalg.generic that adds up a window, each term already scaled.
+
+    out[n, o, d, h, w, c] = sum over kd, kh, kw with the position inside the input of
+        x[n, o, d*sd + kd - pd, h*sh + kh - ph, w*sw + kw - pw, c] * scale[d, h, w]
+
+`scale` is one over the divisor. Where all windows have the same one, it is [1, 1, 1]; else it is [D, H, W] of the
+output, for a window cut by the input's border (`count_include_pad=False`, `ceil_mode`) has a smaller divisor. Sums are
+f32, also of an f16 input. A global average is the pool whose kernel is the input's size.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import iree.compiler.ir as ir
+import numpy as np
+from iree.compiler.dialects import arith, linalg, tensor
+
+from rt3d_mlir.passes.base import State
+from rt3d_mlir.passes.build import constant, empty, f32_constant, filled, generic, index_constant, maps, widened
+from rt3d_mlir.passes.constants import constant_value
+from rt3d_mlir.passes.match import body_ops, integers
+from rt3d_mlir.passes.max_pool import clamped
+
+_LOOPS = "(n, o, d, h, w, c, i, j, k)"
+
+
+@dataclass(frozen=True)
+class AvgPool:
+    """A blocked average pool in the IR: its input and, for (d, h, w), kernel, strides and low padding.
+
+    `scale` is [1, 1, 1] or [D, H, W] of f32, what a window's sum is multiplied by.
+    """
+
+    op: ir.OpView
+    x: ir.Value
+    scale: np.ndarray
+    kernel: tuple[int, ...]
+    strides: tuple[int, ...]
+    low: tuple[int, ...]
+
+    @staticmethod
+    def match(op: ir.OpView, state: State) -> "AvgPool | None":
+        """The average pool behind a generic made by `build`; None for any other op."""
+        if "avg_pool" not in op.attributes:
+            return None
+        facts = ir.DictAttr(op.attributes["avg_pool"])
+        x = next(inner.operands[0] for inner in body_ops(op) if inner.name == "tensor.extract")
+        scale = constant_value(op.inputs[1], state.weights)
+        if scale is None:
+            return None
+        kernel, strides, low = (tuple(integers(facts[name])) for name in ("kernel", "strides", "low"))
+        return AvgPool(op, x, scale[0], kernel, strides, low)
+
+
+def build(
+    state: State,
+    x: ir.Value,
+    spatial: Sequence[int],
+    scale: np.ndarray,
+    kernel: Sequence[int],
+    strides: Sequence[int],
+    low: Sequence[int],
+) -> ir.Value:
+    """Average pool of a blocked `x` [N, Q, D, H, W, C], f32 or f16, to [N, Q, *spatial, C] of f32.
+
+    `scale` is [1, 1, 1] or `spatial`, f32.
+    """
+    batch, blocks, *size, block = x.type.shape
+    out = filled([batch, blocks, *spatial, block], 0.0)
+    table = constant(state, "avg_pool.scale", scale.astype(np.float32))
+    read = "(0, 0, 0)" if scale.size == 1 else "(d, h, w)"
+    windows = zip(size, spatial, kernel, strides, low, strict=True)
+    leaves = [pad > 0 or (count - 1) * stride + k - pad > extent for extent, count, k, stride, pad in windows]
+
+    def body(_window: ir.Value, factor: ir.Value, acc: ir.Value) -> ir.Value:
+        n, o, d, h, w, c, *window = (linalg.IndexOp(axis).result for axis in range(9))
+        axes = list(zip((d, h, w), window, strides, low, size, strict=True))
+        value = widened(tensor.extract(x, [n, o, *(clamped(*axis) for axis in axes), c]))
+        for axis, may_leave in zip(axes, leaves, strict=True):
+            if may_leave:
+                value = arith.select(_inside(*axis), value, f32_constant(0.0))
+        return arith.addf(acc, arith.mulf(value, factor))
+
+    mapping = maps(f"{_LOOPS} -> (i, j, k)", f"{_LOOPS} -> {read}", f"{_LOOPS} -> (n, o, d, h, w, c)")
+    op = generic([empty(kernel), table], out, mapping, 3, body)
+    op.operation.attributes["avg_pool"] = ir.DictAttr.get(
+        {
+            "kernel": ir.DenseI64ArrayAttr.get(list(kernel)),
+            "strides": ir.DenseI64ArrayAttr.get(list(strides)),
+            "low": ir.DenseI64ArrayAttr.get(list(low)),
+        }
+    )
+    return op.results[0]
+
+
+def _inside(at: ir.Value, k: ir.Value, stride: int, pad: int, extent: int) -> ir.Value:
+    """Whether 0 <= at * stride + k - pad < extent; as an unsigned number, one compare."""
+    start = arith.addi(arith.muli(at, index_constant(stride)), k)
+    position = arith.subi(start, index_constant(pad))
+    return arith.cmpi(arith.CmpIPredicate.ult, position, index_constant(extent))

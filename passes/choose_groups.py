@@ -1,0 +1,96 @@
+"""choose-groups: each conv gets the group size with which its own zeros take the least time.
+
+A net that was pruned elsewhere has its zeros in groups that need not be the target's: 8x8, 4x4, whole input channels
+(Mx1). Any channel block of them is found by groups of 1 channel, any set of neighbouring filters by rows of as many;
+which size is fastest, the model in group_time says. pack-kgs then packs the layer so. Where no group leaves out enough
+to be felt, which is what unstructured pruning comes to, the pass says so; where Winograd, which needs all taps, is
+faster than what is left, all taps are kept.
+
+Given, on a target with groups of 16x4, a layer pruned in groups of 8x1:
+    %y = linalg.conv_3d_ncdhw_fcdhw ins(%x, %w) outs(%zero)
+Result:
+    %y = linalg.conv_3d_ncdhw_fcdhw {kgs_group = array<i64: 8, 1>} ins(%x, %w) outs(%zero)
+"""
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import iree.compiler.ir as ir
+
+from rt3d_mlir.passes.base import Pass, State
+from rt3d_mlir.passes.constants import constant_value
+from rt3d_mlir.passes.conv import PLAIN, Conv
+from rt3d_mlir.passes.group_time import GAIN, GroupTime
+from rt3d_mlir.passes.match import layer_obstacle
+from rt3d_mlir.passes.pack_kgs import DENSE, GROUP
+from rt3d_mlir.sparsity import live_weights
+from rt3d_mlir.targets import Target, get_target
+
+#: A layer with fewer zeros than this share is dense, and nothing is said of them.
+NOTABLE = 0.1
+
+
+@dataclass(frozen=True)
+class ChooseGroups(Pass):
+    """Chooses by the time on `target`, in f16 where `half`; `winograd` is whether that pass will run."""
+
+    name: ClassVar[str] = "choose-groups"
+    target: Target = field(default_factory=lambda: get_target("host"))
+    half: bool = False
+    winograd: bool = True
+
+    def run(self, module: ir.Module, state: State) -> None:
+        useless: list[tuple[str, int, int]] = []
+        for conv in plain_convs(module):
+            value = constant_value(conv.weight, state.weights)
+            if value is None or layer_obstacle(conv.op):
+                continue  # pack-kgs will say so
+            live = live_weights(value[0])
+            zeros = live.size - int(live.sum())
+            if zeros == 0:
+                continue
+            name = state.weights.origin(value[1]).removesuffix(".weight") if value[1] else "conv"
+            time = GroupTime(conv, self.target, self.half)
+            group, cycles = time.best(live)
+            share = cycles / time.dense()
+            if share > GAIN and zeros > NOTABLE * live.size:
+                useless.append((name, zeros, live.size))
+            if self.winograd and time.winograd_is_faster(share):
+                conv.op.attributes[DENSE] = ir.UnitAttr.get()
+                if share <= GAIN:
+                    state.refuse(
+                        self.name,
+                        name,
+                        f"packed in groups of {group}, its zeros would leave {share:.0%} of the time; Winograd, with "
+                        "all weights, is faster",
+                    )
+            elif group != time.native:
+                conv.op.attributes[GROUP] = ir.DenseI64ArrayAttr.get([group.m, group.n])
+        if useless:
+            _report(useless, self.name, state)
+
+
+def plain_convs(module: ir.Module) -> list[Conv]:
+    """All convs of one group, in the order of the module."""
+    found: list[Conv] = []
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        conv = Conv.match(op.opview) if op.name == PLAIN else None
+        if conv is not None:
+            found.append(conv)
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(visit)
+    return found
+
+
+def _report(useless: list[tuple[str, int, int]], name: str, state: State) -> None:
+    """One line for all layers whose zeros bring nothing."""
+    layers = ", ".join(dict.fromkeys(layer for layer, _, _ in useless))
+    share = sum(zeros for _, zeros, _ in useless) / sum(size for _, _, size in useless)
+    state.refuse(
+        name,
+        layers,
+        f"{share:.0%} of the weights are zero, but no group of filters x channels shares enough of them to save time; "
+        "they are multiplied all the same. rt3d-mlir-prune prunes in groups that are left out",
+    )

@@ -1,0 +1,56 @@
+"""The CPU kernel of elementwise arithmetic that no other kernel took: on vectors of neighbouring columns x channels."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil
+
+import iree.compiler.ir as ir
+
+from rt3d_mlir.passes import kernel as k
+from rt3d_mlir.passes.blocked import Blocked
+from rt3d_mlir.passes.cpu_epilogue import Finisher
+from rt3d_mlir.passes.epilogue import Epilogue
+from rt3d_mlir.targets import Target
+
+
+@dataclass(frozen=True)
+class ElementwiseKernel:
+    """A workgroup computes one depth plane of one channel block, or writes its border."""
+
+    target: Target
+    epilogue: Epilogue
+    out: Blocked
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        return self.out.plane_grid
+
+    @cached_property
+    def columns(self) -> int:
+        """Columns of a vector, a power of two."""
+        fit = min(self.target.lanes // self.out.block, self.out.size[2])
+        return 1 << max(1, fit).bit_length() - 1
+
+    @cached_property
+    def vectors(self) -> int:
+        """Vectors of a tile, up to 4: with the fewest of them in a row, and few tiles."""
+        width = self.out.size[2]
+        fit = [v for v in range(1, 5) if v * self.columns <= width]
+        return min(fit, key=lambda v: ceil(width / (v * self.columns)) * (v + 0.5))
+
+    def body(self, bindings: list[ir.Value], ids: list[ir.Value]) -> None:
+        """Bindings: the epilogue's inputs, then the output."""
+        *operands, target = bindings
+        d, block, n = ids
+        _, height, width = self.out.size
+        finisher = Finisher(self.epilogue, operands, self.out.blocks)
+
+        def plane() -> None:
+            finish = finisher.of(n, block, columns=self.columns)
+            with k.loop(k.index(0), k.index(height)) as h, k.tiles(width, self.vectors * self.columns) as w:
+                row = k.at(f"a * {height} + b", d, h)
+                line = k.at(f"a + b * {self.out.block}", self.out.row_offset(n, block, row), w)
+                for v, result in enumerate(finish([None] * self.vectors, row, w)):
+                    k.store_vector(result, target, k.at(f"a + {v * self.columns * self.out.block}", line))
+
+        self.out.plane_or_border(target, ids, plane)

@@ -1,0 +1,161 @@
+"""Where a kernel writes its result: itself, its consumer's padded tensor, or its part of a concatenation in place.
+
+A concatenation is a chain of insert_slices, each of some channel blocks into the result of the one before. Each link
+whose value is a kernel's becomes a dispatch whose result is tied to the tensor before it, which IREE then updates in
+place: all links land in one buffer.
+
+Given:
+    %1 = tensor.insert_slice %a into %zeros[0, 0, 0, 1, 1, 0] [1, 2, 4, 7, 7, 4] ... into tensor<1x6x4x9x9x4xf32>
+    %2 = tensor.insert_slice %b into %1[0, 2, 0, 1, 1, 0] [1, 4, 4, 7, 7, 4] ... into tensor<1x6x4x9x9x4xf32>
+Result:
+    %1 = flow.dispatch @a::@a(...) : (...) -> tensor<1x6x4x9x9x4xf32>
+    %2 = flow.dispatch @b::@b(..., %1) : (..., tensor<1x6x4x9x9x4xf32>) -> %1
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import iree.compiler.ir as ir
+from iree.compiler import rewrite
+from iree.compiler.dialects import tensor
+
+from rt3d_mlir.passes.blocked import Blocked
+from rt3d_mlir.passes.build import empty, filled, fused_location
+from rt3d_mlir.passes.dispatch import Body, Shader, emit_dispatch
+from rt3d_mlir.passes.match import defining_op, integers, is_fill, only_user
+
+#: Marks the links of a concatenation whose parts cover all of it.
+_LINK = "concat_link"
+
+
+@dataclass(frozen=True, eq=False)
+class Destination:
+    """`value` is what a dispatch replaces, `out` where in it the kernel writes, `into` what it updates in place."""
+
+    value: ir.Value
+    out: Blocked
+    into: ir.Value | None = None
+
+    @property
+    def op(self) -> ir.OpView:
+        return self.value.owner.opview
+
+    @contextmanager
+    def place(self, *ops: ir.OpView | None) -> Iterator[None]:
+        """Where the dispatch and what it needs is built; it stands for `ops`, too."""
+        with ir.InsertionPoint(self.op), fused_location(*(op for op in ops if op is not None), self.op):
+            yield
+
+    def dispatch(
+        self,
+        rewriter: rewrite.PatternRewriter,
+        module: ir.Module,
+        name: str,
+        inputs: Sequence[ir.Value],
+        grid: Sequence[int],
+        body: Body,
+        shader: Shader | None = None,
+    ) -> None:
+        """Replaces `value` by a dispatch of a kernel; see dispatch.emit_dispatch."""
+        kind = ir.RankedTensorType(self.value.type)
+        result = emit_dispatch(module, name, inputs, kind, grid, body, self.into, shader)
+        rewriter.replace_op(self.op, [result])
+
+
+def destination(value: ir.Value) -> Destination:
+    """Where a blocked value goes: what its only user inserts it into, or just itself."""
+    itself = Blocked.whole(value)
+    user = only_user(value)
+    if user is None or user.name != "tensor.insert_slice" or user.operands[0] != value or len(user.operands) != 2:
+        return Destination(value, itself)
+    tensor, dest = user.results[0], user.operands[1]
+    shape, offsets = tensor.type.shape, integers(user.attributes["static_offsets"])
+    out = Blocked(itself.batch, itself.blocks, itself.size, tuple(shape[1:5]), tuple(offsets[1:5]), itself.block)
+    if _LINK in user.attributes:
+        return Destination(tensor, out, None if _is_empty(dest) else dest)
+    if len(shape) == 6 and list(shape[:2]) == [out.batch, out.blocks] and shape[5] == out.block and is_fill(dest, 0.0):
+        return Destination(tensor, out)
+    return Destination(value, itself)
+
+
+def insert_chain(value: ir.Value) -> tuple[ir.Value, list[ir.OpView]]:
+    """What the blocked value at the end of a chain of insert_slices starts from, and its links, the first one first."""
+    links = []
+    op = defining_op(value)
+    while op is not None and op.name == "tensor.insert_slice" and len(op.operands) == 2:
+        links.append(op)
+        value = op.operands[1]
+        op = defining_op(value)
+    return value, links[::-1]
+
+
+def mark_concatenations(module: ir.Module) -> None:
+    """Marks the links of each concatenation that its parts cover; it starts uninitialized from here on.
+
+    A link that becomes a dispatch writes the zeros around its blocks; `pad_links` gives them to the others.
+    """
+    for op in _inserts(module):
+        following = only_user(op.results[0])
+        if following is not None and following.name == "tensor.insert_slice" and following.operands[1] == op.results[0]:
+            continue
+        start, links = insert_chain(op.results[0])
+        if len(links) < 2 or not (_is_empty(start) or is_fill(start, 0.0)) or not _cover(links):
+            continue
+        for link in links:
+            link.attributes[_LINK] = ir.UnitAttr.get()
+        with ir.InsertionPoint(links[0]), links[0].operation.location:
+            shape = links[0].results[0].type
+            links[0].operation.operands[1] = empty(shape.shape, shape.element_type)
+
+
+def pad_links(module: ir.Module) -> None:
+    """Gives the links that no kernel took their own zeros around."""
+    for op in _inserts(module):
+        if _LINK not in op.attributes:
+            continue
+        del op.attributes[_LINK]
+        part, dest = op.operands
+        batch, blocks, *size, block = part.type.shape
+        _, _, *full, _ = dest.type.shape
+        if size == full:
+            continue
+        _, first, *low, _ = integers(op.attributes["static_offsets"])
+        with ir.InsertionPoint(op), op.operation.location:
+            shape = [batch, blocks, *full, block]
+            zeros = filled(shape, 0.0, part.type.element_type)
+            padded = tensor.insert_slice(part, zeros, [], [], [], [0, 0, *low, 0], list(part.type.shape), [1] * 6)
+            whole = tensor.insert_slice(padded, dest, [], [], [], [0, first, 0, 0, 0, 0], shape, [1] * 6)
+        op.results[0].replace_all_uses_with(whole)
+        op.operation.erase()
+
+
+def _inserts(module: ir.Module) -> list[ir.OpView]:
+    """All static insert_slices of blocked tensors into blocked tensors."""
+    found = []
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        if op.name == "tensor.insert_slice" and [len(value.type.shape) for value in op.operands[:2]] == [6, 6]:
+            found.append(op.opview)
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(visit)
+    return found
+
+
+def _cover(links: list[ir.OpView]) -> bool:
+    """Whether the parts of a chain are its channel blocks, each once, in the middle of the same border."""
+    covered, places = 0, set()
+    for link in sorted(links, key=lambda link: integers(link.attributes["static_offsets"])[1]):
+        offsets, strides = (integers(link.attributes[f"static_{name}"]) for name in ("offsets", "strides"))
+        part, whole = (link.operands[i].type.shape for i in (0, 1))
+        if offsets[1] != covered or set(strides) != {1} or [part[0], part[5]] != [whole[0], whole[5]]:
+            return False
+        covered += part[1]
+        places.add((*offsets[2:5], *part[2:5]))
+    return covered == links[-1].results[0].type.shape[1] and len(places) == 1
+
+
+def _is_empty(value: ir.Value) -> bool:
+    op = defining_op(value)
+    return op is not None and op.name == "tensor.empty"

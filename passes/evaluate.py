@@ -1,0 +1,109 @@
+"""The body of a linalg.generic, evaluated in numpy: constants that a model computes, divisors, values at zero."""
+
+import math
+from collections.abc import Callable, Sequence
+
+import iree.compiler.ir as ir
+import numpy as np
+
+from rt3d_mlir.passes.match import defining_op, generic_body, scalar_constant
+
+_DTYPES = {
+    "i1": np.bool_,
+    "i32": np.int32,
+    "i64": np.int64,
+    "index": np.int64,
+    "f16": np.float16,
+    "f32": np.float32,
+    "f64": np.float64,
+}
+_OPS: dict[str, Callable[..., np.ndarray]] = {
+    "arith.addf": np.add,
+    "arith.subf": np.subtract,
+    "arith.mulf": np.multiply,
+    "arith.divf": np.divide,
+    "arith.negf": np.negative,
+    "arith.maximumf": np.maximum,
+    "arith.minimumf": np.minimum,
+    "arith.select": np.where,
+    "arith.addi": np.add,
+    "arith.subi": np.subtract,
+    "arith.muli": np.multiply,
+    "arith.minsi": np.minimum,
+    "arith.maxsi": np.maximum,
+    "math.absf": np.abs,
+    "math.exp": np.exp,
+    "math.expm1": np.expm1,
+    "math.log": np.log,
+    "math.log1p": np.log1p,
+    "math.tanh": np.tanh,
+    "math.erf": np.vectorize(math.erf),
+    "math.sqrt": np.sqrt,
+    "math.rsqrt": lambda x: 1 / np.sqrt(x),
+    "math.powf": np.power,
+    "math.fpowi": np.power,
+}
+_CASTS = {"arith.extf", "arith.truncf", "arith.uitofp", "arith.sitofp", "arith.index_cast"}
+#: The orders of arith.cmpf: predicates 1 to 6 are false where a number is NaN, 8 to 13 true.
+_ORDERS = (np.equal, np.greater, np.greater_equal, np.less, np.less_equal, np.not_equal)
+
+
+@np.errstate(all="ignore")
+def evaluate_body(op: ir.OpView, inputs: Sequence[np.ndarray]) -> np.ndarray | None:
+    """What the body of a generic with one result yields for `inputs`, arrays over its loops that broadcast.
+
+    A linalg.index is an array too, so the result broadcasts to the loops. None where the body has an op that is not
+    evaluated here, or reads its output.
+    """
+    block = generic_body(op)
+    values: dict[ir.Value, np.ndarray] = dict(zip(block.arguments, inputs, strict=False))
+    extents = op.results[0].type.shape
+
+    def lookup(value: ir.Value) -> np.ndarray | None:
+        return values[value] if value in values else _constant(value)
+
+    for inner in block.operations:
+        operands = [lookup(value) for value in inner.operands]
+        if inner.name == "cf.assert":
+            continue
+        if any(operand is None for operand in operands):
+            return None
+        if inner.name == "linalg.yield":
+            return operands[0]
+        result = _apply(inner, operands, extents)
+        if result is None:
+            return None
+        values[inner.results[0]] = result
+    raise AssertionError("a generic's body ends with linalg.yield")
+
+
+def _apply(op: ir.OpView, operands: list, extents: Sequence[int]) -> np.ndarray | None:
+    if op.name == "arith.constant":
+        return _constant(op.results[0])
+    if op.name == "linalg.index":
+        axis = ir.IntegerAttr(op.attributes["dim"]).value
+        return np.arange(extents[axis]).reshape([-1 if at == axis else 1 for at in range(len(extents))])
+    if op.name in _CASTS:
+        dtype = _DTYPES.get(str(op.results[0].type))
+        return None if dtype is None else operands[0].astype(dtype)
+    if op.name == "arith.cmpf":
+        return _compare(ir.IntegerAttr(op.attributes["predicate"]).value, *operands)
+    return _OPS[op.name](*operands) if op.name in _OPS else None
+
+
+def _compare(predicate: int, a: np.ndarray, b: np.ndarray) -> np.ndarray | None:
+    order = predicate % 7
+    if order == 0:  # false, and whether neither is NaN: torch-mlir writes neither
+        return None
+    known = ~(np.isnan(a) | np.isnan(b))
+    result = _ORDERS[order - 1](a, b)
+    return result & known if predicate < 7 else result | ~known
+
+
+def _constant(value: ir.Value) -> np.ndarray | None:
+    op, number = defining_op(value), scalar_constant(value)
+    if number is None and op is not None and op.name == "arith.constant":
+        attribute = op.attributes["value"]
+        number = ir.IntegerAttr(attribute).value if isinstance(attribute, ir.IntegerAttr) else None
+    dtype = _DTYPES.get(str(value.type))
+    return None if number is None or dtype is None else np.asarray(number, dtype)

@@ -1,0 +1,309 @@
+"""The GPU kernel of a packed conv: a thread's sums stay in registers over the taps of a row.
+
+    a workgroup:  one row p of filters, `lanes` x `columns` output positions, the row's taps dealt out to `splits` parts
+    a thread:     `columns` positions, `lanes` apart, times the row's filters, over the taps of its part
+
+    for each round of splits x `depth` taps:
+        the next round's weights and offsets on their way into the other half of the shared memory
+        for each tap of the part:
+            for each channel: sums[column, filters] += x[offset + column, channel] * weights[channel, filters]
+    sums of the parts added up through shared memory; epilogue; store
+
+Neighbouring lanes read neighbouring positions. All threads of a part read the same weight at the same time, which
+shared memory serves at once. Where depth padding makes taps fall on zeros, a workgroup's positions are of one depth
+plane, and the taps that read padding are a range that is left out. Extra workgroups write the zero border.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import ceil, prod
+
+import iree.compiler.ir as ir
+from iree.compiler.dialects import arith, math, memref
+
+from rt3d_mlir.gpu_targets import GpuTarget
+from rt3d_mlir.passes import gpu
+from rt3d_mlir.passes import kernel as k
+from rt3d_mlir.passes.blocked import Blocked
+from rt3d_mlir.passes.cpu_taps import TapLayout
+from rt3d_mlir.passes.cpu_tile import Halo
+from rt3d_mlir.passes.epilogue import Epilogue
+from rt3d_mlir.passes.gpu_epilogue import GpuFinisher
+from rt3d_mlir.passes.gpu_tile import ConvShape, GpuTile, choose_tile
+
+
+@dataclass(frozen=True)
+class GpuConvKernel:
+    """All a kernel depends on; `size` is the (D, H, W) of the output, `source` the input, `out` what is written."""
+
+    taps: TapLayout
+    source: Blocked
+    halo: Halo
+    strides: tuple[int, ...]
+    dilations: tuple[int, ...]
+    size: tuple[int, ...]
+    out: Blocked
+    target: GpuTarget
+
+    @cached_property
+    def tile(self) -> GpuTile:
+        """The one of the least time by the model of the machine."""
+        share = self.halo.share(0, self.size[0], self.taps.kernel[0]) if self.skips else 1.0
+        shape = ConvShape(
+            filters=self.taps.filters,
+            channels=len(self.taps.channels),
+            taps=max(1, round(share * len(self.taps.taps) / self.taps.rows)),
+            positions=self.positions,
+            rows=self.taps.rows * self.sheets * self.out.batch,
+            bytes=self.taps.weights.dtype.itemsize,
+        )
+        return choose_tile(shape, self.target)
+
+    @property
+    def sheets(self) -> int:
+        """Depth planes, where each has its own range of taps; else 1, the whole volume."""
+        return self.size[0] if self.skips else 1
+
+    @property
+    def skips(self) -> bool:
+        return self.halo.size[0] != self.halo.full[0] and self.taps.kernel[0] > 1
+
+    @property
+    def positions(self) -> int:
+        """Output positions of a sheet."""
+        return prod(self.size) // self.sheets
+
+    @property
+    def chunks(self) -> int:
+        """Workgroups a sheet."""
+        return ceil(self.positions / (self.tile.lanes * self.tile.columns))
+
+    @property
+    def threads(self) -> int:
+        return self.tile.lanes * self.tile.splits
+
+    @cached_property
+    def grid(self) -> tuple[int, int, int]:
+        border = ceil(prod(self.out.full[1:]) / self.threads) if self.out.padded else 0
+        return self.chunks * self.sheets + border, self.taps.rows, self.out.batch
+
+    @property
+    def quads(self) -> int:
+        """Vectors of filters of a row."""
+        return self.taps.filters // gpu.LANES
+
+    @property
+    def tap_vectors(self) -> int:
+        """Vectors of weights of a tap."""
+        return len(self.taps.channels) * self.quads
+
+    def body(self, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue | None) -> None:
+        """Bindings: input, weights, offsets, starts, then the epilogue's inputs, then the output."""
+        work = _Workgroup(self, bindings, ids, epilogue)
+        if not self.out.padded:
+            work.compute()
+            return
+        k.if_else(gpu.below(ids[0], self.chunks * self.sheets), work.compute, work.border)
+
+
+class _Workgroup:
+    """Builds the code of one thread of a workgroup."""
+
+    def __init__(self, kernel: GpuConvKernel, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue | None):
+        self.kernel, self.tile = kernel, kernel.tile
+        self.x, self.weights, self.offsets, self.starts, *operands, target = bindings
+        self.chunk, self.p, self.n, self.thread = ids
+        self.finisher = GpuFinisher(epilogue, operands, kernel.out, target)
+        self.target = target
+        self.half = str(gpu.element(self.x)) == "f16"
+        self.f32 = ir.F32Type.get()
+
+    def compute(self) -> None:
+        kernel, tile = self.kernel, self.tile
+        lane, self.part = self.thread, k.index(0)
+        if tile.splits > 1:
+            self.part, lane = gpu.split(self.thread, (tile.splits, tile.lanes))
+        self.lane = lane
+        sheet, chunk = k.index(0), self.chunk
+        if kernel.skips:
+            sheet, chunk = gpu.split(self.chunk, (kernel.sheets, kernel.chunks))
+        first = k.at(f"a * {tile.lanes * tile.columns} + b", chunk, lane)
+        numbers = [k.at(f"a + {i * tile.lanes}", first) for i in range(tile.columns)]
+        self.exists = [gpu.below(number, kernel.positions) for number in numbers]
+        self.positions = [
+            self._position(arith.minui(number, k.index(kernel.positions - 1)), sheet) for number in numbers
+        ]
+        sums = self._rounds(self._range(sheet))
+        self._finish(sums)
+
+    def border(self) -> None:
+        """One position of the padded planes a thread: zero, where it is not inside."""
+        kernel, out = self.kernel, self.kernel.out
+        number = k.at(f"(a - {kernel.chunks * kernel.sheets}) * {kernel.threads} + b", self.chunk, self.thread)
+        position = gpu.split(number, out.full[1:])
+        moved = [k.at(f"a - {low}", at) for at, low in zip(position, out.low[1:], strict=True)]
+        axes = [gpu.below(at, size) for at, size in zip(moved, out.size, strict=True)]
+        inside = arith.andi(axes[0], arith.andi(axes[1], axes[2]))
+        outside = arith.andi(gpu.below(number, prod(out.full[1:])), arith.xori(inside, k.true()))
+
+        def write() -> None:
+            for i in range(kernel.quads):
+                block = k.at(f"a * {kernel.quads} + {i}", self.p)
+
+                def one(block: ir.Value = block) -> None:
+                    memref.store(
+                        gpu.zero(gpu.element(self.target)), self.target, [gpu.place(out, self.n, block, *moved)]
+                    )
+
+                self._if_exists(block, one)
+
+        k.if_else(outside, write)
+
+    def _position(self, number: ir.Value, sheet: ir.Value) -> list[ir.Value]:
+        """(d, h, w) of a position of the sheet."""
+        _, height, width = self.kernel.size
+        if self.kernel.skips:
+            return [sheet, *gpu.split(number, (height, width))]
+        return gpu.split(number, self.kernel.size)
+
+    def _range(self, sheet: ir.Value) -> tuple[ir.Value, ir.Value]:
+        """First and last tap of row p that meet real data in depth."""
+        kernel = self.kernel
+        kd, kh = kernel.taps.kernel
+        inside = kernel.halo.inside(0, sheet, kd, kernel.strides, kernel.dilations) if kernel.skips else None
+        first, last = inside or (k.index(0), k.index(kd))
+        start, stop = (k.at(f"(a * {kd} + b) * {kh}", self.p, at) for at in (first, last))
+        return k.load_index(self.starts, start), k.load_index(self.starts, stop)
+
+    def _rounds(self, span: tuple[ir.Value, ir.Value]) -> list[ir.Value]:
+        """The sums of this thread's part over the taps of a range: [columns x quads] vectors of f32."""
+        kernel, tile = self.kernel, self.tile
+        taps = tile.splits * tile.depth
+        vectors = taps * kernel.tap_vectors
+        kept = gpu.shared([2, vectors], gpu.vector_type(gpu.element(self.weights)))
+        places = gpu.shared([2, taps], ir.IntegerType.get_signless(32))
+        first, last = span
+        rounds = k.at(f"(b - a + {taps - 1}) floordiv {taps}", first, last)
+        bases = [gpu.place(kernel.source, self.n, k.index(0), *self._window(position)) for position in self.positions]
+
+        def fetch(r: ir.Value) -> list[ir.Value]:
+            """This thread's share of a round's weights and offsets, zeros behind the last tap."""
+            at = k.at(f"a + b * {taps}", first, r)
+            fetched = []
+            for i in range(ceil(vectors / kernel.threads)):
+                mine = k.at(f"a * {kernel.tap_vectors} + b + {i * kernel.threads}", at, self.thread)
+                end = k.at(f"a * {kernel.tap_vectors}", last)
+                fetched.append(self._or_zero(self.weights, mine, end))
+            for i in range(ceil(taps / kernel.threads)):
+                mine = k.at(f"a + b + {i * kernel.threads}", at, self.thread)
+                fetched.append(memref.load(self.offsets, [arith.minui(mine, self._before(last))]))
+            return fetched
+
+        def put(fetched: list[ir.Value], half: ir.Value) -> None:
+            shares = ceil(vectors / kernel.threads)
+            for table, size, values in ((kept, vectors, fetched[:shares]), (places, taps, fetched[shares:])):
+                for i, value in enumerate(values):
+                    mine = k.at(f"a + {i * kernel.threads}", self.thread)
+
+                    def store(
+                        mine: ir.Value = mine, value: ir.Value = value, table: ir.Value = table, size: int = size
+                    ):
+                        memref.store(value, table, [k.at(f"a * {size} + b", half, mine)])
+
+                    whole = (i + 1) * kernel.threads <= size
+                    store() if whole else k.if_else(gpu.below(mine, size), store)
+
+        def one(r: ir.Value, sums: Sequence[ir.Value]) -> Sequence[ir.Value]:
+            following = fetch(k.at("a + 1", r))
+            half = k.at("a mod 2", r)
+            sums = self._taps(kept, places, half, bases, list(sums))
+            put(following, k.at("1 - a", half))
+            gpu.barrier()
+            return sums
+
+        put(fetch(k.index(0)), k.index(0))
+        gpu.barrier()
+        return list(k.reduce_loop(k.index(0), rounds, [gpu.zero(self.f32)] * (tile.columns * kernel.quads), one))
+
+    def _taps(
+        self, kept: ir.Value, places: ir.Value, half: ir.Value, bases: list[ir.Value], sums: list[ir.Value]
+    ) -> list[ir.Value]:
+        """One round's taps of this part, from shared memory."""
+        kernel, columns, quads = self.kernel, self.tile.columns, self.kernel.quads
+        depth = self.tile.depth
+        totals = [gpu.zero(ir.F16Type.get())] * len(sums) if self.half else sums
+        for step in range(depth):
+            tap = k.at(f"a * {self.tile.splits * depth} + b * {depth} + {step}", half, self.part)
+            offset = k.load_index(places, tap)
+            xs = [memref.load(self.x, [arith.addi(base, offset)]) for base in bases]
+            vectors = k.at(f"a * {kernel.tap_vectors}", tap)
+            for i, channel in enumerate(kernel.taps.channels):
+                ws = [memref.load(kept, [k.at(f"a + {i * quads + m}", vectors)]) for m in range(quads)]
+                for column in range(columns):
+                    spread = gpu.lane(xs[column], channel)
+                    for m in range(quads):
+                        totals[column * quads + m] = math.fma(spread, ws[m], totals[column * quads + m])
+        if not self.half:
+            return totals
+        return [arith.addf(total, k.widen(part)) for total, part in zip(sums, totals, strict=True)]
+
+    def _finish(self, sums: list[ir.Value]) -> None:
+        """The parts' sums added up, column by column; each part then finishes some of the row's vectors of filters."""
+        tile, quads = self.tile, self.kernel.quads
+        if tile.splits == 1:
+            for column in range(tile.columns):
+                for m in range(quads):
+                    self._store(sums[column * quads + m], column, k.at(f"a * {quads} + {m}", self.p))
+            return
+        table = gpu.shared([tile.splits, quads, tile.lanes], gpu.vector_type(self.f32))
+        for column in range(tile.columns):
+            for m in range(quads):
+                mine = k.at(f"(a * {quads} + {m}) * {tile.lanes} + b", self.part, self.lane)
+                memref.store(sums[column * quads + m], table, [mine])
+            gpu.barrier()
+            for turn in range(ceil(quads / tile.splits)):
+                m = k.at(f"a + {turn * tile.splits}", self.part)
+
+                def add(m: ir.Value = m, column: int = column) -> None:
+                    total = None
+                    for part in range(tile.splits):
+                        at = k.at(f"({part * quads} + a) * {tile.lanes} + b", m, self.lane)
+                        value = memref.load(table, [at])
+                        total = value if total is None else arith.addf(total, value)
+                    assert total is not None
+                    self._store(total, column, k.at(f"a * {quads} + b", self.p, m))
+
+                whole = (turn + 1) * tile.splits <= quads
+                add() if whole else k.if_else(gpu.below(m, quads), add)
+            if column + 1 < tile.columns:
+                gpu.barrier()
+
+    def _store(self, total: ir.Value, column: int, block: ir.Value) -> None:
+        def store() -> None:
+            self._if_exists(block, lambda: self.finisher.store(total, self.n, block, self.positions[column]))
+
+        k.if_else(self.exists[column], store)
+
+    def _if_exists(self, block: ir.Value, write: Callable[[], None]) -> None:
+        """Calls `write` unless the block lies behind the last output channel."""
+        kernel = self.kernel
+        if kernel.taps.rows * kernel.quads == kernel.out.blocks:
+            write()
+        else:
+            k.if_else(gpu.below(block, kernel.out.blocks), write)
+
+    def _window(self, position: list[ir.Value]) -> list[ir.Value]:
+        """Where the window of an output position begins."""
+        return [k.at(f"a * {stride}", at) for at, stride in zip(position, self.kernel.strides, strict=True)]
+
+    def _or_zero(self, source: ir.Value, at: ir.Value, end: ir.Value) -> ir.Value:
+        """A vector of the weights, or zeros from `end` on."""
+        inside = gpu.below(at, end)
+        value = memref.load(source, [arith.minui(at, self._before(end))])
+        return arith.select(inside, value, gpu.zero(gpu.element(source)))
+
+    @staticmethod
+    def _before(end: ir.Value) -> ir.Value:
+        """The last place before `end`, or the first one of all."""
+        return k.at("a - 1", arith.maxui(end, k.index(1)))

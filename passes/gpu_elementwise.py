@@ -1,0 +1,35 @@
+"""The GPU kernel of elementwise arithmetic that no other kernel took: a thread an output vector."""
+
+from dataclasses import dataclass
+
+import iree.compiler.ir as ir
+
+from rt3d_mlir.passes.blocked import Blocked
+from rt3d_mlir.passes.epilogue import Epilogue
+from rt3d_mlir.passes.gpu_epilogue import GpuFinisher
+from rt3d_mlir.passes.gpu_pointwise import Pointwise
+
+
+@dataclass(frozen=True)
+class GpuElementwiseKernel:
+    """Writes `out`; all inputs are the epilogue's operands."""
+
+    out: Blocked
+
+    @property
+    def points(self) -> Pointwise:
+        return Pointwise(self.out)
+
+    @property
+    def threads(self) -> int:
+        return self.points.threads
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        return self.points.grid
+
+    def body(self, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue) -> None:
+        """Bindings: the operands, the output."""
+        *operands, target = bindings
+        finisher = GpuFinisher(epilogue, operands, self.out, target)
+        self.points.body(target, ids, lambda n, block, position: finisher.value(None, n, block, position))

@@ -1,0 +1,48 @@
+"""An epilogue inside a GPU kernel: on one vector of 4 channels of one position at a time."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import iree.compiler.ir as ir
+from iree.compiler.dialects import arith, memref
+
+from rt3d_mlir.passes import gpu
+from rt3d_mlir.passes import kernel as k
+from rt3d_mlir.passes.blocked import Blocked
+from rt3d_mlir.passes.epilogue import Epilogue
+
+
+@dataclass(frozen=True, eq=False)
+class GpuFinisher:
+    """Builds `epilogue`, if there is one, and stores; `bindings` are those of its operands."""
+
+    epilogue: Epilogue | None
+    bindings: Sequence[ir.Value]
+    out: Blocked
+    target: ir.Value
+
+    def value(self, total: ir.Value | None, n: ir.Value, block: ir.Value, position: Sequence[ir.Value]) -> ir.Value:
+        """The result for the sums of a channel block at (d, h, w); there are none where all is read."""
+        if self.epilogue is None:
+            assert total is not None
+            return total
+        operands = [
+            memref.load(binding, [block if operand.view is None else self._place(operand.view, n, block, position)])
+            for operand, binding in zip(self.epilogue.operands, self.bindings, strict=True)
+        ]
+        return self.epilogue.apply(total, operands)
+
+    def store(self, total: ir.Value, n: ir.Value, block: ir.Value, position: Sequence[ir.Value]) -> None:
+        """The epilogue, and its result to where the consumer reads it, in the type it is stored in."""
+        result = narrow(self.value(total, n, block, position), gpu.element(self.target))
+        memref.store(result, self.target, [gpu.place(self.out, n, block, *position)])
+
+    def _place(self, view: Blocked, n: ir.Value, block: ir.Value, position: Sequence[ir.Value]) -> ir.Value:
+        gate = view.size == (1, 1, 1) and self.out.size != (1, 1, 1)
+        return gpu.place(view, n, block, *([k.index(0)] * 3 if gate else position))
+
+
+def narrow(value: ir.Value, element: ir.Type) -> ir.Value:
+    """A vector of f32 in the type that is stored."""
+    kind = gpu.vector_type(element)
+    return value if value.type == kind else arith.truncf(kind, value)

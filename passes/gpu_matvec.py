@@ -1,0 +1,114 @@
+"""The GPU kernel of a packed conv with few output positions: a fully connected layer, a gate, a classifier.
+
+There are fewer positions than lanes, so the threads of a workgroup share a row's taps instead: thread t takes every
+THREADSth vector of the row's weights, which lie one behind the other, times the input number that it belongs to. Their
+sums are added up through shared memory. Weights are read once, neighbouring threads reading neighbouring vectors.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+
+import iree.compiler.ir as ir
+from iree.compiler.dialects import arith, math, memref
+
+from rt3d_mlir.passes import gpu
+from rt3d_mlir.passes import kernel as k
+from rt3d_mlir.passes.blocked import Blocked
+from rt3d_mlir.passes.cpu_taps import TapLayout
+from rt3d_mlir.passes.epilogue import Epilogue
+from rt3d_mlir.passes.gpu_epilogue import GpuFinisher
+
+#: Positions, of all clips, up to which this kernel is used; a row's weights are then read once for each.
+FEW = 4
+#: Threads of a workgroup at most.
+MOST = 256
+#: Taps that a thread has on their way at a time.
+AHEAD = 4
+
+
+@dataclass(frozen=True)
+class GpuMatvecKernel:
+    """`size` is the (D, H, W) of the output, `source` the padded input; all channels of a tap have weights."""
+
+    taps: TapLayout
+    source: Blocked
+    strides: tuple[int, ...]
+    size: tuple[int, ...]
+    out: Blocked
+
+    @property
+    def quads(self) -> int:
+        """Vectors of filters of a row."""
+        return self.taps.filters // gpu.LANES
+
+    @property
+    def tap_vectors(self) -> int:
+        return gpu.LANES * self.quads
+
+    @cached_property
+    def threads(self) -> int:
+        """Whole taps of them."""
+        return MOST // self.tap_vectors * self.tap_vectors
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        return self.taps.rows, self.out.batch, 1
+
+    def body(self, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue | None) -> None:
+        """Bindings: input, weights, offsets, starts, then the epilogue's inputs, then the output."""
+        x, weights, offsets, starts, *operands, target = bindings
+        p, n, _, thread = ids
+        finisher = GpuFinisher(epilogue, operands, self.out, target)
+        (kd, kh), share = self.taps.kernel, self.threads // self.tap_vectors
+        first = k.load_index(starts, k.at(f"a * {kd * kh}", p))
+        last = k.load_index(starts, k.at(f"(a + 1) * {kd * kh}", p))
+        before = k.at("a - 1", arith.maxui(last, k.index(1)))
+        part, within = gpu.split(thread, (share, self.tap_vectors))
+        channel, _ = gpu.split(within, (gpu.LANES, self.quads))
+        positions = [gpu.split(k.index(i), self.size) for i in range(prod(self.size))]
+        bases = [
+            gpu.place(self.source, n, k.index(0), *(k.at(f"a * {s}", a) for a, s in zip(at, self.strides, strict=True)))
+            for at in positions
+        ]
+
+        def step(start: ir.Value, sums: list[ir.Value]) -> list[ir.Value]:
+            sums = list(sums)
+            for ahead in range(AHEAD):
+                tap = k.at(f"a + b + {ahead * share}", start, part)
+                clamped = arith.minui(tap, before)
+                weight = k.widen(memref.load(weights, [k.at(f"a * {self.tap_vectors} + b", clamped, within)]))
+                weight = arith.select(gpu.below(tap, last), weight, gpu.zero(ir.F32Type.get()))
+                offset = k.load_index(offsets, clamped)
+                for i, base in enumerate(bases):
+                    value = k.widen(memref.load(x, [arith.addi(base, offset)]))
+                    sums[i] = math.fma(gpu.lane(value, channel), weight, sums[i])
+            return sums
+
+        zeros = [gpu.zero(ir.F32Type.get())] * len(bases)
+        sums = k.reduce_loop(first, last, zeros, lambda at, carried: step(at, list(carried)), AHEAD * share)
+        table = gpu.shared([len(bases), self.threads], gpu.vector_type(ir.F32Type.get()))
+        for i, total in enumerate(sums):
+            memref.store(total, table, [k.at(f"a + {i * self.threads}", thread)])
+        gpu.barrier()
+
+        def finish() -> None:
+            block = k.at(f"a * {self.quads} + b", p, thread)
+            for i, position in enumerate(positions):
+                at = k.at(f"a + {i * self.threads}", thread)
+                (total,) = k.reduce_loop(
+                    k.index(0),
+                    k.index(self.threads),
+                    [gpu.zero(ir.F32Type.get())],
+                    lambda j, carried, at=at: [arith.addf(carried[0], memref.load(table, [k.at("a + b", at, j)]))],
+                    self.quads,
+                )
+
+                def store(total: ir.Value = total, position: list[ir.Value] = position) -> None:
+                    finisher.store(total, n, block, position)
+
+                store() if self.taps.rows * self.quads == self.out.blocks else k.if_else(
+                    gpu.below(block, self.out.blocks), store
+                )
+
+        k.if_else(gpu.below(thread, self.quads), finish)

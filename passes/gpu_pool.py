@@ -1,0 +1,135 @@
+"""GPU kernels of blocked pools: a thread an output vector; a workgroup where one window is most of the work."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import prod
+
+import iree.compiler.ir as ir
+from iree.compiler.dialects import arith, memref
+
+from rt3d_mlir.passes import gpu
+from rt3d_mlir.passes import kernel as k
+from rt3d_mlir.passes.avg_pool import AvgPool
+from rt3d_mlir.passes.blocked import Blocked
+from rt3d_mlir.passes.epilogue import Epilogue
+from rt3d_mlir.passes.gpu_epilogue import GpuFinisher
+from rt3d_mlir.passes.gpu_pointwise import Pointwise
+from rt3d_mlir.passes.max_pool import MaxPool, clamped
+
+#: Threads that share a window, and the positions from which on it pays.
+TEAM, LARGE = 64, 128
+
+
+@dataclass(frozen=True)
+class GpuPoolKernel:
+    """A max or average pool of `source`; `scales` says that the average's factors are a table by position."""
+
+    pool: MaxPool | AvgPool
+    source: Blocked
+    out: Blocked
+
+    @property
+    def team(self) -> bool:
+        """Whether a workgroup shares a window: the average of a whole clip."""
+        whole = prod(self.pool.kernel) >= LARGE and self.out.size == (1, 1, 1) and not self.out.padded
+        return whole and isinstance(self.pool, AvgPool)
+
+    @property
+    def points(self) -> Pointwise:
+        return Pointwise(self.out)
+
+    @property
+    def threads(self) -> int:
+        return TEAM if self.team else self.points.threads
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        return (1, self.out.blocks, self.out.batch) if self.team else self.points.grid
+
+    def body(self, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue | None) -> None:
+        """Bindings: input, then a table of factors where there is one, the epilogue's inputs, the output."""
+        x, *rest, target = bindings
+        factors = rest.pop(0) if self.tabled else None
+        finisher = GpuFinisher(epilogue, rest, self.out, target)
+        if self.team:
+            self._team(x, ids, finisher)
+            return
+
+        def compute(n: ir.Value, block: ir.Value, position: list[ir.Value]) -> ir.Value:
+            total = self._window(x, n, block, position, factors)
+            return finisher.value(total, n, block, position)
+
+        self.points.body(target, ids, compute)
+
+    @property
+    def tabled(self) -> bool:
+        return isinstance(self.pool, AvgPool) and self.pool.scale.size > 1
+
+    def _window(
+        self, x: ir.Value, n: ir.Value, block: ir.Value, position: list[ir.Value], factors: ir.Value | None
+    ) -> ir.Value:
+        """The maximum of a window, or its scaled sum."""
+        pool, size = self.pool, self.source.size
+        mean = isinstance(pool, AvgPool)
+        initial = k.splat(0.0 if mean else float("-inf"), gpu.LANES)
+
+        def add(steps: list[ir.Value], total: ir.Value) -> ir.Value:
+            axes = list(zip(position, steps, pool.strides, pool.low, size, strict=True))
+            value = k.widen(memref.load(x, [gpu.place(self.source, n, block, *(clamped(*axis) for axis in axes))]))
+            if not mean:
+                return k.maximum(total, value)
+            for at, step, stride, low, extent in axes:
+                inside = gpu.below(k.at(f"a * {stride} + b - {low}", at, step), extent)
+                value = arith.select(inside, value, gpu.zero(ir.F32Type.get()))
+            return arith.addf(total, value)
+
+        total = _nested(pool.kernel, initial, add)
+        if not mean:
+            return total
+        if factors is None:
+            return arith.mulf(total, k.splat(float(pool.scale.reshape(-1)[0]), gpu.LANES))
+        _, height, width = self.out.size
+        factor = memref.load(factors, [k.at(f"(a * {height} + b) * {width} + c", *position)])
+        return arith.mulf(total, k.broadcast(factor, gpu.LANES))
+
+    def _team(self, x: ir.Value, ids: list[ir.Value], finisher: GpuFinisher) -> None:
+        """The average of all positions: every TEAMth a thread, then thread 0 adds up."""
+        _, block, n, thread = ids
+        assert isinstance(self.pool, AvgPool)
+        size = self.source.size
+        table = gpu.shared([TEAM], gpu.vector_type(ir.F32Type.get()))
+
+        def add(number: ir.Value, sums: list[ir.Value]) -> list[ir.Value]:
+            place = gpu.place(self.source, n, block, *gpu.split(number, size))
+            return [arith.addf(sums[0], k.widen(memref.load(x, [place])))]
+
+        zero = gpu.zero(ir.F32Type.get())
+        (mine,) = k.reduce_loop(thread, k.index(prod(size)), [zero], lambda i, sums: add(i, list(sums)), TEAM)
+        memref.store(mine, table, [thread])
+        gpu.barrier()
+
+        def finish() -> None:
+            (total,) = k.reduce_loop(
+                k.index(0), k.index(TEAM), [zero], lambda i, sums: [arith.addf(sums[0], memref.load(table, [i]))]
+            )
+            assert isinstance(self.pool, AvgPool)
+            scaled = arith.mulf(total, k.splat(float(self.pool.scale.reshape(-1)[0]), gpu.LANES))
+            finisher.store(scaled, n, block, [k.index(0)] * 3)
+
+        k.if_else(gpu.below(thread, 1), finish)
+
+
+def _nested(
+    sizes: tuple[int, ...], initial: ir.Value, body: Callable[[list[ir.Value], ir.Value], ir.Value]
+) -> ir.Value:
+    """A reduction over a box: loops, which the driver unrolls where they are short."""
+
+    def level(axes: tuple[int, ...], steps: list[ir.Value], total: ir.Value) -> ir.Value:
+        if not axes:
+            return body(steps, total)
+        (result,) = k.reduce_loop(
+            k.index(0), k.index(axes[0]), [total], lambda i, sums: [level(axes[1:], [*steps, i], sums[0])]
+        )
+        return result
+
+    return level(sizes, [], initial)

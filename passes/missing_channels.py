@@ -1,0 +1,54 @@
+"""What stands in the missing channels of the last block, where the number of channels is no multiple of the block.
+
+The next conv multiplies them by zero, which is right for any finite number: NaN and infinity must not get there. An
+entry conversion and a conv leave zero; an elementwise op computes on, and sigmoid(0) is 1/2. All missing channels of a
+tensor hold the same number, for a constant per channel is zero there.
+"""
+
+from collections.abc import Sequence
+
+import iree.compiler.ir as ir
+import numpy as np
+
+from rt3d_mlir.passes.evaluate import evaluate_body
+from rt3d_mlir.passes.match import body_ops, defining_op
+
+_ZERO = ("packed_conv", "depthwise_conv")
+_POOLS = ("max_pool", "avg_pool")
+
+
+def finite_in_missing_channels(op: ir.OpView, inputs: Sequence[ir.Value | float]) -> bool:
+    """Whether an elementwise generic gives a finite number there, of blocked inputs or the numbers they have there."""
+    number = _computed(op, inputs, {})
+    return number is not None and bool(np.isfinite(number))
+
+
+def _missing(value: ir.Value, known: dict[ir.Value, float | None]) -> float | None:
+    """The number in the missing channels of a blocked value; None where it is not known."""
+    if value not in known:
+        op = defining_op(value)
+        known[value] = None if op is None else _left_by(op, known)
+    return known[value]
+
+
+def _left_by(op: ir.OpView, known: dict[ir.Value, float | None]) -> float | None:
+    if op.name == "linalg.pack" or any(name in op.attributes for name in _ZERO):
+        return 0.0
+    if op.name == "tensor.extract_slice":
+        return _missing(op.operands[0], known)
+    if op.name == "tensor.insert_slice":  # a part of a concatenation; padding comes after all elementwise ops
+        return _missing(op.operands[0], known)
+    if any(name in op.attributes for name in _POOLS):
+        number = _missing(next(inner.operands[0] for inner in body_ops(op) if inner.name == "tensor.extract"), known)
+        return number if number == 0 or "max_pool" in op.attributes else None
+    if op.name == "linalg.generic":
+        return _computed(op, [value if len(value.type.shape) == 6 else 0.0 for value in op.inputs], known)
+    return None
+
+
+def _computed(op: ir.OpView, inputs: Sequence[ir.Value | float], known: dict[ir.Value, float | None]) -> float | None:
+    numbers = [value if isinstance(value, float) else _missing(value, known) for value in inputs]
+    if any(number is None for number in numbers):
+        return None
+    result = evaluate_body(op, [np.asarray(number, np.float32) for number in numbers])
+    return None if result is None else float(result)

@@ -1,0 +1,51 @@
+"""Scalar ops that vectors do not have, in terms of those that they have, inside the bodies of generics.
+
+    fpowi(x, 3) = x * x * x        extf(x) > 20.0 as f64 = x > 20.0 as f32, where f32 has the number
+
+torch-mlir writes the first for `x ** 3`, as GELU's tanh form has it, and the second for the threshold of a softplus.
+"""
+
+import iree.compiler.ir as ir
+import numpy as np
+from iree.compiler import rewrite
+from iree.compiler.dialects import arith
+
+from rt3d_mlir.passes.base import NO_MATCH, Failure, apply_patterns
+from rt3d_mlir.passes.build import f32_constant
+from rt3d_mlir.passes.match import defining_op, scalar_constant
+
+#: Beyond it a power is better computed by logarithms.
+_LARGEST_POWER = 4
+
+
+def simplify_math(module: ir.Module) -> None:
+    """Rewrites powers of small whole numbers and f64 comparisons of f32 numbers, in place."""
+    apply_patterns(module, {"math.fpowi": _power, "arith.cmpf": _compare})
+
+
+def _power(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+    x, exponent = op.operands
+    constant = defining_op(exponent)
+    if constant is None or constant.name != "arith.constant":
+        return NO_MATCH
+    power = ir.IntegerAttr(constant.attributes["value"]).value
+    if not 2 <= power <= _LARGEST_POWER:
+        return NO_MATCH
+    with rewriter.ip, op.operation.location:
+        result = arith.mulf(x, x)
+        for _ in range(power - 2):
+            result = arith.mulf(result, x)
+    rewriter.replace_op(op, [result])
+    return None
+
+
+def _compare(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+    wide, number = defining_op(op.operands[0]), scalar_constant(op.operands[1])
+    if op.operands[0].type != ir.F64Type.get() or wide is None or wide.name != "arith.extf" or number is None:
+        return NO_MATCH
+    if wide.operands[0].type != ir.F32Type.get() or float(np.float32(number)) != number:
+        return NO_MATCH
+    with rewriter.ip, op.operation.location:
+        result = arith.CmpFOp(op.attributes["predicate"], wide.operands[0], f32_constant(number)).result
+    rewriter.replace_op(op, [result])
+    return None

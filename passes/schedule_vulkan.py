@@ -1,0 +1,214 @@
+"""schedule-vulkan: each packed conv, pool, elementwise op and entry conversion becomes one hand-written GPU dispatch.
+
+The same floor 2 as on a CPU, in kernels of threads (gpu_conv, gpu_matvec, gpu_pool, gpu_depthwise, gpu_elementwise,
+gpu_pack): a thread works on channel blocks of 4, the vectors that a GPU loads at once. Epilogues, the zero border and
+concatenation in place are inside, as in schedule-cpu. The tile comes from the target preset (gpu_tile).
+
+Given (after block-layout):
+    %c = linalg.generic { gather over taps } attrs = {packed_conv = {layer = "conv2", ...}}
+    %r = linalg.generic { addf, maximumf } ins(%c, %bias)
+    %p = tensor.insert_slice %r into %zeros
+Result:
+    hal.executable.source private @conv2 { ... workgroup_size = [128, 1, 1] ... math.fma ... }
+    %p = flow.dispatch @conv2::@conv2(%x, %weights, %offsets, %starts, %bias)
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from math import prod
+from typing import ClassVar
+
+import iree.compiler.ir as ir
+import numpy as np
+from iree.compiler import rewrite
+
+from rt3d_mlir.gpu_targets import GpuTarget, get_gpu_target
+from rt3d_mlir.passes.avg_pool import AvgPool
+from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
+from rt3d_mlir.passes.blocked import view
+from rt3d_mlir.passes.build import constant
+from rt3d_mlir.passes.constants import constant_value
+from rt3d_mlir.passes.cpu_plan import conv_halo, note_halos
+from rt3d_mlir.passes.cpu_taps import arrange
+from rt3d_mlir.passes.depthwise_conv import DepthwiseConv
+from rt3d_mlir.passes.destination import Destination, destination, mark_concatenations, pad_links
+from rt3d_mlir.passes.dispatch import Shader
+from rt3d_mlir.passes.epilogue import Epilogue, elementwise, epilogue_after
+from rt3d_mlir.passes.gpu import LANES
+from rt3d_mlir.passes.gpu_conv import GpuConvKernel
+from rt3d_mlir.passes.gpu_depthwise import GpuDepthwiseKernel
+from rt3d_mlir.passes.gpu_elementwise import GpuElementwiseKernel
+from rt3d_mlir.passes.gpu_matvec import FEW, GpuMatvecKernel
+from rt3d_mlir.passes.gpu_pack import GpuPackKernel, GpuUnpackKernel
+from rt3d_mlir.passes.gpu_pool import GpuPoolKernel
+from rt3d_mlir.passes.gpu_taps import offsets, whole_blocks
+from rt3d_mlir.passes.match import defining_op, is_f32, static_shape
+from rt3d_mlir.passes.max_pool import MaxPool
+from rt3d_mlir.passes.pack_kgs import is_channel_layout
+from rt3d_mlir.passes.packed_conv import PackedConv
+
+
+@dataclass(frozen=True)
+class ScheduleVulkan(Pass):
+    """Emits kernels for a GPU preset; refuses channel blocks that are not of 4, and shapes known at run time."""
+
+    name: ClassVar[str] = "schedule-vulkan"
+    target: GpuTarget = field(default_factory=lambda: get_gpu_target("vulkan-lavapipe"))
+
+    def run(self, module: ir.Module, state: State) -> None:
+        rules = _Rules(self, module, state)
+        note_halos(module)
+        mark_concatenations(module)
+        apply_patterns(module, {"linalg.generic": rules.conv})  # first: a conv takes the epilogue behind it
+        apply_patterns(module, {"linalg.generic": rules.pool, "linalg.pack": rules.pack, "linalg.unpack": rules.unpack})
+        apply_patterns(module, {"linalg.generic": rules.elementwise})
+        pad_links(module)
+
+
+@dataclass(frozen=True, eq=False)
+class _Rules:
+    """The patterns, and what they share."""
+
+    step: ScheduleVulkan
+    module: ir.Module
+    state: State
+
+    def conv(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+        found = PackedConv.match(op, self.state)
+        if found is not None:
+            return self._packed(found, rewriter)
+        depthwise = DepthwiseConv.match(op)
+        return NO_MATCH if depthwise is None else self._depthwise(depthwise, rewriter)
+
+    def pool(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+        pool = MaxPool.match(op) or AvgPool.match(op, self.state)
+        if pool is None or not self._fits(op, "pool"):
+            return NO_MATCH
+        x, source = view(pool.x)
+        epilogue, to = self._behind(op)
+        kernel = GpuPoolKernel(pool, source, to.out)
+        name = "max_pool" if isinstance(pool, MaxPool) else "avg_pool"
+        with to.place(op, epilogue and epilogue.op):
+            inputs = [x]
+            if isinstance(pool, AvgPool) and kernel.tabled:
+                inputs.append(constant(self.state, f"{name}.scale", pool.scale.reshape(-1).astype(np.float32)))
+            shader = Shader(kernel.threads, frozenset(range(1, len(inputs))))
+            self._emit(rewriter, name, to, inputs, kernel.grid, kernel.body, shader, epilogue)
+        return None
+
+    def elementwise(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+        if not op.results or len(op.results[0].type.shape) != 6:
+            return NO_MATCH
+        found = elementwise(op, self.state)
+        if found is None or not self._fits(op, "elementwise"):
+            return NO_MATCH
+        to = destination(found.result)
+        kernel = GpuElementwiseKernel(to.out)
+        with to.place(op):
+            self._emit(rewriter, "elementwise", to, [], kernel.grid, kernel.body, Shader(kernel.threads), found)
+        return None
+
+    def pack(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+        shape = static_shape(op.operands[0])
+        if shape is None or not is_channel_layout(op):
+            reason = f"it does not block the channels of a static NCDHW tensor of f32 or f16: {op}"
+            return self.state.refuse(self.step.name, "linalg.pack", reason)
+        if not self._fits(op, "linalg.pack"):
+            return NO_MATCH
+        to = destination(op.results[0])
+        kernel = GpuPackKernel(shape[1], to.out)
+        with to.place(op):
+            x, shader = _before_truncf(op.operands[0]), Shader(kernel.threads, frozenset({0}))
+            to.dispatch(rewriter, self.module, "block_layout", [x], kernel.grid, kernel.body, shader)
+        return None
+
+    def unpack(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+        x, source = view(op.operands[0])
+        if not is_channel_layout(op) or source.block != LANES:
+            return NO_MATCH
+        kernel = GpuUnpackKernel(op.results[0].type.shape[1], source)
+        to = Destination(op.results[0], source)
+        with to.place():
+            shader = Shader(kernel.threads, frozenset({1}))
+            to.dispatch(rewriter, self.module, "channel_layout", [x], kernel.grid, kernel.body, shader)
+        return None
+
+    def _packed(self, conv: PackedConv, rewriter: rewrite.PatternRewriter) -> Failure | None:
+        weights, ptr = (constant_value(value, self.state.weights) for value in (conv.packed, conv.ptr))
+        if weights is None or ptr is None:
+            return self.state.refuse(self.step.name, conv.layer, "its packed weights are no constant at hand")
+        if not self._fits(conv.op, conv.layer):
+            return NO_MATCH
+        epilogue, to = self._behind(conv.op)
+        x, source = view(conv.x)
+        size = tuple(conv.op.results[0].type.shape[2:5])
+        few = prod(size) <= FEW
+        taps = whole_blocks(arrange(conv, weights[0], ptr[0], self.step.target.widest), all_channels=few)
+        if few:
+            kernel = GpuMatvecKernel(taps, source, conv.strides, size, to.out)
+        else:
+            halo, target = conv_halo(conv), self.step.target
+            kernel = GpuConvKernel(taps, source, halo, conv.strides, conv.dilations, size, to.out, target)
+        with to.place(conv.op, epilogue and epilogue.op):
+            inputs = [
+                x,
+                constant(self.state, f"{conv.layer}.weights", taps.weights, origin=weights[1]),
+                constant(self.state, f"{conv.layer}.offsets", offsets(taps, source, conv.dilations)),
+                constant(self.state, f"{conv.layer}.starts", taps.starts),
+            ]
+            shader = Shader(kernel.threads)
+            channels = taps.rows * taps.filters
+            self._emit(rewriter, conv.layer, to, inputs, kernel.grid, kernel.body, shader, epilogue, channels)
+        return None
+
+    def _depthwise(self, conv: DepthwiseConv, rewriter: rewrite.PatternRewriter) -> Failure | None:
+        weights = constant_value(conv.weights, self.state.weights)
+        if weights is None:
+            return self.state.refuse(self.step.name, conv.layer, "its packed weights are no constant at hand")
+        if not self._fits(conv.op, conv.layer):
+            return NO_MATCH
+        epilogue, to = self._behind(conv.op)
+        x, source = view(conv.x)
+        kernel = GpuDepthwiseKernel(conv, source, to.out)
+        with to.place(conv.op, epilogue and epilogue.op):
+            inputs = [x, constant(self.state, f"{conv.layer}.weights", weights[0], origin=weights[1])]
+            self._emit(rewriter, conv.layer, to, inputs, kernel.grid, kernel.body, Shader(kernel.threads), epilogue)
+        return None
+
+    def _behind(self, op: ir.OpView) -> tuple[Epilogue | None, Destination]:
+        """The epilogue of an op's result, and where it goes."""
+        epilogue = epilogue_after(op.results[0], self.state)
+        return epilogue, destination(epilogue.result if epilogue else op.results[0])
+
+    def _emit(
+        self,
+        rewriter: rewrite.PatternRewriter,
+        name: str,
+        to: Destination,
+        inputs: list[ir.Value],
+        grid: Sequence[int],
+        body: Callable,
+        shader: Shader,
+        epilogue: Epilogue | None,
+        channels: int | None = None,
+    ) -> None:
+        """Dispatches a kernel whose bindings are its own inputs, then the epilogue's."""
+        more = epilogue.inputs(self.state, name, channels or to.out.blocks * LANES) if epilogue else []
+        to.dispatch(rewriter, self.module, name, [*inputs, *more], grid, partial(body, epilogue=epilogue), shader)
+
+    def _fits(self, op: ir.OpView, layer: str) -> bool:
+        """Whether the result has channel blocks of 4; refuses others."""
+        block = op.results[0].type.shape[-1]
+        if block != LANES:
+            reason = (
+                f"its channel blocks have {block} channels; GPU kernels take {LANES}: prune in groups of 8x4 or 16x4"
+            )
+            self.state.refuse(self.step.name, layer, reason)
+        return block == LANES
+
+
+def _before_truncf(value: ir.Value) -> ir.Value:
+    """The f32 tensor that an entry conversion to f16 reads; `value` itself where there is none."""
+    op = defining_op(value)
+    return op.operands[0] if op is not None and op.name == "arith.truncf" and is_f32(op.operands[0]) else value

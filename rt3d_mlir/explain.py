@@ -1,0 +1,215 @@
+"""Where each op of a model went: packed, fused into another, folded away, or left to IREE, and why.
+
+The frontend locates all that an op is lowered to at the op's key; passes keep locations, or fuse them. So the module at
+the end says of each kernel, and of each op that IREE is left with, which of the model's ops it stands for. What the
+reasons need besides is seen on the way: at floor 1 the MACs and what is constant, at floor 2 the part an op has in the
+kernel that takes it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import iree.compiler.ir as ir
+from rich.table import Table
+
+from rt3d_mlir import floor_facts
+from rt3d_mlir.floor_facts import RESHAPES
+from rt3d_mlir.frontend.model_ops import ModelOp
+from rt3d_mlir.passes.base import Pass, State
+from rt3d_mlir.passes.match import defining_op, is_f32, static_shape
+from rt3d_mlir.passes.provenance import keys, tensor_ops
+from rt3d_mlir.report import macs_text
+from rt3d_mlir.runtime.artifact import Fate
+
+PACKED, FUSED, FOLDED, LEFT, INSERTED = "packed", "fused", "folded", "left", "inserted"
+_SHOWN = {PACKED: "packed", FUSED: "fused into", FOLDED: "folded away", LEFT: "left to IREE", INSERTED: "inserted"}
+#: Kinds that change no number when a model is evaluated.
+_NO_WORK = (
+    *("dropout", "feature_dropout", "alpha_dropout", "identity", "alias", "detach", "clone", "contiguous"),
+    *("to", "cast", "view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "expand"),
+)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The fate of each op of the model, in its order, and of the conversions that were inserted between them."""
+
+    fates: list[Fate]
+
+    def count(self, where: str) -> int:
+        return sum(fate.where == where for fate in self.fates)
+
+    @property
+    def off_path(self) -> float:
+        """Share of the remaining MACs in ops that are left to IREE."""
+        left = sum(fate.macs for fate in self.fates if fate.where == LEFT)
+        return left / max(1, sum(fate.macs for fate in self.fates))
+
+    def __str__(self) -> str:
+        """`22 ops: 11 packed, 9 fused, 2 folded, 0 left to IREE (0.0% of the MACs); 1 conversion inserted`."""
+        counts = ", ".join(f"{self.count(where)} {where}" for where in (PACKED, FUSED, FOLDED))
+        left = f"{self.count(LEFT)} left to IREE ({self.off_path:.1%} of the MACs)"
+        inserted = self.count(INSERTED)
+        conversions = f"; {inserted} conversion{'s'[: inserted > 1]} inserted" if inserted else ""
+        return f"{len(self.fates) - inserted} ops: {counts}, {left}{conversions}"
+
+    def table(self) -> Table:
+        """A rich table, a row an op."""
+        table = Table(box=None, pad_edge=False)
+        for title, justify in (("op", "left"), ("kind", "left"), ("MACs", "right"), ("where", "left"), ("why", "left")):
+            table.add_column(title, justify=justify)  # type: ignore[arg-type]
+        for fate in self.fates:
+            where = f"{_SHOWN[fate.where]} {', '.join(fate.into)}".rstrip()
+            table.add_row(fate.name, fate.kind, macs_text(fate.macs) if fate.macs else "", where, fate.reason)
+        return table
+
+
+class Trace:
+    """Watches a pipeline: made of floor 1 and the model's ops by key; `after_each` is for `run_pipeline`."""
+
+    def __init__(self, module: ir.Module, model: Mapping[str, ModelOp]) -> None:
+        self._module = module
+        self._model = model
+        self._order = {key: position for position, key in enumerate(model)}
+        self._macs = floor_facts.count_macs(module, self._keys)
+        self._folding = floor_facts.folding(module, self._keys)
+        self._roles: dict[str, str] = {}
+        self._layers: dict[str, list[str]] = {}
+        self._weights: dict[str, str] = {}
+        """The conv whose weights an op is folded into."""
+        self._writers: dict[str, set[str]] = {}
+        """The ops whose results an op inserts into its padding, or into what it joins."""
+
+    def after_each(self, step: Pass, module: ir.Module) -> None:
+        """Notes which part each op has, and which layers it is, as long as the module is not scheduled."""
+        if step.name.startswith("schedule-"):
+            return
+        roles: dict[str, list[str]] = {}
+        self._layers, self._weights, self._writers = {}, {}, {}
+        for op in tensor_ops(module):
+            standing, layer = self._keys(op), floor_facts.layer_of(op)
+            for key in standing:
+                roles.setdefault(key, []).append(floor_facts.role(op))
+            if layer is not None and standing:
+                self._layers.setdefault(standing[0], []).append(layer)
+                self._weights.update(dict.fromkeys(standing[1:], standing[0]))
+            if op.name == "tensor.insert_slice":
+                made = defining_op(op.operands[0])
+                writers = {*self._keys(made)} if made else set()
+                for key in {*standing} - writers:
+                    self._writers.setdefault(key, set()).update(writers)
+        self._roles = {key: max(found, key=[*floor_facts.ROLES].index) for key, found in roles.items()}
+
+    def explain(self, state: State) -> Explanation:
+        """Of the module as the pipeline left it."""
+        ops = [(op, standing) for op in tensor_ops(self._module) if (standing := self._keys(op))]
+        fates = {key: self._fate(key, ops, state) for key in self._model}
+        return Explanation(list(self._with_conversions(fates, ops)))
+
+    def _keys(self, op: ir.OpView) -> list[str]:
+        return sorted(keys(op) & self._order.keys(), key=self._order.__getitem__)
+
+    def _main(self, op: ir.OpView, standing: Sequence[str]) -> str:
+        """Whose kernel a dispatch is: the conv's whose layer it is called like, else the first op's that is none."""
+        named = [
+            (len(layer), key)
+            for key in standing
+            for layer in self._layers.get(key, ())
+            if floor_facts.is_kernel_of(op, layer)
+        ]
+        others = [key for key in standing if key not in self._layers and key not in self._weights]
+        return max(named)[1] if named else [*others, *standing][0]
+
+    def _fate(self, key: str, ops: Sequence[tuple[ir.OpView, list[str]]], state: State) -> Fate:
+        mine = [(op, standing) for op, standing in ops if key in standing]
+        kernels = {self._main(op, standing): standing for op, standing in mine if floor_facts.is_kernel(op)}
+        left = [op for op, _ in mine if floor_facts.is_left(op)]
+        name, kind, macs = self._model[key].name, self._model[key].kind, self._macs.get(key, 0)
+        if key in kernels:
+            layers = [
+                state.layers[layer] for layer in dict.fromkeys(self._layers.get(key, ())) if layer in state.layers
+            ]
+            macs = sum(layer["macs_after"] for layer in layers) if layers else macs
+            padding = [
+                main
+                for main, standing in kernels.items()
+                if main != key and self._writers.get(key, set()) & {*standing}
+            ]
+            others = [main for main in kernels if main != key and main not in padding]
+            return Fate(name, kind, macs, PACKED, [], self._why_packed(layers, padding, others, left))
+        if self._weights.get(key) in kernels:  # the padding that its conv has is elsewhere
+            return Fate(name, kind, macs, FUSED, [self._model[self._weights[key]].name], floor_facts.ROLES["weights"])
+        if left:
+            return Fate(name, kind, macs, LEFT, [], state.reasons.get(key) or self._why_left(key, left))
+        if kernels:
+            return Fate(name, kind, macs, FUSED, self._names(kernels), floor_facts.ROLES[self._roles.get(key, "")])
+        if any(floor_facts.is_conversion(op) for op, _ in mine):
+            return Fate(name, kind, macs, FUSED, ["block_layout"], "done by the conversion of the layout")
+        return Fate(name, kind, 0, FOLDED, [], self._folding.get(key) or _why_gone(kind))
+
+    def _names(self, standing: Iterable[str]) -> list[str]:
+        return [self._model[key].name for key in standing]
+
+    def _why_packed(
+        self, layers: Sequence[dict], padding: Sequence[str], others: Sequence[str], left: Sequence[ir.OpView]
+    ) -> str:
+        said = ["dense" if layer["kept_share"] == 1 else f"{layer['kept_share']:.1%} kept" for layer in layers]
+        said += [layer["how"] for layer in layers if layer.get("how")]
+        said += [f"padding written by {', '.join(self._names(padding))}"] if padding else []
+        said += [f"bias added by {', '.join(self._names(others))}"] if others else []
+        said += [f"its {name} is left to IREE" for name in dict.fromkeys(op.name for op in left)]
+        return "; ".join(said if layers else ["a kernel of its own", *said])
+
+    def _why_left(self, key: str, ops: Sequence[ir.OpView]) -> str:
+        results = [value for op in ops for value in op.results]
+        contractions = [op for op in ops if "matmul" in op.name or "conv" in op.name]
+        other = [ir.RankedTensorType(value.type).element_type for value in results if not is_f32(value)]
+        if other and not contractions:
+            return f"it computes {other[0]}; kernels know f32"
+        if any(static_shape(value) is None for value in results):
+            return "its shape is known at run time only"
+        names = ", ".join(dict.fromkeys(op.name for op in contractions or ops))
+        return f"no pass has a blocked form of {names}{self._behind(key, ops)}"
+
+    def _behind(self, key: str, ops: Sequence[ir.OpView]) -> str:
+        """Whose result, left to IREE too, they read: NCDHW as it is, it may be all that is in the way."""
+        made = [maker for op in ops for value in op.operands if (maker := _maker(value)) and floor_facts.is_left(maker)]
+        before = [standing[0] for op in made if (standing := self._keys(op)) and key not in standing]
+        return f" behind {', '.join(self._names(dict.fromkeys(before)))}" if before else ""
+
+    def _with_conversions(
+        self, fates: Mapping[str, Fate], ops: Sequence[tuple[ir.OpView, list[str]]]
+    ) -> Iterator[Fate]:
+        """The fates in order, each conversion before the op that reads it, or behind the one that makes it."""
+        before: dict[str, list[Fate]] = {}
+        behind: dict[str, list[Fate]] = {}
+        for op, standing in ops:
+            if floor_facts.is_conversion(op):
+                place, key = (before, standing[0]) if floor_facts.is_entry(op) else (behind, standing[-1])
+                place.setdefault(key, []).append(_conversion(op))
+        for key, fate in fates.items():
+            yield from (*before.get(key, ()), fate, *behind.get(key, ()))
+
+
+def _why_gone(kind: str) -> str:
+    """Of an op that the import leaves nothing of."""
+    nothing = kind.lower().removesuffix("_") in _NO_WORK
+    return "computes nothing" if nothing else "merged with its neighbours, or evaluated, on import"
+
+
+def _maker(value: ir.Value) -> ir.OpView | None:
+    """The op that makes a value, behind those that move no data."""
+    op = defining_op(value)
+    return _maker(op.operands[0]) if op is not None and op.name in RESHAPES else op
+
+
+def _conversion(op: ir.OpView) -> Fate:
+    source = op.operands[0].type if len(op.operands) else None
+    name = "block_layout" if op.name == "flow.dispatch" else op.name
+    by = "a kernel" if op.name == "flow.dispatch" else "IREE"
+    return Fate(name, "conversion", 0, INSERTED, [], f"{_short(source)} to {_short(op.results[0].type)}, by {by}")
+
+
+def _short(kind: ir.Type) -> str:
+    """1x16x112x112xf32 of tensor<1x16x112x112xf32>."""
+    return str(kind).removeprefix("tensor<").removesuffix(">")

@@ -1,0 +1,147 @@
+"""What `--explain` reads off the IR at each floor: MACs, what is constant, the part of an op, who computes it."""
+
+from collections.abc import Callable
+from math import prod
+
+import iree.compiler.ir as ir
+from iree.compiler.passmanager import PassManager
+
+from rt3d_mlir.frontend.model_ops import NO_OPS
+from rt3d_mlir.passes.dispatch import symbol_of
+from rt3d_mlir.passes.match import body_ops, generic_body
+from rt3d_mlir.passes.provenance import tensor_ops
+
+#: Parts of an op at floor 2, of the least first: one that a generic has and that is a conv's weights, too, is weights.
+ROLES = {
+    "": "in its kernel",
+    "written": "written in place by its producers",
+    "epilogue": "in its epilogue",
+    "pool": "in its kernel: its output is never in memory",
+    "weights": "in its weights and epilogue",
+}
+_LAYERS = ("packed_conv", "depthwise_conv", "winograd")
+_POOLS = ("max_pool", "avg_pool")
+#: What moves no data.
+RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape", "tensor.cast")
+_VIEWS = (*NO_OPS, *RESHAPES)
+_CONVERSIONS = ("linalg.pack", "linalg.unpack", "arith.truncf", "arith.extf")
+#: The kernels of the layout's conversions; where there are several, block_layout_1 and so on.
+_CONVERSION_KERNELS = ("block_layout", "channel_layout")
+
+Keys = Callable[[ir.OpView], list[str]]
+
+
+def count_macs(module: ir.Module, keys: Keys) -> dict[str, int]:
+    """Dense MACs of floor 1 by key: of all that multiplies two values and sums, be it a layer, a matmul or attention.
+
+    It counts what is computed: a transposed conv is one over a stretched input, zeros included.
+    """
+    copy = ir.Module.parse(module.operation.get_asm(enable_debug_info=True, large_resource_limit=0))
+    PassManager.parse("builtin.module(func.func(linalg-generalize-named-ops))").run(copy.operation)
+    macs: dict[str, int] = {}
+    for op in tensor_ops(copy):
+        standing = keys(op)
+        if op.name == "linalg.generic" and standing and _multiplies_and_sums(op):
+            macs[standing[0]] = macs.get(standing[0], 0) + prod(_loops(op))
+    return macs
+
+
+def folding(module: ir.Module, keys: Keys) -> dict[str, str]:
+    """By key, why nothing can be left of an op of floor 1."""
+    variable = {argument for function in module.body.operations for argument in _arguments(function)}
+    kinds: dict[str, set[str]] = {}
+    for op in tensor_ops(module):
+        depends = _reads(op, variable)
+        variable.update(op.results if depends else ())
+        kind = "constant" if not depends else "view" if op.name in _VIEWS else "computed"
+        for key in keys(op):
+            kinds.setdefault(key, set()).add(kind if op.name not in NO_OPS else "constant")
+    said = {"computed": "nothing of it is left", "view": "moves no data", "constant": "evaluated when compiled"}
+    return {key: next(said[kind] for kind in said if kind in found) for key, found in kinds.items()}
+
+
+def role(op: ir.OpView) -> str:
+    """The part of an op at floor 2, one of ROLES."""
+    if layer_of(op) is not None:
+        return "weights"
+    if any(name in op.attributes for name in _POOLS):
+        return "pool"
+    return {"linalg.generic": "epilogue", "tensor.insert_slice": "written"}.get(op.name, "")
+
+
+def layer_of(op: ir.OpView) -> str | None:
+    """The layer that a packed conv at floor 2 computes."""
+    facts = next((ir.DictAttr(op.attributes[name]) for name in _LAYERS if name in op.attributes), None)
+    return None if facts is None else ir.StringAttr(facts["layer"]).value
+
+
+def kernel_name(op: ir.OpView) -> str:
+    """The symbol of the executable that a flow.dispatch runs."""
+    return str(op.attributes["entry_points"][0]).removeprefix("@").split("::")[0]
+
+
+def is_kernel_of(op: ir.OpView, layer: str) -> bool:
+    """Whether a dispatch is called like a layer, or a step of it."""
+    symbol = symbol_of(layer)
+    return kernel_name(op) == symbol or kernel_name(op).startswith(f"{symbol}_")
+
+
+def is_kernel(op: ir.OpView) -> bool:
+    """Whether an op at floor 3 is a dispatch of a kernel that computes what the model does."""
+    return op.name == "flow.dispatch" and not is_conversion(op)
+
+
+def is_conversion(op: ir.OpView) -> bool:
+    """Whether an op at floor 3 only changes the layout or the element type, for the ops around it."""
+    if op.name == "flow.dispatch":
+        return kernel_name(op).startswith(_CONVERSION_KERNELS)
+    return op.name in _CONVERSIONS
+
+
+def is_left(op: ir.OpView) -> bool:
+    """Whether IREE has to find code for an op at floor 3."""
+    return op.name != "flow.dispatch" and not is_conversion(op) and op.name not in _VIEWS
+
+
+def is_entry(op: ir.OpView) -> bool:
+    """Whether a conversion is one into the kernels' form."""
+    return op.name in ("flow.dispatch", "linalg.pack", "arith.truncf")
+
+
+def _arguments(function: ir.OpView) -> list[ir.Value]:
+    return [value for region in function.operation.regions for block in region for value in block.arguments]
+
+
+def _reads(op: ir.OpView, values: set[ir.Value]) -> bool:
+    """Whether an op, or one inside it, reads one of the values."""
+    found = False
+
+    def visit(inner: ir.Operation) -> ir.WalkResult:
+        nonlocal found
+        found = found or any(operand in values for operand in inner.operands)
+        return ir.WalkResult.INTERRUPT if found else ir.WalkResult.ADVANCE
+
+    op.operation.walk(visit)
+    return found
+
+
+def _multiplies_and_sums(op: ir.OpView) -> bool:
+    """Whether a generic sums products of two of its inputs along some loop."""
+    if "reduction" not in str(op.attributes["iterator_types"]):
+        return False
+    names = {inner.name for inner in body_ops(op)}
+    products = [inner for inner in body_ops(op) if inner.name in ("arith.mulf", "arith.muli")]
+    distinct = any(inner.operands[0] != inner.operands[1] for inner in products)
+    return distinct and bool(names & {"arith.addf", "arith.addi"}) and len(generic_body(op).arguments) > 2
+
+
+def _loops(op: ir.OpView) -> list[int]:
+    """The extents of a generic's loops, as its operands' shapes say; 0 for one that is known at run time only."""
+    extents: dict[int, int] = {}
+    indexing = [ir.AffineMapAttr(attribute).value for attribute in op.attributes["indexing_maps"]]
+    for operand, affine_map in zip(op.operands, indexing, strict=True):
+        for axis, expression in enumerate(affine_map.results):
+            if isinstance(expression, ir.AffineDimExpr):
+                kind = ir.RankedTensorType(operand.type)
+                extents[expression.position] = 0 if kind.is_dynamic_dim(axis) else kind.shape[axis]
+    return [extents.get(loop, 0) for loop in range(indexing[0].n_dims)]

@@ -1,0 +1,88 @@
+"""GPU presets: what iree-compile is told about a device, and what the Vulkan schedule needs to know of it."""
+
+from dataclasses import dataclass
+
+from rt3d_mlir.errors import TargetError, did_you_mean
+from rt3d_mlir.sparsity import GroupSize
+
+
+@dataclass(frozen=True)
+class GpuTarget:
+    """A GPU preset, reached through Vulkan. Its numbers serve to choose a tile (passes/gpu_tile.py).
+
+    arch           what iree-compile calls it
+    subgroup       threads that run in step
+    processors     compute units, each with its registers and multipliers
+    multiplies     f32 FMAs of a processor and cycle
+    load_bytes     bytes that a processor's threads get from a cache or shared memory a cycle
+    registers      32-bit registers of a processor
+    accumulators   sums that a thread keeps in registers
+    shared_memory  bytes of a workgroup
+    group          the default of pruning
+    widest         filters a tile may have where rows of groups are merged (dense layers)
+    abi            how iree-compile binds buffers: by descriptors, or by address ("bda"), 10 % faster where it was timed
+    """
+
+    name: str
+    description: str
+    arch: str
+    subgroup: int
+    processors: int
+    multiplies: int
+    load_bytes: int
+    registers: int
+    accumulators: int
+    shared_memory: int
+    group: GroupSize
+    widest: int
+    abi: str = "descriptors"
+
+    @property
+    def iree_flags(self) -> list[str]:
+        """The flags that describe this target to iree-compile."""
+        return [
+            "--iree-hal-target-device=vulkan",
+            f"--iree-vulkan-target={self.arch}",
+            f"--iree-vulkan-dispatch-abi={self.abi}",
+        ]
+
+
+_PRESETS = [
+    GpuTarget(
+        name="vulkan-lavapipe",
+        description="Mesa's software device, for tests",
+        arch="llvmpipe",
+        subgroup=8,
+        processors=2,
+        multiplies=8,
+        load_bytes=32,
+        registers=4096,
+        accumulators=64,
+        shared_memory=32768,
+        group=GroupSize(8, 4),
+        widest=8,
+    ),
+    GpuTarget(
+        name="vulkan-nvidia",
+        description="NVIDIA from Ampere on; the numbers are those of a Hopper data center GPU",
+        arch="ampere",
+        subgroup=32,
+        processors=132,
+        multiplies=128,
+        load_bytes=128,
+        registers=65536,
+        accumulators=64,
+        shared_memory=49152,
+        group=GroupSize(16, 4),
+        widest=16,
+        abi="bda",
+    ),
+]
+
+
+def get_gpu_target(name: str) -> GpuTarget:
+    """The preset of that name. Raises TargetError for an unknown one."""
+    names = [preset.name for preset in _PRESETS]
+    if name not in names:
+        raise TargetError(f"no GPU target is called '{name}'; known: {', '.join(names)}{did_you_mean(name, names)}")
+    return _PRESETS[names.index(name)]

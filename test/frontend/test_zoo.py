@@ -1,0 +1,55 @@
+"""Zoo models as MODEL of the command line: their clips and their classes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from rt3d_mlir import models
+from rt3d_mlir.errors import InputError, Rt3dError
+from rt3d_mlir.exported import Exported
+from rt3d_mlir.frontend.open_source import open_source
+from rt3d_mlir.sparsity import save_weights
+from rt3d_mlir.tools import compile as compile_tool
+
+#: None has the model's own size; each axis is another number than its own, and none is square.
+CLIPS = dict.fromkeys(models.names(), (2, 3, 18, 72, 64)) | {"s3d_torchvision": (2, 3, 24, 256, 224)}
+
+
+@pytest.fixture(autouse=True)
+def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    build = models.build
+    monkeypatch.setattr(models, "build", lambda name, **options: build(name, width=8, **options))
+
+
+@pytest.mark.parametrize("name", models.names())
+def test_clips_and_classes(name: str):
+    source = open_source(name, CLIPS[name], num_classes=7)
+    assert source.input_shapes == [CLIPS[name]]
+    (answer,) = source.reference(source.parameters, [np.ones(CLIPS[name], np.float32)])
+    assert answer.shape == (2, 7)
+    assert models.classes_in(source.parameters, name) == 7
+
+
+def test_clips_that_are_too_small():
+    with pytest.raises(InputError, match="s3d_torchvision cannot take clips of 1x3x8x64x64"):
+        open_source("s3d_torchvision", (1, 3, 8, 64, 64))
+
+
+def test_a_checkpoint_decides_the_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    seen: list[Exported] = []
+
+    def stop(exported: Exported, *_rest: object, **_options: object) -> None:
+        seen.append(exported)
+        raise Rt3dError("enough")
+
+    monkeypatch.setattr(compile_tool, "write_artifact", stop)
+    model = models.build("mc3_18", num_classes=400, seed=1)
+    weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
+    save_weights(tmp_path / "w.safetensors", weights)
+    argv = ["mc3_18", "-o", str(tmp_path / "artifact"), "--target=host", "--weights", str(tmp_path / "w.safetensors")]
+    assert compile_tool.main([*argv, "--classes=400"]) == compile_tool.main(argv) == 1
+    for exported in seen:
+        np.testing.assert_array_equal(exported.parameters["fc.weight"], weights["fc.weight"])
+        assert exported.source.macs()["fc.weight"] == 400 * 64
+    assert len(seen) == 2

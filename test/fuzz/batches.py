@@ -1,0 +1,175 @@
+"""Draws networks, judges them in batches on all cores, and shrinks what fails.
+
+Case `index` of a `seed` is always the same network, compiled the same way: each is a hypothesis run of its own.
+"""
+
+import contextlib
+import functools
+import random
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+from queue import SimpleQueue
+
+import hypothesis
+from fuzz.judge import Answers, Setting, StageError, judge
+from fuzz.nets import Net
+from fuzz.strategies import GROUPS, nets
+from hypothesis import HealthCheck, Phase, Verbosity, given, settings
+
+BATCH = 20
+#: How batches are compiled, in turn.
+MODES: list[dict] = [
+    *({}, {}, {"target": "cortex-a76"}, {}, {"dense": True}),
+    *({}, {"tile": 2}, {}, {"target": "cortex-a76", "dtype": "f16"}, {"tile": 4}),
+]
+#: Networks that shrinking one failure may compile.
+MOST_SHRINKS = 150
+
+
+@dataclass(frozen=True)
+class Case:
+    """One network and how it is compiled."""
+
+    index: int
+    net: Net
+    setting: Setting
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is wrong with a case, "" if nothing; and whether it had to be exact.
+
+    `shrunk`: the case is no longer the one that its index stands for, but a smaller one that fails as that one does.
+    """
+
+    case: Case
+    wrong: str
+    exact: bool = False
+    shrunk: bool = False
+
+
+def draw_case(seed: int, index: int) -> Case:
+    """Case `index` of `seed`."""
+    drawn: list[Net] = []
+    _explore(seed, index, drawn.append, [Phase.generate])
+    batch = index // BATCH
+    group = random.Random(f"{seed}/{batch}").choice(GROUPS)
+    return Case(index, drawn[-1], Setting(group, **MODES[batch % len(MODES)]))
+
+
+def shrink(seed: int, verdict: Verdict, worker: "Worker") -> Verdict:
+    """The smallest case found that fails as this one does."""
+    smallest, left = verdict, MOST_SHRINKS
+
+    @functools.cache
+    def alone(net: Net) -> Verdict:
+        nonlocal left
+        left -= 1
+        case = Case(verdict.case.index, net, verdict.case.setting)
+        if net == verdict.case.net:
+            return verdict
+        return worker.judge([case])[0] if left >= 0 else Verdict(case, "")
+
+    def must_be_right(net: Net) -> None:
+        nonlocal smallest
+        found = alone(net)
+        if signature(found) == signature(verdict):
+            smallest = replace(found, shrunk=found.case != verdict.case)
+            raise AssertionError
+
+    with contextlib.suppress(AssertionError):
+        _explore(seed, verdict.case.index, must_be_right, [Phase.generate, Phase.shrink])
+    return smallest
+
+
+def signature(verdict: Verdict) -> str:
+    """Equal for failures of one kind: the reason without its numbers."""
+    return re.sub(r"[0-9.e+-]+|nan|inf", "#", verdict.wrong)[:120]
+
+
+def run(seed: int, indices: Iterable[int], jobs: int) -> Iterator[Verdict]:
+    """Verdicts on these cases of `seed`, as they come; the first failure of each kind is shrunk."""
+    seen: set[str] = set()
+    workers: SimpleQueue[Worker] = SimpleQueue()
+    for _ in range(jobs):
+        workers.put(Worker())
+
+    def work(batch: list[int]) -> list[Verdict]:
+        worker = workers.get()
+        try:
+            verdicts = worker.judge([draw_case(seed, index) for index in batch])
+            for i, verdict in enumerate(verdicts):
+                if verdict.wrong and signature(verdict) not in seen:
+                    seen.add(signature(verdict))
+                    verdicts[i] = shrink(seed, verdict, worker)
+            return verdicts
+        finally:
+            workers.put(worker)
+
+    batches: dict[int, list[int]] = {}
+    for index in indices:
+        batches.setdefault(index // BATCH, []).append(index)
+    threads = ThreadPoolExecutor(jobs)
+    try:
+        for done in as_completed([threads.submit(work, batch) for batch in batches.values()]):
+            yield from done.result()
+    finally:
+        threads.shutdown(cancel_futures=True)
+        while not workers.empty():
+            workers.get().close()
+
+
+class Worker:
+    """A process that judges, and that may die of what it is given."""
+
+    def __init__(self) -> None:
+        self._start()
+
+    def judge(self, cases: Sequence[Case]) -> list[Verdict]:
+        """Verdicts on cases of one setting. A batch that fails as a whole is halved until the culprit is alone."""
+        try:
+            answers = self._answers(cases)
+        except StageError as error:
+            if len(cases) == 1:
+                return [Verdict(cases[0], str(error))]
+            middle = len(cases) // 2
+            return self.judge(cases[:middle]) + self.judge(cases[middle:])
+        return [Verdict(*parts) for parts in zip(cases, answers.wrong, answers.exact, strict=True)]
+
+    def close(self) -> None:
+        self._pool.shutdown()
+
+    def _start(self) -> None:
+        self._pool = ProcessPoolExecutor(1, get_context("spawn"))
+
+    def _answers(self, cases: Sequence[Case]) -> Answers:
+        try:
+            return self._pool.submit(judge, [case.net for case in cases], cases[0].setting).result()
+        except BrokenProcessPool:
+            self._start()
+            raise StageError("process", "it died, or took too long, while importing or rewriting") from None
+
+
+def _explore(seed: int, index: int, body: Callable[[Net], object], phases: list[Phase]) -> None:
+    """Calls `body` with two networks, the simplest of all and the one of this seed and index; and while shrinking."""
+
+    @hypothesis.seed(f"{seed}/{index}")
+    @settings(
+        max_examples=2,
+        phases=phases,
+        database=None,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        verbosity=Verbosity.quiet,
+        report_multiple_bugs=False,
+        print_blob=False,
+    )
+    @given(nets())
+    def explore(net: Net) -> None:
+        body(net)
+
+    explore()

@@ -1,0 +1,65 @@
+"""Some random networks on floors 2 and 3, some of them for aarch64; and that the fuzzer sees and shrinks."""
+
+import aarch64
+import pytest
+from fuzz import judge, nets
+from fuzz.batches import Case, Verdict, draw_case, run, shrink
+from fuzz.nets import Conv, Net, Pool
+from fuzz.run import describe
+
+#: The same each time, so that a failure is about a change; `make fuzz` draws others.
+SEED, CASES = 1, 40
+
+
+def test_random_nets():
+    aarch64.command()
+    wrong = [verdict for verdict in run(SEED, range(CASES), 1) if verdict.wrong]
+    assert not wrong, "\n".join(describe(verdict, SEED) for verdict in wrong)
+
+
+def test_a_case_is_always_the_same():
+    assert draw_case(7, 30) == draw_case(7, 30)
+    assert len({draw_case(7, index).net for index in range(20)}) == 20
+
+
+@pytest.mark.parametrize("index", range(5))
+def test_a_description_is_the_python_that_makes_it(index: int):
+    net = draw_case(3, index).net
+    assert eval(repr(net), vars(nets)) == net
+
+
+@pytest.mark.parametrize(
+    ("net", "exact"),
+    [
+        (Net((1, 4, 2, 3, 4), (Conv(3, (1, 2, 2)), Pool("avg", (1, 1, 2)))), True),
+        (Net((1, 4, 2, 3, 4), (Conv(3, (1, 2, 2), norm=True),), kind="random"), False),
+        # 20 * 343 times larger with each layer, beyond 2**24.
+        (Net((1, 20, 7, 7, 7), (Conv(20, (7, 7, 7), padding=((3, 3),) * 3),) * 3, kind="ones"), False),
+    ],
+)
+def test_one_wrong_number_is_seen(net: Net, exact: bool):
+    setting = judge.Setting("4x4")
+    expectation = judge.Expectation(judge.drawn(net, setting), judge.drawn_input(net, setting), net, setting)
+    assert expectation.exact is exact
+    right = [y.astype("float32") for y in expectation.outputs]
+    assert expectation.compare(right, "floor") == ""
+    right[0].reshape(-1)[-1] += 1e-4 * abs(right[0]).max() + exact * 1e-7
+    assert expectation.compare(right, "floor").startswith("floor: output 0[")
+
+
+class _OnlyEvenFilters:
+    """A worker that finds all nets wrong that have a conv of an odd number of filters."""
+
+    def judge(self, cases: list[Case]) -> list[Verdict]:
+        (case,) = cases
+        odd = any(op.filters % 2 and op.filters > 4 for op in case.net.walk() if isinstance(op, Conv))
+        return [Verdict(case, "odd" if odd else "")]
+
+
+def test_a_failure_is_shrunk():
+    worker = _OnlyEvenFilters()
+    failing = next(found for i in range(99) for found in worker.judge([draw_case(5, i)]) if found.wrong)
+    small = shrink(5, failing, worker)
+    assert small.shrunk
+    assert len(list(small.case.net.walk())) == 1
+    assert "make fuzz SEED=5 CASE=" in describe(small, 5)

@@ -1,0 +1,228 @@
+"""Where each op of a model went: each is named once, MACs are the model's, and what is off the path has a reason."""
+
+import io
+from pathlib import Path
+
+import nets
+import pytest
+import torch
+from rich.console import Console
+from torch import nn
+from torch.nn import functional
+
+import rt3d_mlir
+from rt3d_mlir import models
+from rt3d_mlir.explain import FOLDED, FUSED, INSERTED, LEFT, PACKED, Explanation
+from rt3d_mlir.exported import export_source
+from rt3d_mlir.frontend.open_source import open_source
+from rt3d_mlir.runtime.artifact import Fate
+
+CLIP = (1, 3, 4, 8, 8)
+PARTS = ("in its weights and epilogue", "in its epilogue", "in its kernel", "written in place by its producers")
+
+
+def explain(model: nn.Module, shape: tuple[int, ...] = CLIP, **options: object) -> Explanation:
+    found = rt3d_mlir.export(model.eval(), (torch.zeros(shape),), **options).explain()
+    check(found)
+    return found
+
+
+def check(found: Explanation) -> None:
+    """What holds of any model."""
+    ops = [fate for fate in found.fates if fate.where != INSERTED]
+    names = [fate.name for fate in ops]
+    assert len(names) == len(set(names))
+    assert all(bool(fate.into) == (fate.where == FUSED) for fate in found.fates)
+    assert all(set(fate.into) <= {*names, "block_layout"} - {fate.name} for fate in ops)
+    assert all(fate.reason for fate in found.fates)
+    packed = {fate.name for fate in ops if fate.where == PACKED} | {"block_layout"}
+    assert all(set(fate.into) <= packed for fate in ops)
+    assert sum(found.count(where) for where in (PACKED, FUSED, FOLDED, LEFT, INSERTED)) == len(found.fates)
+
+
+def by_name(found: Explanation) -> dict[str, Fate]:
+    return {fate.name: fate for fate in found.fates if fate.where != INSERTED}
+
+
+def names_of(model: nn.Module, shape: tuple[int, ...]) -> int:
+    """How many ops torch.export sees."""
+    graph = torch.export.export(model.eval(), (torch.zeros(shape),), strict=False).graph
+    return sum(isinstance(node.target, torch._ops.OpOverload) for node in graph.nodes)
+
+
+def test_c3d():
+    clip = (1, 3, 16, 32, 32)
+    model = models.build("c3d", num_classes=5, width=4, clip=clip[2:])
+    found = explain(model, clip)
+    rows = [(fate.name, fate.kind, fate.where, fate.into) for fate in found.fates]
+    assert rows[:5] == [
+        ("block_layout", "conversion", INSERTED, []),
+        ("conv1", "conv3d", PACKED, []),
+        ("relu", "relu", FUSED, ["conv1"]),
+        ("pool1", "max_pool3d", FUSED, ["conv1"]),
+        ("conv2", "conv3d", PACKED, []),
+    ]
+    fates = by_name(found)
+    assert fates["pool1"].reason == "in its kernel: its output is never in memory"
+    assert fates["conv2"].reason.endswith("padding written by conv1")
+    assert fates["pool5"].where == PACKED  # it pads, which no conv's kernel does
+    assert (fates["flatten"].where, fates["flatten"].reason) == (FOLDED, "moves no data")
+    assert (fates["dropout"].where, fates["dropout"].reason) == (FOLDED, "computes nothing")
+    layers = {fate.name: fate.macs for fate in found.fates if fate.macs}
+    assert {f"{name}.weight": macs for name, macs in layers.items()} == models.count_macs(model, clip)
+    assert str(found) == (
+        "29 ops: 12 packed, 14 fused, 3 folded, 0 left to IREE (0.0% of the MACs); 2 conversions inserted"
+    )
+
+
+def zoo_block(name: str) -> tuple[nn.Module, tuple[int, ...]]:
+    """A part of a zoo model that has all kinds of its ops, behind a conv, and the shape of its input."""
+    model = models.build(name, num_classes=5, **({"width": 8} if name == "r2plus1d_18" else {}))
+    block, channels = {
+        "r2plus1d_18": lambda: (model.layer2, 8),
+        "s3d": lambda: (model.features[5], 192),
+        "x3d_s": lambda: (model.blocks[1].res_blocks[0], 24),
+        "movinet_a0": lambda: (model.blocks[1], 8),
+    }[name]()
+    return nn.Sequential(nn.Conv3d(3, channels, 1), block), (1, 3, 4, 16, 16)
+
+
+@pytest.mark.parametrize("name", ["r2plus1d_18", "s3d", "x3d_s", "movinet_a0"])
+def test_zoo_models(name: str):
+    model, shape = zoo_block(name)
+    found = explain(model, shape)
+    assert sum(found.count(where) for where in (PACKED, FUSED, FOLDED, LEFT)) == names_of(model, shape)
+    assert sum(fate.macs for fate in found.fates) == sum(models.count_macs(model, shape).values())
+    assert found.count(LEFT) == found.count(FOLDED) == found.off_path == 0
+    norms = [fate for fate in found.fates if fate.kind == "batch_norm"]
+    assert {(fate.where, len(fate.into), fate.reason) for fate in norms} == {(FUSED, 1, PARTS[0])}
+    joined = [fate for fate in found.fates if fate.kind == "cat"]
+    assert {(fate.where, len(fate.into), fate.reason) for fate in joined} <= {(FUSED, 4, PARTS[3])}
+    assert bool(joined) == (name == "s3d")
+
+
+def test_pruned_macs_are_what_is_left():
+    model = nn.Sequential(nn.Conv3d(4, 8, 3))
+    with torch.no_grad():
+        model[0].weight[:, :, 1:] = 0  # type: ignore[index]
+    (conv,) = by_name(explain(model, (1, 4, 4, 6, 6))).values()
+    assert conv.macs == 8 * 4 * 9 * 2 * 4 * 4
+    assert conv.reason.startswith("33.3% kept")
+
+
+class Attention(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv3d(3, 8, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.conv(x).flatten(2)
+        return torch.einsum("bct,bdt->bcd", y, y).softmax(2) @ y
+
+
+class Odd(nn.Module):
+    """Much that no pass knows."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv3d(3, 8, 3, padding=1)
+        self.drop = nn.Dropout()
+        self.make = nn.Linear(8, 8 * 8)
+        self.up = nn.ConvTranspose3d(8, 8, 2, stride=2)
+        self.grouped = nn.Conv1d(8, 8, 3, groups=2)
+        self.register_buffer("mask", torch.arange(8 * 8).reshape(8, 8, 1, 1, 1) % 2 * 1.0)
+        self.weight = nn.Parameter(torch.randn(8, 8, 1, 1, 1))
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        y = self.drop(self.conv(x)).relu()
+        y = functional.conv3d(y, self.weight * self.mask)
+        y = torch.roll(y, 1, 2)
+        y = functional.conv3d(y, self.make(y.mean((2, 3, 4))).view(8, 8, 1, 1, 1))
+        z = self.grouped(y.flatten(2))
+        with torch.no_grad():
+            y = y * 2
+        return functional.interpolate(self.up(y), scale_factor=1.5, mode="trilinear"), z.topk(2)[0]
+
+
+def test_matmuls_between_activations_count():
+    found = explain(Attention())
+    fates = by_name(found)
+    assert fates["einsum"].where == fates["matmul"].where == LEFT
+    assert fates["einsum"].macs == fates["matmul"].macs == 8 * 8 * 4 * 8 * 8
+    assert fates["einsum"].reason.startswith("no pass has a blocked form of linalg.batch_matmul")
+    assert "behind softmax" in fates["matmul"].reason
+    conv = 8 * 3 * 27 * 4 * 8 * 8
+    assert found.off_path == pytest.approx(2 * 16384 / (2 * 16384 + conv))
+
+
+def test_what_is_off_the_path_says_why():
+    found = explain(Odd())
+    fates = by_name(found)
+    left = {name: fate.reason for name, fate in fates.items() if fate.where == LEFT}
+    assert left.keys() >= {"roll", "conv3d_2", "grouped", "up", "upsample_trilinear3d", "topk"}
+    assert left["conv3d_2"] == "fold-mask: its weights are not a constant expression"
+    assert left["grouped"].startswith("lift-to-3d: it is no Conv2d")
+    assert left["roll"].startswith("no pass has a blocked form of tensor.extract_slice, tensor.concat")
+    assert left["topk"] == "it computes i64; kernels know f32"
+    assert fates["conv3d_1"].where == PACKED
+    assert (fates["mul"].where, fates["mul"].reason) == (FOLDED, "evaluated when compiled")
+    assert fates["drop"].reason == "computes nothing"
+    assert all(fates[name].macs for name in ("conv3d_2", "grouped", "up", "make"))
+    assert found.off_path > 0.01
+
+
+class Twice(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.act = nn.Conv3d(4, 4, 1), nn.ReLU()
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.act(self.conv(self.act(self.conv(x))))
+
+
+def test_what_runs_twice_has_two_rows():
+    fates = by_name(explain(Twice(), (1, 4, 4, 4, 4)))
+    rows = [(name, fate.where) for name, fate in fates.items()]
+    assert rows == [("conv", PACKED), ("act", FUSED), ("conv.1", PACKED), ("act.1", FUSED)]
+
+
+def test_f16():
+    net = nn.Sequential(nn.Conv3d(3, 8, 3, padding=1), nn.BatchNorm3d(8), nn.ReLU(), nn.Conv3d(8, 8, 1))
+    found = rt3d_mlir.export(net.eval(), (torch.zeros(CLIP),), dtype="f16").explain("cortex-a76")
+    check(found)
+    assert [fate.where for fate in by_name(found).values()] == [PACKED, FUSED, FUSED, PACKED]
+
+
+def test_onnx(tmp_path: Path):
+    net = nn.Sequential(nn.Conv3d(3, 8, 3, padding=1), nn.ReLU(), nn.MaxPool3d(2), nn.Flatten(), nn.Linear(256, 5))
+    path = nets.save_onnx(tmp_path / "net.onnx", net, CLIP, dynamo=False)
+    found = export_source(open_source(str(path))).explain()
+    check(found)
+    rows = [(fate.kind, fate.where) for fate in by_name(found).values()]
+    assert rows == [("Conv", PACKED), ("Relu", FUSED), ("MaxPool", FUSED), ("Flatten", FOLDED), ("Gemm", PACKED)]
+    assert [fate.macs for fate in found.fates if fate.macs] == [8 * 3 * 27 * 256, 256 * 5]
+
+
+def test_mlir(tmp_path: Path):
+    net = nn.Sequential(nn.Conv3d(3, 8, 3), nn.ReLU())
+    rt3d_mlir.export(net.eval(), (torch.zeros(CLIP),)).save_mlir(tmp_path / "net.mlir")
+    found = export_source(open_source(str(tmp_path / "net.mlir"))).explain()
+    check(found)
+    fates = by_name(found)
+    assert fates["linalg.conv_3d_ncdhw_fcdhw.0"].where == PACKED
+    assert fates["linalg.conv_3d_ncdhw_fcdhw.0"].macs == 8 * 3 * 27 * 2 * 6 * 6
+    assert fates["linalg.generic.0"].into == ["linalg.conv_3d_ncdhw_fcdhw.0"]
+
+
+def test_the_table():
+    fates = [
+        Fate("conv1", "conv3d", 1_000_000, PACKED, [], "dense"),
+        Fate("relu", "relu", 0, FUSED, ["conv1"], "in its epilogue"),
+        Fate("bmm", "bmm", 1_000_000, LEFT, [], "no pass has a blocked form of linalg.batch_matmul"),
+    ]
+    out = io.StringIO()
+    Console(file=out, width=100).print(Explanation(fates).table())
+    lines = [line.split() for line in out.getvalue().splitlines()]
+    assert lines[1] == ["conv1", "conv3d", "1.000", "M", "packed", "dense"]
+    assert lines[2][2:] == ["fused", "into", "conv1", "in", "its", "epilogue"]
+    assert str(Explanation(fates)) == "3 ops: 1 packed, 1 fused, 0 folded, 1 left to IREE (50.0% of the MACs)"
