@@ -33,7 +33,7 @@ from rt3d_mlir.passes.block_concat import block_concat, block_slice
 from rt3d_mlir.passes.block_elementwise import block_elementwise
 from rt3d_mlir.passes.block_pool import block_max_pool
 from rt3d_mlir.passes.build import filled
-from rt3d_mlir.passes.match import defining_op, integers, pad_amounts
+from rt3d_mlir.passes.match import defining_op, integers, op_in_block, pad_amounts
 from rt3d_mlir.passes.pack_kgs import blocked_source, is_channel_layout, pack_channels
 
 
@@ -64,13 +64,9 @@ class BlockLayout(Pass):
             for region in function.operation.regions:
                 for op in (op for block in region for op in block.operations):
                     blocker = _blocker(op) if op.name == "linalg.unpack" else None
-                    if blocker is not None and not self._is_refused(blocker, state):
+                    if blocker is not None:
                         reason = "it has no blocked form; its input is converted to NCDHW and back"
                         state.refuse(self.name, blocker.name, reason, blocker)
-
-    def _is_refused(self, op: ir.OpView, state: State) -> bool:
-        """Whether a rule has given a reason of its own."""
-        return any((note.pass_name, note.layer) == (self.name, op.name) for note in state.notes)
 
 
 def _pack(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
@@ -96,15 +92,20 @@ def _pack(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
 
 def _blocker(unpack: ir.OpView) -> ir.OpView | None:
     """The op that keeps an unpack from meeting a pack; None where the unpack is on the way out."""
-    users = [use.owner for use in unpack.results[0].uses]
+    block = unpack.operation.block
+
+    def readers(op: ir.OpView) -> list[ir.OpView]:
+        return [op_in_block(use.owner, block) for result in op.results for use in result.uses]
+
+    users = readers(unpack)
     seen = set()
     while users:
         user = users.pop()
         if user in seen:
             continue
         seen.add(user)
-        following = [use.owner for result in user.results for use in result.uses]
+        following = readers(user)
         if any(op.name == "linalg.pack" for op in (user, *following)):
-            return user.opview
+            return user
         users += following
     return None

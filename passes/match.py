@@ -18,6 +18,15 @@ def only_user(value: ir.Value) -> ir.OpView | None:
     return uses[0].owner.opview if len(uses) == 1 else None
 
 
+def op_in_block(op: ir.OpView | ir.Operation, block: ir.Block) -> ir.OpView:
+    """The op of the block that `op` is, or is in the body of."""
+    inner = op.operation
+    while inner.block != block:
+        assert inner.parent is not None, "the op is not in the block"
+        inner = inner.parent.operation
+    return inner.opview
+
+
 def integers(attribute: ir.Attribute) -> list[int]:
     """The numbers of a dense integer attribute (`array<i64: 1, 2>` or `dense<[1, 2]> : vector<2xi64>`)."""
     if isinstance(attribute, ir.DenseI64ArrayAttr):

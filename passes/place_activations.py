@@ -32,7 +32,7 @@ from iree.compiler.dialects import tensor
 from rt3d_mlir.passes.base import Pass, State, apply_patterns
 from rt3d_mlir.passes.build import empty, filled
 from rt3d_mlir.passes.destination import insert_chain
-from rt3d_mlir.passes.match import defining_op, integers, is_fill, is_float
+from rt3d_mlir.passes.match import defining_op, integers, is_fill, is_float, op_in_block
 from rt3d_mlir.passes.pack_kgs import is_channel_layout
 
 #: What writes an activation; anything else, a view or an argument, is copied into a concatenation.
@@ -184,7 +184,7 @@ class _Home:
             links = self._write(block, low, high)
             views: dict[tuple, ir.Value] = {}
             for read in reads:
-                reader = _in_block(read.op, block)
+                reader = op_in_block(read.op, block)
                 last = [link for link in links if link.owner.is_before_in_block(reader)][-1]
                 read.replace(self._view(last, read, low, views))
 
@@ -216,15 +216,6 @@ class _Home:
             with ir.InsertionPoint.after(link.owner):
                 views[key] = tensor.extract_slice(kind, link, [], [], [], offsets, sizes, [1] * 6)
         return views[key]
-
-
-def _in_block(op: ir.OpView, block: ir.Block) -> ir.Operation:
-    """The op of the block that `op` is, or is in the body of."""
-    inner = op.operation
-    while inner.block != block:
-        assert inner.parent is not None
-        inner = inner.parent.operation
-    return inner
 
 
 def _compare(a: tuple[ir.Value, int], b: tuple[ir.Value, int]) -> int:

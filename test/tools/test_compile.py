@@ -26,8 +26,6 @@ PASSES = [
     "fold-batch-norm",
     "fuse-epilogue",
     "pack-depthwise",
-    "sort-filters",
-    "choose-groups",
     "pack-kgs",
     "block-layout",
     "fuse-elementwise",
