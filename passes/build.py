@@ -41,6 +41,22 @@ def filled(shape: Sequence[int], number: float, element: ir.Type | None = None) 
     return linalg.fill(arith.constant(kind, float(number)), outs=[empty(shape, kind)])
 
 
+def padded(source: ir.Value, low: Sequence[int], high: Sequence[int], number: float) -> ir.Value:
+    """A tensor.pad with a number; the source itself where nothing is added."""
+    if not any((*low, *high)):
+        return source
+    shape = [sum(extents) for extents in zip(source.type.shape, low, high, strict=True)]
+    kind = ir.RankedTensorType.get(shape, source.type.element_type)
+    value = arith.constant(kind.element_type, number)
+    pad = tensor.PadOp(kind, source, [], [], list(low), list(high))
+    block = pad.operation.regions[0].blocks.append(
+        *[ir.IndexType.get()] * len(shape), arg_locs=[pad.location] * len(shape)
+    )
+    with ir.InsertionPoint(block):
+        tensor.YieldOp(value)
+    return pad.result
+
+
 def narrowed(value: ir.Value) -> ir.Value:
     """A scalar or tensor of f32 as f16."""
     return arith.truncf(_like(value, f16()), value)

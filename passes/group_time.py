@@ -15,7 +15,7 @@ import numpy as np
 from rt3d_mlir.passes.conv import Conv
 from rt3d_mlir.passes.cpu_tile import Halo, timed_tiles
 from rt3d_mlir.passes.match import defining_op, pad_amounts
-from rt3d_mlir.passes.winograd_cost import WEIGHT_RATE, WORTH, Shape, choose, direct_cycles
+from rt3d_mlir.passes.winograd_cost import WEIGHT_RATE, Shape, choose
 from rt3d_mlir.passes.winograd_matrices import KERNEL, POINTS
 from rt3d_mlir.sparsity import GroupSize, kept_blocks
 from rt3d_mlir.targets import Target
@@ -82,9 +82,9 @@ class GroupTime:
             batch=self.conv.shape[0],
             planes=halo.size[0],
             inside=(halo.share(0, size[0], depth), halo.share(1, size[1], KERNEL)),
+            kept=share,
         )
-        plan = choose(shape, self.target, list(POINTS), always=True)
-        return plan is not None and plan.cycles < WORTH * share * direct_cycles(shape, self.target)
+        return choose(shape, self.target, list(POINTS)) is not None
 
     def _tap(self, group: GroupSize) -> float:
         """Cycles of one tap at all positions."""

@@ -51,6 +51,7 @@ from rt3d_mlir.passes.match import (
     layer_obstacle,
     static_shape,
 )
+from rt3d_mlir.passes.pool_padding import cut_pool_padding
 
 _WINDOW = "(n, c, d, h, w, i, j, k) -> (i, j, k)"
 _POOLED = "(n, c, d, h, w, i, j, k) -> (n, c, d, h, w)"
@@ -74,6 +75,7 @@ class LiftTo3d(Pass):
                 "linalg.pooling_nchw_max": lambda op, rewriter: self._max_pool(op, rewriter, state),
                 "linalg.pooling_nchw_sum": lambda op, rewriter: self._sum_pool(op, rewriter, state),
                 "linalg.generic": lambda op, rewriter: _generic(op, rewriter, state),
+                "linalg.pooling_ndhwc_sum": cut_pool_padding,
                 "tensor.concat": _concat,
                 "tensor.collapse_shape": _flatten,
                 "tensor.expand_shape": _cancel,

@@ -6,10 +6,10 @@
 from collections.abc import Sequence
 
 import iree.compiler.ir as ir
-from iree.compiler.dialects import arith, linalg, tensor
+from iree.compiler.dialects import linalg, tensor
 
 from rt3d_mlir.passes.base import State
-from rt3d_mlir.passes.build import constant, empty
+from rt3d_mlir.passes.build import constant, empty, padded
 from rt3d_mlir.passes.constants import constant_value
 from rt3d_mlir.passes.match import PadAmounts, defining_op, integers, pad_amounts, static_shape
 
@@ -38,7 +38,7 @@ def lifted(value: ir.Value, state: State) -> ir.Value:
         ).results[0]
     amounts = pad_amounts(op)
     if amounts is not None:
-        return _lifted_pad(amounts, shape, state)
+        return _lifted_pad(amounts, state)
     found = constant_value(value, state.weights)
     if found is not None:
         array, key = found
@@ -103,15 +103,10 @@ def groups(rank: int) -> list[list[int]]:
     return [[0], [1], list(range(2, first)), *([axis] for axis in range(first, RANK))]
 
 
-def _lifted_pad(amounts: PadAmounts, shape: list[int], state: State) -> ir.Value:
+def _lifted_pad(amounts: PadAmounts, state: State) -> ir.Value:
     source = lifted(amounts.source, state)
     low, high = ([*side[:2], *[0] * (RANK - len(side)), *side[2:]] for side in (amounts.low, amounts.high))
-    number = arith.constant(source.type.element_type, amounts.value)
-    pad = tensor.PadOp(_type(source, shape), source, [], [], low, high)
-    block = pad.operation.regions[0].blocks.append(*[ir.IndexType.get()] * RANK, arg_locs=[pad.location] * RANK)
-    with ir.InsertionPoint(block):
-        tensor.YieldOp(number)
-    return pad.result
+    return padded(source, low, high, amounts.value)
 
 
 def _type(value: ir.Value, shape: Sequence[int]) -> ir.Type:

@@ -1,7 +1,8 @@
-"""winograd: dense 3x3 convs by Winograd's algorithm, where a model of the core says that it is faster.
+"""winograd: 3x3 convs by Winograd's algorithm, where a model of the core says that it is faster.
 
-A packed conv whose kernel is Kd x 3 x 3, strides 1 and dilation 1 in (h, w), and whose taps are all kept, becomes three
-steps (see winograd_matrices). The depth taps are summed between the transforms, so these are paid once for all Kd and
+A packed conv whose kernel is Kd x 3 x 3, strides 1 and dilation 1 in (h, w), and whose taps are all kept, or so many
+that leaving the others out saves less, becomes three steps (see winograd_matrices). Transformed weights are dense: what
+was pruned is multiplied again. The depth taps are summed between the transforms, so these are paid once for all Kd and
 all filters:
 
     input    V[n, d, g, p, q, t, c]  = (B x B')[p] of the patch of tile (g, t) in plane d, channel (q, c)
@@ -29,6 +30,7 @@ makes NaNs of a whole tile, where a direct sum has infinities in the windows tha
 """
 
 from dataclasses import dataclass, field
+from math import prod
 from typing import ClassVar
 
 import iree.compiler.ir as ir
@@ -51,7 +53,7 @@ from rt3d_mlir.targets import Target, get_target
 
 @dataclass(frozen=True)
 class Winograd(Pass):
-    """Rewrites dense 3x3 convs where it pays on `target`. `tile` 2 or 4 takes that one wherever it can be computed."""
+    """Rewrites 3x3 convs where it pays on `target`. `tile` 2 or 4 takes that one wherever it can be computed."""
 
     name: ClassVar[str] = "winograd"
     target: Target = field(default_factory=lambda: get_target("host"))
@@ -73,7 +75,7 @@ class Winograd(Pass):
         dense = _dense_weights(conv, state)
         if dense is None:
             return NO_MATCH
-        weight, key = dense
+        weight, key, kept = dense
         depth, height, width = conv.op.results[0].type.shape[2:5]
         batch, blocks, *_, block = conv.x.type.shape
         if height != conv.x.type.shape[3] - KERNEL + 1 or width != conv.x.type.shape[4] - KERNEL + 1:
@@ -89,6 +91,7 @@ class Winograd(Pass):
             batch=batch,
             planes=halo.size[0],
             inside=(halo.share(0, depth, weight.shape[2]), halo.share(1, height, KERNEL)),
+            kept=kept,
         )
         wanted = [self.tile] if self.tile else list(POINTS)
         plan = choose(shape, self.target, wanted, always=bool(self.tile))
@@ -101,13 +104,14 @@ class Winograd(Pass):
             u = constant(state, f"{conv.layer}.winograd", weights, origin=key)
             m = steps.build_product(v, u, facts, depth)
             y = steps.build_output(state, m, facts, conv.op.results[0].type.shape)
-        state.layers.get(conv.layer, {})["how"] = f"Winograd, tiles of {plan.tiling.tile}x{plan.tiling.tile}"
+        pruned = f"; faster than the {kept:.0%} of the taps that are kept" if kept < 1 else ""
+        state.layers.get(conv.layer, {})["how"] = f"Winograd, tiles of {plan.tiling.tile}x{plan.tiling.tile}{pruned}"
         rewriter.replace_op(conv.op, [y])
         return None
 
 
-def _dense_weights(conv: PackedConv, state: State) -> tuple[np.ndarray, str | None] | None:
-    """[M, N, Kd, 3, 3] and the name of the packed weights, for a conv that Winograd can compute and that keeps all."""
+def _dense_weights(conv: PackedConv, state: State) -> tuple[np.ndarray, str | None, float] | None:
+    """[M, N, Kd, 3, 3], the name of the packed weights and the share of taps kept, of what Winograd can compute."""
     packed, ptr = (constant_value(value, state.weights) for value in (conv.packed, conv.ptr))
     if packed is None or ptr is None or not is_f32(conv.x) or packed[0].dtype != np.float32:
         return None
@@ -115,8 +119,9 @@ def _dense_weights(conv: PackedConv, state: State) -> tuple[np.ndarray, str | No
         return None
     rows, blocks = len(ptr[0]) - 1, conv.x.type.shape[1]
     kernel = tuple(int(extent) + 1 for extent in conv.taps[:, 1:].max(axis=0))
-    if kernel[1:] != (KERNEL, KERNEL) or len(conv.taps) != rows * blocks * np.prod(kernel) or ptr[0][-1] == 0:
+    if kernel[1:] != (KERNEL, KERNEL) or ptr[0][-1] == 0:
         return None
     out_blocks, block = conv.op.results[0].type.shape[1], conv.op.results[0].type.shape[5]
     shape = (min(rows * conv.group.m, out_blocks * block), blocks * block, *kernel)
-    return unpack(Packed(packed[0], conv.taps, ptr[0], conv.group, shape)), packed[1]
+    kept = len(conv.taps) / (rows * blocks * prod(kernel))
+    return unpack(Packed(packed[0], conv.taps, ptr[0], conv.group, shape)), packed[1], kept

@@ -25,10 +25,11 @@ ALIAS = 4096
 
 @dataclass(frozen=True)
 class Shape:
-    """A dense conv's.
+    """A conv's.
 
     `channels` fill the blocks, `live` have weights; `planes` are the input's without padding; `inside` is the share of
-    taps that do not fall on padding, by (d, h).
+    taps that do not fall on padding, by (d, h); `kept` is the share of a dense conv's time that the direct one takes,
+    for the taps that it leaves out.
     """
 
     filters: int
@@ -40,6 +41,7 @@ class Shape:
     batch: int
     planes: int
     inside: tuple[float, float]
+    kept: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def direct_cycles(shape: Shape, target: Target) -> float:
     """Of the direct conv, at the 92 % of the FMA peak that it reaches."""
     depth, height, width = shape.size
     taps = shape.kernel_depth * KERNEL**2
-    weights = shape.filters * shape.live * taps
+    weights = shape.filters * shape.live * taps * shape.kept
     share = shape.inside[0] * shape.inside[1]
     macs = weights * shape.batch * depth * height * width * share
     return macs / (2 * target.lanes) / 0.92 + 4 * weights / WEIGHT_RATE

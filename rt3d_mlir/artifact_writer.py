@@ -99,7 +99,7 @@ def _fill(
     source = (dump_ir or work.parent) / "module.mlirbc"
     progress("importing")
     floor1 = exported.floor1
-    group = exported.group or target.group
+    group = exported.group_for(target) or target.group
     with ir.Context(), ir.Location.unknown():
         module, table = floor1.parse()
         state = State(table)

@@ -27,7 +27,7 @@ from rt3d_mlir.runtime.artifact import Manifest
 from rt3d_mlir.sparsity import GroupSize, MaskSet, apply_masks, check_finite, load_config, masks_for
 from rt3d_mlir.targets import Target, get_target
 
-#: Filters of a group at least: a vector register has 4 lanes or more. Of masks for fewer, the zeros alone count.
+#: Filters of a vector register at least. Of masks for fewer, the zeros alone count.
 NARROWEST = 4
 
 
@@ -44,9 +44,9 @@ def export(
 
     `args` are example inputs, float32 and of the shapes it is compiled for (a clip is 1x3xTxHxW). `masks` zero what
     they remove; without them, zero blocks that the weights already have are what is packed away. `group` is the block
-    size that is looked for (default: the masks', else what is fastest for the zeros of each layer). `dense` keeps all
-    taps. `dtype` "f16" stores activations and weights as f16, on targets that multiply it; inputs and outputs are
-    float32 all the same.
+    size that is looked for (default: the masks', if it fills the target's registers, else what is fastest for the zeros
+    of each layer). `dense` keeps all taps. `dtype` "f16" stores activations and weights as f16, on targets that
+    multiply it; inputs and outputs are float32 all the same.
     `winograd` false computes dense layers directly, as pruned ones are: what to compare pruning with, like with like.
     The module is put in eval mode; its weights are not changed. Raises MaskError, WeightError and ModelError.
     """
@@ -68,8 +68,7 @@ def export_source(
     check_finite({key: array for key, array in parameters.items() if array.dtype.kind == "f"})
     if masks is not None:
         parameters = apply_masks(parameters, masks)
-        group = group or (masks.group if masks.group.m >= NARROWEST else None)
-    return Exported(source, parameters, group, dense, dtype, winograd)
+    return Exported(source, parameters, group, dense, dtype, winograd, masks and masks.group)
 
 
 def export_config(
@@ -90,7 +89,7 @@ def export_config(
 
 @dataclass(frozen=True, eq=False)
 class Exported:
-    """A model with its final parameters; `group` None means the one that is fastest for each layer's zeros."""
+    """A model with its final parameters, the group that the caller named, and that of the masks."""
 
     source: Source
     parameters: dict[str, np.ndarray]
@@ -98,6 +97,7 @@ class Exported:
     dense: bool
     dtype: str = "f32"
     winograd: bool = True
+    mask_group: GroupSize | None = None
 
     @functools.cached_property
     def floor1(self) -> Floor1:
@@ -126,10 +126,24 @@ class Exported:
             run_pipeline(module, self.pipeline(get_target(target)), state, trace.after_each)
             return state, trace.explain(state)
 
+    def group_for(self, target: Target) -> GroupSize | None:
+        """What all layers are packed in; None where each gets what is fastest for its zeros.
+
+        Masks in smaller groups than the target's, such as a phone's on a machine with wider vectors, fill its registers
+        by half or less: two of their groups as one may be faster, or Winograd with all weights.
+        """
+        if self.group or self.dense:
+            return self.group or target.group
+        masks, own = self.mask_group, target.group
+        if masks is None or masks.m < NARROWEST:
+            return None
+        part = masks.n == own.n and masks.m < own.m and own.m % masks.m == 0
+        return None if part else masks
+
     def pipeline(self, target: Target) -> list[Pass]:
         """The passes that compile this model for a target. Raises TargetError where it has no kernels of the dtype."""
-        group, choose = self.group or target.group, self.group is None and not self.dense
-        return default_pipeline(group, target, self.dense, self.dtype, self.winograd, choose)
+        group = self.group_for(target)
+        return default_pipeline(group or target.group, target, self.dense, self.dtype, self.winograd, group is None)
 
     def build_report(self, state: State) -> Report:
         """The report of a pipeline that ran on this model."""

@@ -91,7 +91,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     pruning = parser.add_mutually_exclusive_group()
     pruning.add_argument("--masks", metavar="F", help="safetensors masks; without it, zero blocks in the weights count")
     pruning.add_argument("--prune", metavar="NAME", help="magnitude masks by a shipped config or a YAML/JSON file")
-    parser.add_argument("--group", type=GroupSize.parse, metavar="8x4", help="default: the masks', or the target's")
+    parser.add_argument("--group", type=GroupSize.parse, metavar="8x4", help="default: the masks', or what is fastest")
     parser.add_argument("--dense", action="store_true", help="keep all taps: the baseline of every comparison")
     parser.add_argument("--no-winograd", action="store_true", help="compute dense layers directly, as pruned ones are")
     parser.add_argument("--dtype", choices=DTYPES, default="f32", help="of weights and activations (default: f32)")

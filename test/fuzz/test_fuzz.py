@@ -8,7 +8,7 @@ from fuzz.nets import Conv, Net, Pool
 from fuzz.run import describe
 
 #: The same each time, so that a failure is about a change; `make fuzz` draws others.
-SEED, CASES = 1, 40
+SEED, CASES = 1, 200
 
 
 def test_random_nets():

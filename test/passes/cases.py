@@ -519,7 +519,7 @@ def placed() -> dict[str, Case]:
         "gate": Case(
             Net(
                 lambda net, x: net.d((y := F.relu(net.a(x))) * net.c(F.relu(net.b(F.max_pool3d(y, (3, 5, 6)))))),
-                a=c3(8, 6),
+                a=c1(8, 6),
                 b=c1(6, 4),
                 c=c1(4, 6),
                 d=c1(6, 4),

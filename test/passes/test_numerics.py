@@ -55,29 +55,23 @@ EXACT = ("kernels", "widths", "channels", "epilogues", "graphs", "planar")
 #: Besides 8x4: whole registers, one block a row, blocks of 4 and 2 and 1, and blocks of 8.
 GROUPS = ("16x4", "32x4", "4x4", "4x8", "6x4", "5x3", "8x8")
 SUITES = [
-    *(Suite("integers", "8x4", floor, EXACT) for floor in ("fuse-epilogue", "place-activations", "schedule-cpu")),
+    Suite("integers", "8x4", "place-activations", ("channels", "epilogues", "graphs", "planar")),
+    Suite("integers", "8x4", "schedule-cpu", EXACT),
     Suite("integers", "8x4", "pack-kgs", ("kernels", "channels")),
-    *(Suite("random", "8x4", floor, ("rounded",)) for floor in ("fuse-epilogue", "place-activations")),
-    Suite("random", "8x4", "schedule-cpu", ("rounded",)),
-    *(Suite("integers", group, "place-activations", ("channels",)) for group in GROUPS),
+    *(Suite("random", "8x4", floor, ("rounded",)) for floor in ("place-activations", "schedule-cpu")),
+    *(Suite("integers", group, "place-activations", ("channels",)) for group in ("6x4", "5x3", "8x8")),
     *(Suite("integers", group, "schedule-cpu", ("channels",)) for group in GROUPS),
-    Suite("integers", "6x4", "schedule-cpu", ("epilogues", "graphs")),
-    Suite("random", "16x4", "schedule-cpu", ("rounded",)),
+    Suite("integers", "6x4", "schedule-cpu", ("epilogues",)),
     Suite("integers", "8x4", "schedule-cpu", ("channels",), dense=True),
     Suite("integers", "6x4", "place-activations", ("channels",), dense=True),
     # What large layers do: weights too large for a shared cache, and for a core's own, in one chunk and in several.
     Suite("integers", "8x4", "schedule-cpu", ("widths", "channels"), limits=(("SHARED_CACHE", 0),)),
     Suite("integers", "8x4", "schedule-cpu", ("kernels", "widths"), limits=(("CORE_CACHE", 0), ("STACK", 1536))),
     Suite("integers", "16x4", "schedule-cpu", ("kernels", "widths"), limits=(("CORE_CACHE", 0), ("SHARED_CACHE", 0))),
-    Suite("integers", "8x4", "schedule-cpu", ("kernels", "widths", "channels", "graphs"), target="cortex-a76"),
+    Suite("integers", "8x4", "schedule-cpu", ("kernels", "widths", "channels"), target="cortex-a76"),
     Suite("integers", "8x4", "schedule-cpu", ("widths",), target="cortex-a76", limits=(("CORE_CACHE", 0),)),
-    Suite("random", "8x4", "schedule-cpu", ("rounded",), target="cortex-a76"),
-    *(
-        Suite("integers", "8x4", floor, ("grouped",))
-        for floor in ("fuse-epilogue", "place-activations", "schedule-cpu")
-    ),
-    *(Suite("integers", group, "schedule-cpu", ("grouped",)) for group in ("16x4", "6x4", "5x3", "8x8")),
-    Suite("integers", "8x4", "schedule-cpu", ("grouped",), dense=True),
+    *(Suite("integers", "8x4", floor, ("grouped",)) for floor in ("place-activations", "schedule-cpu")),
+    *(Suite("integers", group, "schedule-cpu", ("grouped",)) for group in ("6x4", "8x8")),
     Suite("integers", "8x4", "schedule-cpu", ("grouped",), target="cortex-a76"),
     *(Suite("integers", "8x4", floor, ("placed",)) for floor in ("place-activations", "schedule-cpu")),
     *(Suite("random", "8x4", floor, ("pooled",)) for floor in ("place-activations", "schedule-cpu")),
