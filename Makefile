@@ -30,7 +30,7 @@ shot-cuts: .venv/.ready ## find the shot cuts of a film with a compiled TransNet
 
 # As many processes as cores, each with one thread: PyTorch's threads wait by spinning, and took cores from each other.
 test: test-packages lint aarch64 ## lint, then all tests
-	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=auto --dist=loadfile $(ARGS)
+	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 # N cases; or SEED and CASE, to see a failure again.
 fuzz: test-packages aarch64 ## draw N small nets (200) and compare what they compute with PyTorch
