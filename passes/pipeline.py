@@ -80,21 +80,28 @@ def plugins_in(passes: Sequence[Pass]) -> list[Plugin]:
 
 def default_pipeline(
     group: GroupSize,
-    target: Target,
+    target: Target | GpuTarget,
     dense: bool = False,
     dtype: str = "f32",
     winograd: bool = True,
     choose: bool = False,
 ) -> list[Pass]:
-    """All passes for a CPU target, in order; `winograd` false leaves dense layers to the direct kernel, as f16 does.
+    """All passes for a target, in order; `winograd` false leaves dense layers to the direct kernel, as f16 and GPUs do.
 
-    `choose` looks for other groups than `group` in each layer's zeros.
+    `choose` looks for other groups than `group` in each layer's zeros, on a CPU.
     Passes of other packages stand where they ask to. Raises TargetError for a `dtype` that the target has no kernels
     for, PassError for a package that is broken.
     """
     check_dtype(target, dtype)
-    half, winograd = dtype == "f16", winograd and dtype == "f32"
-    choosing = [SortFilters(target, half), ChooseGroups(target, half, winograd)] if choose else []
+    half = [NarrowF16()] if dtype == "f16" else []
+    choosing: list[Pass] = []
+    if isinstance(target, GpuTarget):
+        scheduling = [*half, ScheduleVulkan(target=target)]
+    else:
+        winograd = winograd and not half
+        if choose:
+            choosing = [SortFilters(target, bool(half)), ChooseGroups(target, bool(half), winograd)]
+        scheduling = [*([Winograd(target=target)] if winograd else []), *half, ScheduleCpu(target=target)]
     own = [
         LiftTo3d(),
         FoldMask(),
@@ -107,9 +114,7 @@ def default_pipeline(
         BlockLayout(),
         FuseElementwise(),
         PlaceActivations(),
-        *([Winograd(target=target)] if winograd else []),
-        *([NarrowF16()] if half else []),
-        ScheduleCpu(target=target),
+        *scheduling,
     ]
     return insert_plugins(own, tuple(PASSES))
 

@@ -14,6 +14,7 @@ import numpy as np
 from rt3d_mlir.backend import check_versions, compile_command, iree_compile
 from rt3d_mlir.errors import ArtifactError, CompileError
 from rt3d_mlir.explain import Trace
+from rt3d_mlir.gpu_targets import GpuTarget
 from rt3d_mlir.mlir_io import without_numbers, write_bytecode
 from rt3d_mlir.passes.base import Pass, State
 from rt3d_mlir.passes.pipeline import plugins_in, run_pipeline
@@ -39,7 +40,7 @@ Progress = Callable[[str], None]
 def write_artifact(
     exported: "Exported",
     folder: Path,
-    target: Target,
+    target: Target | GpuTarget,
     *,
     force: bool = False,
     iree_flags: Sequence[str] = (),
@@ -94,7 +95,12 @@ def _is_artifact(folder: Path) -> bool:
 
 
 def _fill(
-    exported: "Exported", work: Path, target: Target, iree_flags: list[str], dump_ir: Path | None, progress: Progress
+    exported: "Exported",
+    work: Path,
+    target: Target | GpuTarget,
+    iree_flags: list[str],
+    dump_ir: Path | None,
+    progress: Progress,
 ) -> Manifest:
     source = (dump_ir or work.parent) / "module.mlirbc"
     progress("importing")
@@ -125,6 +131,7 @@ def _fill(
         triple=target.triple,
         cpu=target.cpu,
         dtype=exported.dtype,
+        device=target.device,
         tolerance=GOLDEN_LIMITS[exported.dtype] * min(map(_range, outputs)),
         inputs=[TensorSpec(n, x.shape, str(x.dtype)) for n, x in zip(floor1.input_names, inputs, strict=True)],
         outputs=[TensorSpec(f"output_{i}", y.shape, str(y.dtype)) for i, y in enumerate(outputs)],
@@ -137,7 +144,9 @@ def _fill(
     return manifest
 
 
-def iree_command(folder: Path, target: Target, iree_flags: Sequence[str], dump_ir: Path | None) -> list[str]:
+def iree_command(
+    folder: Path, target: Target | GpuTarget, iree_flags: Sequence[str], dump_ir: Path | None
+) -> list[str]:
     """The iree-compile line that `write_artifact` runs; with `dump_ir` its input stays there to run it again."""
     source = (dump_ir or folder.parent) / "module.mlirbc"
     return compile_command(source, folder / MODULE, [*target.iree_flags, *iree_flags])

@@ -44,6 +44,10 @@ class ArtifactError(Rt3dError):
     """An artifact folder is missing, incomplete, damaged, or in the way."""
 
 
+class DeviceError(Rt3dError):
+    """The device that a module is to run on is missing, or cannot run it."""
+
+
 class InputError(Rt3dError):
     """An input tensor or video does not fit the compiled entry function."""
 

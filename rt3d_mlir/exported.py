@@ -19,13 +19,14 @@ from rt3d_mlir.artifact_writer import write_artifact
 from rt3d_mlir.explain import Explanation, Trace
 from rt3d_mlir.frontend.open_source import open_source
 from rt3d_mlir.frontend.source import Floor1, Source, TorchSource
+from rt3d_mlir.gpu_targets import GpuTarget
 from rt3d_mlir.mlir_io import write_text
 from rt3d_mlir.passes.base import Pass, State
 from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
 from rt3d_mlir.report import Report, build_report
 from rt3d_mlir.runtime.artifact import Manifest
 from rt3d_mlir.sparsity import GroupSize, MaskSet, apply_masks, check_finite, load_config, masks_for
-from rt3d_mlir.targets import Target, get_target
+from rt3d_mlir.targets import Target, find_target
 
 #: Filters of a vector register at least. Of masks for fewer, the zeros alone count.
 NARROWEST = 4
@@ -74,7 +75,7 @@ def export_source(
 def export_config(
     model: str,
     config: str,
-    target: Target,
+    target: Target | GpuTarget,
     dtype: str = "f32",
     winograd: bool = True,
     num_classes: int | None = None,
@@ -123,10 +124,10 @@ class Exported:
         with ir.Context(), ir.Location.unknown():
             module, table = self.floor1.parse()
             state, trace = State(table), Trace(module, self.floor1.ops)
-            run_pipeline(module, self.pipeline(get_target(target)), state, trace.after_each)
+            run_pipeline(module, self.pipeline(find_target(target)), state, trace.after_each)
             return state, trace.explain(state)
 
-    def group_for(self, target: Target) -> GroupSize | None:
+    def group_for(self, target: Target | GpuTarget) -> GroupSize | None:
         """What all layers are packed in; None where each gets what is fastest for its zeros.
 
         Masks in smaller groups than the target's, such as a phone's on a machine with wider vectors, fill its registers
@@ -140,7 +141,7 @@ class Exported:
         part = masks.n == own.n and masks.m < own.m and own.m % masks.m == 0
         return None if part else masks
 
-    def pipeline(self, target: Target) -> list[Pass]:
+    def pipeline(self, target: Target | GpuTarget) -> list[Pass]:
         """The passes that compile this model for a target. Raises TargetError where it has no kernels of the dtype."""
         group = self.group_for(target)
         return default_pipeline(group or target.group, target, self.dense, self.dtype, self.winograd, group is None)
@@ -161,4 +162,4 @@ class Exported:
 
         Raises ArtifactError where the folder exists (without `force`), TargetError, CompileError.
         """
-        return write_artifact(self, Path(path), get_target(target), force=force)
+        return write_artifact(self, Path(path), find_target(target), force=force)

@@ -21,6 +21,7 @@ class GpuTarget:
     group          the default of pruning
     widest         filters a tile may have where rows of groups are merged (dense layers)
     abi            how iree-compile binds buffers: by descriptors, or by address ("bda"), 10 % faster where it was timed
+    half           whether it multiplies f16, so that dtype f16 is of use
     """
 
     name: str
@@ -36,6 +37,14 @@ class GpuTarget:
     group: GroupSize
     widest: int
     abi: str = "descriptors"
+    half: bool = True
+    triple = "spirv"
+    device = "vulkan"
+
+    @property
+    def cpu(self) -> str:
+        """What manifests call the chip that a module was compiled for."""
+        return self.arch
 
     @property
     def iree_flags(self) -> list[str]:
@@ -48,6 +57,34 @@ class GpuTarget:
 
 
 _PRESETS = [
+    GpuTarget(
+        name="vulkan-adreno",
+        description="Qualcomm Adreno; the numbers are those of an Adreno 650 (Snapdragon 865)",
+        arch="adreno",
+        subgroup=64,
+        processors=2,
+        multiplies=512,
+        load_bytes=256,
+        registers=32768,
+        accumulators=32,
+        shared_memory=32768,
+        group=GroupSize(8, 4),
+        widest=8,
+    ),
+    GpuTarget(
+        name="vulkan-mali",
+        description="Arm Mali, Valhall; the numbers are those of a Mali-G78 MP14",
+        arch="valhall",
+        subgroup=16,
+        processors=14,
+        multiplies=32,
+        load_bytes=64,
+        registers=16384,
+        accumulators=32,
+        shared_memory=32768,
+        group=GroupSize(8, 4),
+        widest=8,
+    ),
     GpuTarget(
         name="vulkan-lavapipe",
         description="Mesa's software device, for tests",
@@ -80,9 +117,14 @@ _PRESETS = [
 ]
 
 
+def gpu_target_names() -> list[str]:
+    """All GPU presets."""
+    return [preset.name for preset in _PRESETS]
+
+
 def get_gpu_target(name: str) -> GpuTarget:
     """The preset of that name. Raises TargetError for an unknown one."""
-    names = [preset.name for preset in _PRESETS]
+    names = gpu_target_names()
     if name not in names:
         raise TargetError(f"no GPU target is called '{name}'; known: {', '.join(names)}{did_you_mean(name, names)}")
     return _PRESETS[names.index(name)]

@@ -1,4 +1,5 @@
-"""Target presets: what iree-compile is told about a core, and what the CPU schedule needs to know of it.
+"""Target presets: what iree-compile is told about a core, and what the CPU schedule needs to know of it. Those of GPUs
+are in gpu_targets; `find_target` knows both.
 
 A target is always named; there is no generic default, which would compile to slow code without saying so. `host` asks
 iree-compile what this machine is.
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from rt3d_mlir.errors import TargetError, did_you_mean
+from rt3d_mlir.gpu_targets import GpuTarget, get_gpu_target, gpu_target_names
 from rt3d_mlir.sparsity import GroupSize
 
 _ANDROID = "aarch64-none-linux-android29"
@@ -46,6 +48,7 @@ class Target:
     half: bool = False
     cores: str = ""
     tiles: Mapping[str, tuple[int, int]] = field(default_factory=dict, hash=False)
+    device = "local-task"
 
     @property
     def lanes(self) -> int:
@@ -99,27 +102,34 @@ _PRESETS = [
 
 
 def target_names() -> list[str]:
-    """All presets, `host` first."""
+    """All presets of CPUs, `host` first."""
     return ["host", *(preset.name for preset in _PRESETS)]
 
 
+def find_target(name: str) -> Target | GpuTarget:
+    """The preset of that name, of a CPU or GPU. Raises TargetError for an unknown one, or for a host none describes."""
+    names = [*target_names(), *gpu_target_names()]
+    if name not in names:
+        raise TargetError(f"no target is called '{name}'; known: {', '.join(names)}{did_you_mean(name, names)}")
+    return get_gpu_target(name) if name in gpu_target_names() else get_target(name)
+
+
 def get_target(name: str) -> Target:
-    """The preset of that name. Raises TargetError for an unknown one, or a host that no preset describes."""
+    """The CPU preset of that name. Raises TargetError for an unknown one, or a host that no preset describes."""
     if name == "host":
         return _host()
     for preset in _PRESETS:
         if preset.name == name:
             return preset
-    raise TargetError(
-        f"no target is called '{name}'; known: {', '.join(target_names())}{did_you_mean(name, target_names())}"
-    )
+    names = target_names()
+    raise TargetError(f"no CPU target is called '{name}'; known: {', '.join(names)}{did_you_mean(name, names)}")
 
 
 #: What weights and activations can be stored as; sums and the model's inputs and outputs are f32 always.
 DTYPES = ("f32", "f16")
 
 
-def check_dtype(target: Target, dtype: str) -> None:
+def check_dtype(target: Target | GpuTarget, dtype: str) -> None:
     """Raises TargetError where there are no kernels of a dtype for a target."""
     if dtype not in DTYPES:
         raise TargetError(f"no dtype is called '{dtype}'; known: {', '.join(DTYPES)}")

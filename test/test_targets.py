@@ -4,7 +4,8 @@ import platform
 import pytest
 
 from rt3d_mlir.errors import TargetError
-from rt3d_mlir.targets import check_dtype, get_target, target_names
+from rt3d_mlir.gpu_targets import get_gpu_target, gpu_target_names
+from rt3d_mlir.targets import check_dtype, find_target, get_target, target_names
 
 PRESETS = [name for name in target_names() if name != "host"]
 
@@ -52,8 +53,23 @@ def test_host_is_this_machine():
 
 
 @pytest.mark.parametrize(
-    ("name", "nearest"), [("cortex-a5", "cortex-a55"), ("snapdragon-856", "snapdragon-865"), ("hots", "host")]
+    ("name", "nearest"),
+    [("cortex-a5", "cortex-a55"), ("snapdragon-856", "snapdragon-865"), ("hots", "host"), ("adreno", "vulkan-adreno")],
 )
 def test_unknown(name: str, nearest: str):
     with pytest.raises(TargetError, match=f"no target is called '{name}'; known: host, .*; did you mean '{nearest}'"):
-        get_target(name)
+        find_target(name)
+
+
+def test_a_gpu_is_no_cpu():
+    assert find_target("vulkan-mali").cpu == "valhall"
+    with pytest.raises(TargetError, match="no CPU target is called 'vulkan-mali'; known: host, "):
+        get_target("vulkan-mali")
+
+
+@pytest.mark.parametrize("name", gpu_target_names())
+def test_gpu_presets(name: str):
+    target = get_gpu_target(name)
+    assert (target.device, target.group.n) == ("vulkan", 4)
+    assert f"--iree-vulkan-target={target.arch}" in target.iree_flags
+    check_dtype(target, "f16")

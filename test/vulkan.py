@@ -1,6 +1,7 @@
 """Runs Vulkan modules on Mesa's software device (lavapipe), where this machine has it; skips with the reason if not."""
 
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,12 +15,25 @@ import pytest
 DRIVER = Path("/usr/share/vulkan/icd.d/lvp_icd.x86_64.json")
 
 
-def load(module: Path, outputs: int) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
-    """A function that runs `main` of a module with that many results on arrays, one process a call."""
+def driver() -> str:
+    """The path of the device's description; a skip, or in CI a failure, where there is none."""
     if not DRIVER.is_file():
         say = pytest.fail if os.environ.get("CI") else pytest.skip
         say(f"no Vulkan device: {DRIVER} not found (Debian: mesa-vulkan-drivers, libvulkan1)")
+    return str(DRIVER)
+
+
+def run_tool(command: Sequence[str], driver: Path) -> subprocess.CompletedProcess[str]:
+    """A console script of ours, in a process that knows this driver alone."""
+    program = Path(sys.executable).with_name(command[0])
+    environment = {**os.environ, "VK_DRIVER_FILES": str(driver)}
+    return subprocess.run([program, *command[1:]], env=environment, capture_output=True, text=True, check=False)
+
+
+def load(module: Path, outputs: int) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
+    """A function that runs `main` of a module with that many results on arrays, one process a call."""
+    known = driver()
     program = Path(iree.runtime.__file__).parents[1] / "_runtime_libs" / "iree-run-module"
     assert program.is_file(), f"{program} is part of iree-base-runtime; {sys.prefix} has none"
-    environment = {**os.environ, "VK_DRIVER_FILES": str(DRIVER)}
+    environment = {**os.environ, "VK_DRIVER_FILES": known}
     return aarch64.process([str(program)], module, outputs, environment, device="vulkan")

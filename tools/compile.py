@@ -18,11 +18,12 @@ from rt3d_mlir.explain import Explanation
 from rt3d_mlir.exported import Exported, export_source
 from rt3d_mlir.frontend.checkpoint import decide_classes, fit_checkpoint
 from rt3d_mlir.frontend.open_source import open_source
+from rt3d_mlir.gpu_targets import GpuTarget, get_gpu_target, gpu_target_names
 from rt3d_mlir.passes.pipeline import plugins_in
 from rt3d_mlir.report import Report
 from rt3d_mlir.runtime.artifact import Manifest
 from rt3d_mlir.sparsity import GroupSize, MaskSet, load_config, load_masks, load_weights, masks_for
-from rt3d_mlir.targets import DTYPES, Target, check_dtype, get_target, target_names
+from rt3d_mlir.targets import DTYPES, Target, check_dtype, find_target, get_target, target_names
 from rt3d_mlir.tools import console
 
 PROG = "rt3d-mlir-compile"
@@ -39,7 +40,7 @@ def _run(argv: Sequence[str]) -> None:
         console.table(_target_table())
         return
     check_versions()
-    target = get_target(args.target)
+    target = find_target(args.target)
     check_dtype(target, args.dtype)
     check_folder(args.output, args.force, args.dump_ir)
     started = time.monotonic()
@@ -125,7 +126,7 @@ def _shape(text: str) -> tuple[int, ...]:
     return shape
 
 
-def _export(args: argparse.Namespace, target: Target) -> Exported:
+def _export(args: argparse.Namespace, target: Target | GpuTarget) -> Exported:
     checkpoint = load_weights(args.weights) if args.weights else None
     classes = decide_classes(args.model, checkpoint, args.weights, args.classes)
     source = open_source(args.model, args.input_shape, classes)
@@ -185,13 +186,16 @@ def _warn(manifest: Manifest, explanation: Explanation) -> None:
 
 def _target_table() -> Table:
     table = Table(box=None, pad_edge=False)
-    for title in ("target", "cpu", "group", "tile", "what it is"):
+    for title in ("target", "chip", "group", "tile", "what it is"):
         table.add_column(title)
     for name in target_names():
         target = get_target(name)
         tile = f"{target.columns} columns x {target.group.m}"
         what = target.description + (f" ({target.cores})" if target.cores else "")
         table.add_row(name, target.cpu, str(target.group), tile, what)
+    for name in gpu_target_names():
+        target = get_gpu_target(name)
+        table.add_row(name, target.cpu, str(target.group), f"{target.subgroup} threads in step", target.description)
     return table
 
 

@@ -15,6 +15,7 @@ from rt3d_mlir.runtime import Module, load, read_clip
 from rt3d_mlir.runtime.artifact import GOLDEN_LIMITS
 from rt3d_mlir.runtime.module import DEVICES
 from rt3d_mlir.runtime.timing import Latency, measure
+from rt3d_mlir.runtime.vulkan import VULKAN
 
 from . import console
 
@@ -64,7 +65,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--video", metavar="FILE", help="a video, read as one clip")
     source.add_argument("--input", metavar="X.npy", action="append", help="once per input of the network")
-    parser.add_argument("--device", choices=DEVICES, default=DEVICES[0])
+    parser.add_argument("--device", choices=DEVICES, help="default: what it was compiled for")
     parser.add_argument("--threads", metavar="N", type=_positive, help="of local-task (default: IREE's choice)")
     parser.add_argument("--repeat", metavar="N", type=_positive, default=10, help="timed runs (default: 10)")
     parser.add_argument("--top", metavar="K", type=_positive, default=5, help="classes shown (default: 5)")
@@ -136,8 +137,9 @@ def _golden_error(folder: Path, module: Module) -> float:
 
 def _print(result: dict[str, Any]) -> None:
     threads = result["threads"] or "IREE's choice"
+    on = result["device"] if result["device"] == VULKAN else f"{result['device']}, threads: {threads}"
     console.out.print(f"model    {result['model']}, compiled for {result['target']}, {result['dtype']}")
-    console.out.print(f"device   {result['device']}, threads: {threads}")
+    console.out.print(f"device   {on}")
     console.out.print(f"input    {result['input']}")
     for output in result["outputs"]:
         console.out.print(f"output   {'x'.join(map(str, output['shape']))} {output['dtype']}")

@@ -11,24 +11,33 @@ from iree.runtime._binding import clear_hal_driver_cache  # pyright: ignore[repo
 
 from rt3d_mlir.errors import ArtifactError, ConfigError, InputError, VersionError, did_you_mean
 from rt3d_mlir.runtime.artifact import MODULE, Manifest, TensorSpec, verify
+from rt3d_mlir.runtime.vulkan import VULKAN, to_host, vulkan_device
 
-DEVICES = ("local-task", "local-sync")
+DEVICES = ("local-task", "local-sync", VULKAN)
 _SAME_MACHINE = {"arm64": "aarch64", "amd64": "x86_64"}
 
 
-def load(path: str | Path, device: str = "local-task", threads: int | None = None) -> "Module":
-    """Loads the artifact folder `path` on this machine's CPU.
+def load(path: str | Path, device: str | None = None, threads: int | None = None) -> "Module":
+    """Loads the artifact folder `path` on this machine's CPU or, if it was compiled for one, its GPU.
 
     `device` is IREE's: local-task runs on `threads` threads (IREE chooses when None), local-sync on the
-    caller's. A .vmfb is a program: load only what you trust.
+    caller's, vulkan on the GPU; by default what the module was compiled for. A .vmfb is a program: load only what
+    you trust.
 
     Raises ArtifactError when the folder is not an artifact, a file changed since it was compiled, or it was
     built for another architecture; VersionError when this iree-base-runtime is not the compiler's version;
-    ConfigError for a device or thread count that cannot be.
+    ConfigError for a device or thread count that cannot be; DeviceError where no Vulkan device can run it.
     """
     manifest = Manifest.read(path)
     verify(path, manifest)
-    _check_machine(manifest)
+    device = device or manifest.device
+    if device in DEVICES and (device == VULKAN) != (manifest.device == VULKAN):
+        raise ConfigError(
+            f"{path} was compiled for {manifest.target}, which runs on {manifest.device}, not on {device}; leave the "
+            "device out, or compile again for another target"
+        )
+    if manifest.device != VULKAN:
+        _check_machine(manifest)
     _check_version(manifest)
     return Module(Path(path), manifest, device, threads)
 
@@ -41,7 +50,7 @@ class Module:
         self.inputs = manifest.inputs
         self.device = device
         self.threads = 1 if device == "local-sync" else threads
-        config = iree.Config(device=_device(device, threads))
+        config = iree.Config(device=_device(device, threads, manifest.dtype))
         try:
             module = iree.VmModule.mmap(config.vm_instance, str(folder / MODULE))
             self._entry = iree.load_vm_module(module, config)[manifest.entry]
@@ -58,8 +67,11 @@ class Module:
         result = self._entry(*arrays)
         # Copies, for IREE's array is a view that dies with it: a slice of it would point into freed memory.
         if isinstance(result, tuple):
-            return tuple(array.to_host().copy() for array in result)
-        return result.to_host().copy()
+            return tuple(self._to_host(array) for array in result)
+        return self._to_host(result)
+
+    def _to_host(self, array: iree.DeviceArray) -> np.ndarray:
+        return to_host(array) if self.device == VULKAN else array.to_host().copy()
 
 
 def _check_inputs(arrays: tuple[np.ndarray, ...], specs: list[TensorSpec]) -> None:
@@ -91,13 +103,17 @@ def _check_version(manifest: Manifest) -> None:
 
 
 @functools.cache
-def _device(name: str, threads: int | None) -> iree.HalDevice:
-    """The device, shared by all modules that ask for the same thread count."""
+def _device(name: str, threads: int | None, dtype: str) -> iree.HalDevice:
+    """The device, shared by all modules that ask for the same thread count and dtype."""
     if name not in DEVICES:
         known = ", ".join(DEVICES)
         raise ConfigError(f"unknown device '{name}'{did_you_mean(name, DEVICES)} (known: {known})")
     if threads is not None and threads < 1:
         raise ConfigError(f"threads is {threads}, expected at least 1")
+    if name == VULKAN:
+        if threads is not None:
+            raise ConfigError(f"{threads} threads were asked for; a GPU has none to choose")
+        return vulkan_device(dtype)
     if name == "local-sync" and threads not in (None, 1):
         raise ConfigError(f"local-sync has one thread, {threads} were asked for; use local-task")
     # IREE takes the thread count from a process-wide flag (0: its own choice) when it makes a driver, and

@@ -40,7 +40,7 @@ count = lambda: len(os.listdir("/proc/self/task"))
 seen, devices = [], []
 for threads in (1, 3, 2):
     before = count()
-    devices.append(_device("local-task", threads))
+    devices.append(_device("local-task", threads, "f32"))
     seen.append(count() - before)
 print(*seen)
 """

@@ -13,6 +13,7 @@ from torch_mlir import fx
 
 import rt3d_mlir
 from rt3d_mlir import models
+from rt3d_mlir.gpu_targets import gpu_target_names
 from rt3d_mlir.runtime.artifact import Manifest, sha256_file
 from rt3d_mlir.sparsity import GroupSize, MaskSet, Sparsity, magnitude_mask, save_masks, save_weights
 from rt3d_mlir.targets import target_names
@@ -390,18 +391,21 @@ def test_a_model_of_the_zoo(monkeypatch: pytest.MonkeyPatch, tool: Callable[...,
 def test_list_targets(capsys: pytest.CaptureFixture[str]):
     assert main(["--list-targets"]) == 0
     out, err = capsys.readouterr()
-    assert [line.split()[0] for line in out.splitlines()] == ["target", *target_names()]
+    assert [line.split()[0] for line in out.splitlines()] == ["target", *target_names(), *gpu_target_names()]
     assert err == ""
     for name in ("cortex-a55", "cortex-a76", "cortex-a77", "cortex-a78", "cortex-x1", "cortex-x2", "snapdragon-865"):
         assert name in target_names()
 
 
-@pytest.mark.parametrize("target", [name for name in target_names() if name != "host"])
+@pytest.mark.parametrize("target", [*target_names()[1:], *gpu_target_names()])
 def test_every_preset(tmp_path: Path, tiny: Path, target: str, capsys: pytest.CaptureFixture[str]):
     folder = tmp_path / "artifact"
     assert main([str(tiny), "-o", str(folder), "--target", target]) == 0
     data = manifest(folder)
-    assert (data["target"], data["triple"].split("-")[0]) == (target, "aarch64")
+    assert (data["target"], data["triple"].split("-")[0]) == (
+        target,
+        "spirv" if target in gpu_target_names() else "aarch64",
+    )
     there = f"not run here; check it on the target with --expected_f32_threshold={data['tolerance']:.2g}"
     assert capsys.readouterr().out.rstrip().endswith(there)
 
