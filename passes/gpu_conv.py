@@ -3,15 +3,15 @@
     a workgroup:  one row p of filters, `lanes` x `columns` output positions, the row's taps dealt out to `splits` parts
     a thread:     `columns` positions, `lanes` apart, times the row's filters, over the taps of its part
 
-    for each `depth` taps of the part:
-        for each tap:
+    for each round of splits x `depth` taps:
+        the next round's weights and offsets on their way into the other half of the shared memory
+        for each tap of the part:
             for each channel: sums[column, filters] += x[offset + column, channel] * weights[channel, filters]
     sums of the parts added up through shared memory; epilogue; store
 
-Neighbouring lanes read neighbouring positions. All threads of a part read the same weight at the same time, which a
-GPU's cache hands to all of them at once; through shared memory it was 12 % slower where it was timed. Where depth
-padding makes taps fall on zeros, a workgroup's positions are of one depth plane, and the taps that read padding are a
-range that is left out. Extra workgroups write the zero border.
+Neighbouring lanes read neighbouring positions. All threads of a part read the same weight at the same time, which
+shared memory serves at once. Where depth padding makes taps fall on zeros, a workgroup's positions are of one depth
+plane, and the taps that read padding are a range that is left out. Extra workgroups write the zero border.
 """
 
 from collections.abc import Callable, Sequence
@@ -134,7 +134,8 @@ class _Workgroup:
         self.positions = [
             self._position(arith.minui(number, k.index(kernel.positions - 1)), sheet) for number in numbers
         ]
-        self._finish(self._sums(self._range(sheet)))
+        sums = self._rounds(self._range(sheet))
+        self._finish(sums)
 
     def border(self) -> None:
         """One position of the padded planes a thread: zero, where it is not inside."""
@@ -175,43 +176,72 @@ class _Workgroup:
         start, stop = (k.at(f"(a * {kd} + b) * {kh}", self.p, at) for at in (first, last))
         return k.load_index(self.starts, start), k.load_index(self.starts, stop)
 
-    def _sums(self, span: tuple[ir.Value, ir.Value]) -> list[ir.Value]:
-        """The sums of this thread's part over the taps of a range: [columns x quads] vectors of f32.
-
-        Parts take `depth` taps in turn, then single ones of what is left over.
-        """
+    def _rounds(self, span: tuple[ir.Value, ir.Value]) -> list[ir.Value]:
+        """The sums of this thread's part over the taps of a range: [columns x quads] vectors of f32."""
         kernel, tile = self.kernel, self.tile
+        taps = tile.splits * tile.depth
+        vectors = taps * kernel.tap_vectors
+        kept = gpu.shared([2, vectors], gpu.vector_type(gpu.element(self.weights)))
+        places = gpu.shared([2, taps], ir.IntegerType.get_signless(32))
         first, last = span
+        rounds = k.at(f"(b - a + {taps - 1}) floordiv {taps}", first, last)
         bases = [gpu.place(kernel.source, self.n, k.index(0), *self._window(position)) for position in self.positions]
-        whole = tile.splits * tile.depth
-        rest = k.at(f"a + (b - a) floordiv {whole} * {whole}", first, last)
-        sums: Sequence[ir.Value] = [gpu.zero(self.f32)] * (tile.columns * kernel.quads)
-        for start, stop, depth in (
-            (k.at(f"a + b * {tile.depth}", first, self.part), rest, tile.depth),
-            (k.at("a + b", rest, self.part), last, 1),
-        ):
-            sums = k.reduce_loop(
-                start,
-                stop,
-                sums,
-                lambda tap, carried, depth=depth: self._taps(tap, depth, bases, list(carried)),
-                tile.splits * depth,
-            )
-        return list(sums)
 
-    def _taps(self, first: ir.Value, depth: int, bases: list[ir.Value], sums: list[ir.Value]) -> list[ir.Value]:
-        """`sums` with `depth` taps added; all inputs are asked for before the first is used."""
-        kernel, quads = self.kernel, self.kernel.quads
+        def fetch(r: ir.Value) -> list[ir.Value]:
+            """This thread's share of a round's weights and offsets, zeros behind the last tap."""
+            at = k.at(f"a + b * {taps}", first, r)
+            fetched = []
+            for i in range(ceil(vectors / kernel.threads)):
+                mine = k.at(f"a * {kernel.tap_vectors} + b + {i * kernel.threads}", at, self.thread)
+                end = k.at(f"a * {kernel.tap_vectors}", last)
+                fetched.append(self._or_zero(self.weights, mine, end))
+            for i in range(ceil(taps / kernel.threads)):
+                mine = k.at(f"a + b + {i * kernel.threads}", at, self.thread)
+                fetched.append(memref.load(self.offsets, [arith.minui(mine, self._before(last))]))
+            return fetched
+
+        def put(fetched: list[ir.Value], half: ir.Value) -> None:
+            shares = ceil(vectors / kernel.threads)
+            for table, size, values in ((kept, vectors, fetched[:shares]), (places, taps, fetched[shares:])):
+                for i, value in enumerate(values):
+                    mine = k.at(f"a + {i * kernel.threads}", self.thread)
+
+                    def store(
+                        mine: ir.Value = mine, value: ir.Value = value, table: ir.Value = table, size: int = size
+                    ):
+                        memref.store(value, table, [k.at(f"a * {size} + b", half, mine)])
+
+                    whole = (i + 1) * kernel.threads <= size
+                    store() if whole else k.if_else(gpu.below(mine, size), store)
+
+        def one(r: ir.Value, sums: Sequence[ir.Value]) -> Sequence[ir.Value]:
+            following = fetch(k.at("a + 1", r))
+            half = k.at("a mod 2", r)
+            sums = self._taps(kept, places, half, bases, list(sums))
+            put(following, k.at("1 - a", half))
+            gpu.barrier()
+            return sums
+
+        put(fetch(k.index(0)), k.index(0))
+        gpu.barrier()
+        return list(k.reduce_loop(k.index(0), rounds, [gpu.zero(self.f32)] * (tile.columns * kernel.quads), one))
+
+    def _taps(
+        self, kept: ir.Value, places: ir.Value, half: ir.Value, bases: list[ir.Value], sums: list[ir.Value]
+    ) -> list[ir.Value]:
+        """One round's taps of this part, from shared memory."""
+        kernel, columns, quads = self.kernel, self.tile.columns, self.kernel.quads
+        depth = self.tile.depth
         totals = [gpu.zero(ir.F16Type.get())] * len(sums) if self.half else sums
-        taps = [k.at(f"a + {step}", first) for step in range(depth)]
-        offsets = [k.load_index(self.offsets, tap) for tap in taps]
-        inputs = [[memref.load(self.x, [arith.addi(base, offset)]) for base in bases] for offset in offsets]
-        for tap, xs in zip(taps, inputs, strict=True):
+        for step in range(depth):
+            tap = k.at(f"a * {self.tile.splits * depth} + b * {depth} + {step}", half, self.part)
+            offset = k.load_index(places, tap)
+            xs = [memref.load(self.x, [arith.addi(base, offset)]) for base in bases]
+            vectors = k.at(f"a * {kernel.tap_vectors}", tap)
             for i, channel in enumerate(kernel.taps.channels):
-                at = [k.at(f"a * {kernel.tap_vectors} + {i * quads + m}", tap) for m in range(quads)]
-                ws = [memref.load(self.weights, [each]) for each in at]
-                for column, x in enumerate(xs):
-                    spread = gpu.lane(x, channel)
+                ws = [memref.load(kept, [k.at(f"a + {i * quads + m}", vectors)]) for m in range(quads)]
+                for column in range(columns):
+                    spread = gpu.lane(xs[column], channel)
                     for m in range(quads):
                         totals[column * quads + m] = math.fma(spread, ws[m], totals[column * quads + m])
         if not self.half:
@@ -266,3 +296,14 @@ class _Workgroup:
     def _window(self, position: list[ir.Value]) -> list[ir.Value]:
         """Where the window of an output position begins."""
         return [k.at(f"a * {stride}", at) for at, stride in zip(position, self.kernel.strides, strict=True)]
+
+    def _or_zero(self, source: ir.Value, at: ir.Value, end: ir.Value) -> ir.Value:
+        """A vector of the weights, or zeros from `end` on."""
+        inside = gpu.below(at, end)
+        value = memref.load(source, [arith.minui(at, self._before(end))])
+        return arith.select(inside, value, gpu.zero(gpu.element(source)))
+
+    @staticmethod
+    def _before(end: ir.Value) -> ir.Value:
+        """The last place before `end`, or the first one of all."""
+        return k.at("a - 1", arith.maxui(end, k.index(1)))

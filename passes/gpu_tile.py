@@ -1,7 +1,7 @@
 """The tile of a GPU conv: how many threads share a row's taps and positions, and what each keeps in registers.
 
-Chosen by a model of the machine: work is what its processors multiply, and what they load into registers; where too few
-threads are there to hide it, a tap takes its latency.
+Chosen by a model of the machine: work is what its processors multiply, or what they load into registers, whichever is
+more; where too few threads are there to hide it, a tap takes its latency.
 """
 
 import itertools
@@ -19,7 +19,7 @@ LATENCY, ADD_UP = 300, 40
 
 @dataclass(frozen=True)
 class GpuTile:
-    """`lanes` x `columns` positions and `splits` parts of the taps a workgroup; `depth` taps a part and turn."""
+    """`lanes` x `columns` positions and `splits` parts of the taps a workgroup; `depth` taps a part and round."""
 
     lanes: int
     columns: int
@@ -46,7 +46,7 @@ def choose_tile(shape: ConvShape, target: GpuTarget) -> GpuTile:
 
 
 def _tiles(shape: ConvShape, target: GpuTarget) -> list[GpuTile]:
-    """All tiles whose sums fit the registers, and a column's of all parts the shared memory."""
+    """All tiles whose sums fit the registers, and whose weights fit the shared memory."""
     found = []
     for columns, splits, depth in itertools.product((1, 2, 4, 8), (1, 2, 4, 8, 16), (4, 8)):
         if columns > 1 and columns * shape.filters > target.accumulators:
@@ -60,9 +60,17 @@ def _tiles(shape: ConvShape, target: GpuTarget) -> list[GpuTile]:
             if lanes * splits < target.subgroup and count > chunks:
                 break
             tile = GpuTile(lanes, columns, splits, depth)
-            if splits == 1 or splits * shape.filters * lanes * 4 <= target.shared_memory:
+            if shared_bytes(shape, tile) <= target.shared_memory:
                 found.append(tile)
     return found
+
+
+def shared_bytes(shape: ConvShape, tile: GpuTile) -> int:
+    """Shared memory of a workgroup: two rounds of weights and offsets, and the parts' sums of a column."""
+    taps = tile.splits * tile.depth
+    weights = 2 * taps * (shape.channels * shape.filters * shape.bytes + 4)
+    sums = tile.splits * shape.filters * tile.lanes * 4 if tile.splits > 1 else 0
+    return weights + sums
 
 
 def model_cycles(shape: ConvShape, tile: GpuTile, target: GpuTarget) -> float:
@@ -74,7 +82,7 @@ def model_cycles(shape: ConvShape, tile: GpuTile, target: GpuTarget) -> float:
     products = tile.columns * shape.filters * shape.channels * target.subgroup / target.multiplies
     loads = (tile.columns + shape.channels * shape.filters / LANES) * LANES * 4 * target.subgroup / target.load_bytes
     factor = shape.bytes / 4
-    tap = (products + loads) * factor
+    tap = max(products, loads) * factor
     registers = tile.columns * shape.filters + 4 * tile.columns + 48
     resident = max(
         1, min(target.registers // (registers * target.subgroup), ceil(workgroups * subgroups / target.processors))
