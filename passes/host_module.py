@@ -2,7 +2,7 @@
 
     output = iree.turbine.aot.export(model, args=(clip,))
     report = rt3d_mlir.passes.apply(output.mlir_module, target="cortex-a76")
-    output.session.set_flags(*rt3d_mlir.targets.get_target("cortex-a76").iree_flags)
+    output.session.set_flags(*rt3d_mlir.targets.find_target("cortex-a76").iree_flags)
     output.compile("model.vmfb", target_backends=None)
 
 The module is rewritten in its own context, whoever made it; iree.compiler's bindings are the only condition.
@@ -16,19 +16,20 @@ import numpy as np
 from iree.compiler.passmanager import PassManager
 
 from rt3d_mlir.errors import ModelError
+from rt3d_mlir.gpu_targets import GpuTarget
 from rt3d_mlir.passes.base import Note, State
 from rt3d_mlir.passes.host_constants import HostConstants
 from rt3d_mlir.passes.pipeline import default_pipeline, plugins_in, run_pipeline
 from rt3d_mlir.report import Report, build_report
 from rt3d_mlir.sparsity import GroupSize, MaskSet
-from rt3d_mlir.targets import Target, get_target
+from rt3d_mlir.targets import Target, find_target
 
 _OTHER_INPUTS = {"stablehlo", "chlo", "tosa", "onnx", "torch"}
 
 
 def apply(
     module: ir.Module | ir.Operation,
-    target: str | Target,
+    target: str | Target | GpuTarget,
     *,
     masks: MaskSet | None = None,
     group: GroupSize | None = None,
@@ -49,7 +50,7 @@ def apply(
     Raises ModelError for a module in another dialect or of other bindings, WeightError for a parameter that does not
     fit, MaskError, TargetError and PassError. After a PassError or a failed torch-to-iree the module is of no use.
     """
-    preset = target if isinstance(target, Target) else get_target(target)
+    preset = find_target(target) if isinstance(target, str) else target
     named = group or (masks and masks.group)
     passes = default_pipeline(named or preset.group, preset, dtype=dtype, choose=named is None)
     root = _root(module)
