@@ -37,10 +37,14 @@ class TapLayout:
         return self.weights.shape[2]
 
     @property
+    def lengths(self) -> np.ndarray:
+        """[P] taps of each row."""
+        return np.diff(self.starts[:: self.kernel[0] * self.kernel[1]])
+
+    @property
     def row_bytes(self) -> int:
         """Weights of the longest row."""
-        ends = self.starts[:: self.kernel[0] * self.kernel[1]]
-        return int(np.diff(ends).max()) * self.weights[0].nbytes
+        return int(self.lengths.max()) * self.weights[0].nbytes
 
 
 def arrange(conv: PackedConv, weights: np.ndarray, ptr: np.ndarray, widest: int) -> TapLayout:

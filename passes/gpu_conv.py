@@ -20,6 +20,7 @@ from functools import cached_property
 from math import ceil, prod
 
 import iree.compiler.ir as ir
+import numpy as np
 from iree.compiler.dialects import arith, math, memref
 
 from rt3d_mlir.gpu_targets import GpuTarget
@@ -46,19 +47,45 @@ class GpuConvKernel:
     out: Blocked
     target: GpuTarget
 
+    @property
+    def workgroup(self) -> type["Workgroup"]:
+        return Workgroup
+
     @cached_property
     def tile(self) -> GpuTile:
         """The one of the least time by the model of the machine."""
+        return choose_tile(self.shape, self.target)
+
+    @property
+    def shape(self) -> ConvShape:
+        """What the choice of a tile depends on."""
         share = self.halo.share(0, self.size[0], self.taps.kernel[0]) if self.skips else 1.0
-        shape = ConvShape(
+        return ConvShape(
             filters=self.taps.filters,
             channels=len(self.taps.channels),
             taps=max(1, round(share * len(self.taps.taps) / self.taps.rows)),
+            longest=int(self.taps.lengths.max()),
             positions=self.positions,
             rows=self.taps.rows * self.sheets * self.out.batch,
             bytes=self.taps.weights.dtype.itemsize,
         )
-        return choose_tile(shape, self.target)
+
+    @property
+    def weights(self) -> np.ndarray:
+        """As the kernel reads them: [taps, live channels, filters]."""
+        return self.taps.weights
+
+    @property
+    def uneven(self) -> bool:
+        """Whether rows differ so much in taps that the long ones should begin first."""
+        lengths = self.taps.lengths
+        return int(lengths.max()) > 1.1 * float(lengths.mean())
+
+    @property
+    def starts(self) -> np.ndarray:
+        """Where taps begin, as in TapLayout; behind it, for uneven rows, the row that each workgroup takes."""
+        order = np.argsort(-self.taps.lengths, kind="stable") if self.uneven else []
+        return np.concatenate([self.taps.starts, np.asarray(order, np.int32)]).astype(np.int32)
 
     @property
     def sheets(self) -> int:
@@ -100,20 +127,22 @@ class GpuConvKernel:
 
     def body(self, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue | None) -> None:
         """Bindings: input, weights, offsets, starts, then the epilogue's inputs, then the output."""
-        work = _Workgroup(self, bindings, ids, epilogue)
+        work = self.workgroup(self, bindings, ids, epilogue)
         if not self.out.padded:
             work.compute()
             return
         k.if_else(gpu.below(ids[0], self.chunks * self.sheets), work.compute, work.border)
 
 
-class _Workgroup:
+class Workgroup:
     """Builds the code of one thread of a workgroup."""
 
     def __init__(self, kernel: GpuConvKernel, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue | None):
         self.kernel, self.tile = kernel, kernel.tile
         self.x, self.weights, self.offsets, self.starts, *operands, target = bindings
         self.chunk, self.p, self.n, self.thread = ids
+        if kernel.uneven:
+            self.p = k.load_index(self.starts, k.at(f"a + {len(kernel.taps.starts)}", self.p))
         self.finisher = GpuFinisher(epilogue, operands, kernel.out, target)
         self.target = target
         self.half = str(gpu.element(self.x)) == "f16"

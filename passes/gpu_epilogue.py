@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, memref
@@ -36,6 +37,15 @@ class GpuFinisher:
         """The epilogue, and its result to where the consumer reads it, in the type it is stored in."""
         result = narrow(self.value(total, n, block, position), gpu.element(self.target))
         memref.store(result, self.target, [gpu.place(self.out, n, block, *position)])
+
+    def border(self, n: ir.Value, block: ir.Value, number: ir.Value) -> None:
+        """Zero at one position of the padded channel block, counted along it, unless it is inside."""
+        at = gpu.split(number, self.out.full[1:])
+        position = [k.at(f"a - {low}", axis) for axis, low in zip(at, self.out.low[1:], strict=True)]
+        d, h, w = (gpu.below(axis, size) for axis, size in zip(position, self.out.size, strict=True))
+        outside = arith.xori(arith.andi(d, arith.andi(h, w)), k.true())
+        zero, place = gpu.zero(gpu.element(self.target)), gpu.place(self.out, n, block, *position)
+        k.if_else(outside, partial(memref.store, zero, self.target, [place]))
 
     def _place(self, view: Blocked, n: ir.Value, block: ir.Value, position: Sequence[ir.Value]) -> ir.Value:
         gate = view.size == (1, 1, 1) and self.out.size != (1, 1, 1)

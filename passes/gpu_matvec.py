@@ -5,11 +5,13 @@ THREADSth vector of the row's weights, which lie one behind the other, times the
 sums are added up through shared memory. Weights are read once, neighbouring threads reading neighbouring vectors.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import prod
 
 import iree.compiler.ir as ir
+import numpy as np
 from iree.compiler.dialects import arith, math, memref
 
 from rt3d_mlir.passes import gpu
@@ -23,8 +25,8 @@ from rt3d_mlir.passes.gpu_epilogue import GpuFinisher
 FEW = 4
 #: Threads of a workgroup at most.
 MOST = 256
-#: Taps that a thread has on their way at a time.
-AHEAD = 4
+#: Taps that a thread has on their way at a time: all their loads come before the first product.
+AHEAD = 8
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,16 @@ class GpuMatvecKernel:
     @property
     def tap_vectors(self) -> int:
         return gpu.LANES * self.quads
+
+    @property
+    def weights(self) -> np.ndarray:
+        """As the kernel reads them: [taps, channels, filters]."""
+        return self.taps.weights
+
+    @property
+    def starts(self) -> np.ndarray:
+        """Where taps begin, as in TapLayout."""
+        return self.taps.starts
 
     @cached_property
     def threads(self) -> int:
@@ -73,16 +85,16 @@ class GpuMatvecKernel:
         ]
 
         def step(start: ir.Value, sums: list[ir.Value]) -> list[ir.Value]:
+            taps = [k.at(f"a + b + {ahead * share}", start, part) for ahead in range(AHEAD)]
+            clamped = [arith.minui(tap, before) for tap in taps]
+            places = [k.load_index(offsets, tap) for tap in clamped]
+            kept = [memref.load(weights, [k.at(f"a * {self.tap_vectors} + b", tap, within)]) for tap in clamped]
+            values = [[memref.load(x, [arith.addi(base, place)]) for base in bases] for place in places]
             sums = list(sums)
-            for ahead in range(AHEAD):
-                tap = k.at(f"a + b + {ahead * share}", start, part)
-                clamped = arith.minui(tap, before)
-                weight = k.widen(memref.load(weights, [k.at(f"a * {self.tap_vectors} + b", clamped, within)]))
-                weight = arith.select(gpu.below(tap, last), weight, gpu.zero(ir.F32Type.get()))
-                offset = k.load_index(offsets, clamped)
-                for i, base in enumerate(bases):
-                    value = k.widen(memref.load(x, [arith.addi(base, offset)]))
-                    sums[i] = math.fma(gpu.lane(value, channel), weight, sums[i])
+            for tap, loaded, xs in zip(taps, kept, values, strict=True):
+                weight = arith.select(gpu.below(tap, last), k.widen(loaded), gpu.zero(ir.F32Type.get()))
+                for i, value in enumerate(xs):
+                    sums[i] = math.fma(gpu.lane(k.widen(value), channel), weight, sums[i])
             return sums
 
         zeros = [gpu.zero(ir.F32Type.get())] * len(bases)
@@ -104,11 +116,18 @@ class GpuMatvecKernel:
                     self.quads,
                 )
 
-                def store(total: ir.Value = total, position: list[ir.Value] = position) -> None:
-                    finisher.store(total, n, block, position)
-
-                store() if self.taps.rows * self.quads == self.out.blocks else k.if_else(
-                    gpu.below(block, self.out.blocks), store
-                )
+                self._if_exists(block, partial(finisher.store, total, n, block, position))
 
         k.if_else(gpu.below(thread, self.quads), finish)
+        if self.out.padded:
+            with k.loop(thread, k.index(prod(self.out.full[1:])), self.threads) as number:
+                for m in range(self.quads):
+                    block = k.at(f"a * {self.quads} + {m}", p)
+                    self._if_exists(block, partial(finisher.border, n, block, number))
+
+    def _if_exists(self, block: ir.Value, write: Callable[[], None]) -> None:
+        """Calls `write` unless the block lies behind the last output channel."""
+        if self.taps.rows * self.quads == self.out.blocks:
+            write()
+        else:
+            k.if_else(gpu.below(block, self.out.blocks), write)

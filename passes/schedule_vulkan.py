@@ -39,6 +39,7 @@ from rt3d_mlir.passes.gpu import LANES
 from rt3d_mlir.passes.gpu_conv import GpuConvKernel
 from rt3d_mlir.passes.gpu_depthwise import GpuDepthwiseKernel
 from rt3d_mlir.passes.gpu_elementwise import GpuElementwiseKernel
+from rt3d_mlir.passes.gpu_matrix_conv import MATRIX_WIDTHS, matrix_kernel
 from rt3d_mlir.passes.gpu_matvec import FEW, GpuMatvecKernel
 from rt3d_mlir.passes.gpu_pack import GpuPackKernel, GpuUnpackKernel
 from rt3d_mlir.passes.gpu_pool import GpuPoolKernel
@@ -143,19 +144,24 @@ class _Rules:
         epilogue, to = self._behind(conv.op)
         x, source = view(conv.x)
         size = tuple(conv.op.results[0].type.shape[2:5])
-        few = prod(size) <= FEW
-        taps = whole_blocks(arrange(conv, weights[0], ptr[0], self.step.target.widest), all_channels=few)
+        target, few = self.step.target, prod(size) <= FEW
+        kernel: GpuMatvecKernel | GpuConvKernel
+        taps = whole_blocks(arrange(conv, weights[0], ptr[0], target.widest), all_channels=few)
         if few:
             kernel = GpuMatvecKernel(taps, source, conv.strides, size, to.out)
         else:
-            halo, target = conv_halo(conv), self.step.target
-            kernel = GpuConvKernel(taps, source, halo, conv.strides, conv.dilations, size, to.out, target)
+            rest = source, conv_halo(conv), conv.strides, conv.dilations, size, to.out, target
+            kernel = GpuConvKernel(taps, *rest)
+            if target.matrices and weights[0].dtype == np.float16:
+                wider = (arrange(conv, weights[0], ptr[0], widest) for widest in MATRIX_WIDTHS)
+                kernel = matrix_kernel([whole_blocks(each, all_channels=True) for each in wider], *rest) or kernel
+        taps = kernel.taps
         with to.place(conv.op, epilogue and epilogue.op):
             inputs = [
                 x,
-                constant(self.state, f"{conv.layer}.weights", taps.weights, origin=weights[1]),
+                constant(self.state, f"{conv.layer}.weights", kernel.weights, origin=weights[1]),
                 constant(self.state, f"{conv.layer}.offsets", offsets(taps, source, conv.dilations)),
-                constant(self.state, f"{conv.layer}.starts", taps.starts),
+                constant(self.state, f"{conv.layer}.starts", kernel.starts),
             ]
             shader = Shader(kernel.threads)
             channels = taps.rows * taps.filters

@@ -22,6 +22,7 @@ class GpuTarget:
     widest         filters a tile may have where rows of groups are merged (dense layers)
     abi            how iree-compile binds buffers: by descriptors, or by address ("bda"), 10 % faster where it was timed
     half           whether it multiplies f16, so that dtype f16 is of use
+    matrices       whether subgroups multiply 16x16 matrices of f16 with f32 sums (VK_KHR_cooperative_matrix)
     """
 
     name: str
@@ -38,6 +39,7 @@ class GpuTarget:
     widest: int
     abi: str = "descriptors"
     half: bool = True
+    matrices: bool = False
     triple = "spirv"
     device = "vulkan"
 
@@ -113,6 +115,7 @@ _PRESETS = [
         group=GroupSize(16, 4),
         widest=16,
         abi="bda",
+        matrices=True,
     ),
 ]
 
