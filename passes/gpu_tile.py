@@ -1,7 +1,7 @@
 """The tile of a GPU conv: how many threads share a row's taps and positions, and what each keeps in registers.
 
 Chosen by a model of the machine: a round of taps takes what its products and loads take on a processor, or where too
-few threads are there to hide it, the latency of a round; all of it no less than the longest row takes by itself. The
+few threads are there to hide it, the latency of a round; and no less than the longest row takes by itself. The
 numbers are a fit to 66 timed kernels of an NVIDIA data center GPU, met within 11 % (root mean square); only their ratios
 matter for the choice.
 """
