@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, memref
@@ -44,8 +43,12 @@ class GpuFinisher:
         position = [k.at(f"a - {low}", axis) for axis, low in zip(at, self.out.low[1:], strict=True)]
         d, h, w = (gpu.below(axis, size) for axis, size in zip(position, self.out.size, strict=True))
         outside = arith.xori(arith.andi(d, arith.andi(h, w)), k.true())
-        zero, place = gpu.zero(gpu.element(self.target)), gpu.place(self.out, n, block, *position)
-        k.if_else(outside, partial(memref.store, zero, self.target, [place]))
+
+        def clear() -> None:
+            zero = gpu.zero(gpu.element(self.target))
+            memref.store(zero, self.target, [gpu.place(self.out, n, block, *position)])
+
+        k.if_else(outside, clear)
 
     def _place(self, view: Blocked, n: ir.Value, block: ir.Value, position: Sequence[ir.Value]) -> ir.Value:
         gate = view.size == (1, 1, 1) and self.out.size != (1, 1, 1)

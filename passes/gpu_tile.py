@@ -2,8 +2,8 @@
 
 Chosen by a model of the machine: a round of taps takes what its products and loads take on a processor, or where too
 few threads are there to hide it, the latency of a round; and no less than the longest row takes by itself. The
-numbers are a fit to 66 timed kernels of an NVIDIA data center GPU, met within 11 % (root mean square); only their ratios
-matter for the choice.
+numbers are a fit to 66 timed kernels of an NVIDIA data center GPU, met within 11 % (root mean square); only their
+ratios matter for the choice.
 """
 
 import itertools

@@ -124,8 +124,9 @@ def _fill(
     progress("running the reference")
     inputs, outputs = exported.golden
     files = [MODULE, *_write_golden(work / "golden", inputs, outputs)]
+    plugins = {plugin.package: plugin.version for plugin in plugins_in(exported.pipeline(target))}
     manifest = Manifest(
-        tools=tool_versions() | {plugin.package: plugin.version for plugin in plugins_in(exported.pipeline(target))},
+        tools=tool_versions() | exported.source.readers | plugins,
         model=exported.source.name,
         target=target.name,
         triple=target.triple,

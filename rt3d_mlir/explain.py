@@ -28,6 +28,8 @@ _NO_WORK = (
     *("dropout", "feature_dropout", "alpha_dropout", "identity", "alias", "detach", "clone", "contiguous"),
     *("to", "cast", "view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "expand"),
 )
+#: Import makes one a conv of weights turned round, over an input spread with zeros: passes would refuse it for those.
+_TRANSPOSED = "it is a transposed conv: there is no packed kernel for one, so IREE computes it with all its weights"
 
 
 @dataclass(frozen=True)
@@ -140,7 +142,8 @@ class Trace:
         if self._weights.get(key) in kernels:  # the padding that its conv has is elsewhere
             return Fate(name, kind, macs, FUSED, [self._model[self._weights[key]].name], floor_facts.ROLES["weights"])
         if left:
-            return Fate(name, kind, macs, LEFT, [], state.reasons.get(key) or self._why_left(key, left))
+            why = _TRANSPOSED if _is_transposed_conv(kind) else state.reasons.get(key) or self._why_left(key, left)
+            return Fate(name, kind, macs, LEFT, [], why)
         if kernels:
             return Fate(name, kind, macs, FUSED, self._names(kernels), floor_facts.ROLES[self._roles.get(key, "")])
         if any(floor_facts.is_conversion(op) for op, _ in mine):
@@ -189,6 +192,11 @@ class Trace:
                 place.setdefault(key, []).append(_conversion(op))
         for key, fate in fates.items():
             yield from (*before.get(key, ()), fate, *behind.get(key, ()))
+
+
+def _is_transposed_conv(kind: str) -> bool:
+    """Of `conv_transpose3d`, as PyTorch calls it, or `ConvTranspose`, as ONNX does."""
+    return kind.lower().replace("_", "").startswith("convtranspose")
 
 
 def _why_gone(kind: str) -> str:

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 import iree.compiler.ir as ir
 import numpy as np
 
-#: Constants of at most this many elements are written inline, `dense<[...]>`: they read better than handles.
+#: Constants of at most this many elements that are no parameter are written inline, `dense<[...]>`: they read better
+#: than handles. What comes from a parameter keeps its name, whatever its size: reports and masks go by it.
 INLINE_ELEMENTS = 64
 
 _ELEMENT_TYPES = {
@@ -63,8 +64,8 @@ class WeightTable:
         return self._origins.get(name, name)
 
     def attribute(self, name: str, array: np.ndarray, origin: str | None = None) -> ir.Attribute:
-        """An elements attribute for `array`: inline if it is small, else a handle to a new table entry."""
-        if array.size <= INLINE_ELEMENTS:
+        """An elements attribute for `array`: inline if small and of no parameter, else a handle to a new entry."""
+        if origin is None and array.size <= INLINE_ELEMENTS:
             return ir.DenseElementsAttr.get(np.ascontiguousarray(array), type=element_type(array.dtype))
         return self.handle(name, array, origin)
 

@@ -101,6 +101,30 @@ def test_a_layer_that_runs_twice():
     assert len(report.layers) == 2
 
 
+class Small(torch.nn.Module):
+    """Two inputs, layers of 64 weights and less, and a forward that makes a tensor."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv3d(8, 8, 1)
+        self.fc = torch.nn.Linear(8, 4)
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        return self.fc((self.conv(x) + y).relu().mean((2, 3, 4)) * torch.linspace(0, 1, 8))
+
+
+def test_small_layers_have_their_rows_and_masks():
+    size = GroupSize(4, 4)
+    conv, fc = np.eye(2, dtype=bool), np.array([[True, False]])
+    keep = {"conv.weight": conv.reshape(2, 2, 1, 1, 1), "fc.weight": fc.reshape(1, 2, 1, 1, 1)}
+    shapes = {"conv.weight": (8, 8, 1, 1, 1), "fc.weight": (4, 8)}
+    clips = torch.zeros(2, 8, 2, 4, 4), torch.zeros(2, 8, 2, 4, 4)
+    exported = rt3d_mlir.export(Small(), clips, MaskSet(size, Sparsity.KGS, keep, shapes), group=size)
+    rows = [(layer.name, layer.macs_before, layer.kept_share, layer.packed) for layer in exported.report().layers]
+    assert rows == [("conv", 2 * 32 * 64, 0.5, True), ("fc", 2 * 32, 0.5, True)]
+    assert [fate.name for fate in exported.explain().fates if fate.reason == "50.0% kept"] == ["conv", "fc"]
+
+
 def test_outputs_in_a_dict():
     class Named(torch.nn.Module):
         def __init__(self):

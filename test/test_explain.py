@@ -162,6 +162,7 @@ def test_what_is_off_the_path_says_why():
     assert left.keys() >= {"roll", "conv3d_2", "grouped", "up", "upsample_trilinear3d", "topk"}
     assert left["conv3d_2"] == "fold-mask: its weights are not a constant expression"
     assert left["grouped"].startswith("lift-to-3d: it is no Conv2d")
+    assert left["up"].startswith("it is a transposed conv: there is no packed kernel for one")
     assert left["roll"].startswith("no pass has a blocked form of tensor.extract_slice, tensor.concat")
     assert left["topk"] == "it computes i64; kernels know f32"
     assert fates["conv3d_1"].where == PACKED

@@ -25,7 +25,7 @@ def test_names_are_unique_and_remember_where_they_come_from():
 def test_attributes_read_back(size: int, dtype: type):
     table = WeightTable()
     array = np.arange(size, dtype=dtype)
-    attribute = table.attribute("w", array, origin="v")
+    attribute = table.attribute("w", array)
     value = table.read(attribute)
     assert value is not None
     np.testing.assert_array_equal(value[0], array)
@@ -33,6 +33,12 @@ def test_attributes_read_back(size: int, dtype: type):
     assert value[1] == (None if inline else "w")
     assert resource_key(attribute) == value[1]
     assert ("w" in table) != inline
+
+
+def test_a_small_parameter_keeps_its_name():
+    table = WeightTable({"fc.weight": np.ones((4, 8), np.float32)})
+    attribute = table.attribute("fc.weight.conv", np.ones((4, 8, 1, 1, 1), np.float32), origin="fc.weight")
+    assert table.origin(resource_key(attribute) or "") == "fc.weight"
 
 
 def test_a_splat_is_whole():

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import aarch64
@@ -30,10 +30,13 @@ def run_tool(command: Sequence[str], driver: Path) -> subprocess.CompletedProces
     return subprocess.run([program, *command[1:]], env=environment, capture_output=True, text=True, check=False)
 
 
-def load(module: Path, outputs: int) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
+def load(
+    module: Path, outputs: int, environment: Mapping[str, str] = os.environ
+) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
     """A function that runs `main` of a module with that many results on arrays, one process a call."""
     known = driver()
     program = Path(iree.runtime.__file__).parents[1] / "_runtime_libs" / "iree-run-module"
     assert program.is_file(), f"{program} is part of iree-base-runtime; {sys.prefix} has none"
-    environment = {**os.environ, "VK_DRIVER_FILES": known}
-    return aarch64.process([str(program)], module, outputs, environment, device="vulkan")
+    calm = Path(__file__).with_name("calm.py")
+    start = [sys.executable, str(calm), str(program)]
+    return aarch64.process(start, module, outputs, {**environment, "VK_DRIVER_FILES": known}, device="vulkan")

@@ -7,7 +7,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from rt3d_mlir.bench.engines import ENGINES
-from rt3d_mlir.bench.results import OURS, Results, Row, milliseconds
+from rt3d_mlir.bench.page import milliseconds
+from rt3d_mlir.bench.results import OURS, Results, Row
 
 #: Bars end here; a longer one says its ratio.
 _LONGEST = 1.4

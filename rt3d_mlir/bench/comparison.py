@@ -1,21 +1,13 @@
 """Results side by side: ours over the other engines' dense times, pruned over dense, threads, memory."""
 
-from collections.abc import Iterable
-
 from rt3d_mlir.bench.case import DENSE
+from rt3d_mlir.bench.page import table
 from rt3d_mlir.bench.results import OUR_ENGINES, OURS, Results, Row
 
 
 def compare(results: Results) -> list[str]:
     """The tables as lines of Markdown; one that has no rows is left out."""
     return _ours_over_dense(results) + _pruned_over_dense(results) + _scaling(results) + _memory(results)
-
-
-def table(columns: Iterable[str], rows: Iterable[Iterable[str]], words: int = 1) -> list[str]:
-    """A Markdown table; the first `words` columns are text, the others are numbers."""
-    columns = list(columns)
-    lines = [f"| {' | '.join(columns)} |", f"|{'---|' * words + '--:|' * (len(columns) - words)}"]
-    return lines + [f"| {' | '.join(row)} |" for row in rows]
 
 
 def _ours_over_dense(results: Results) -> list[str]:

@@ -4,9 +4,8 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
-from rt3d_mlir.bench.comparison import table
 from rt3d_mlir.bench.layers import LayerProfile, LayerResults, LayerRow
-from rt3d_mlir.bench.report import header, replace
+from rt3d_mlir.bench.page import header, replace, table
 
 _COLUMNS = (
     "dispatch",

@@ -1,16 +1,15 @@
-"""The results as JSON and as a Markdown page, ratios first. Files get their names when they are whole."""
+"""The results as JSON and as a Markdown page, ratios first."""
 
 import json
-import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rt3d_mlir.bench.chart import draw
-from rt3d_mlir.bench.comparison import compare, table
-from rt3d_mlir.bench.machine import Machine
-from rt3d_mlir.bench.results import Results, Row, milliseconds
+from rt3d_mlir.bench.comparison import compare
+from rt3d_mlir.bench.page import header, milliseconds, replace, table
+from rt3d_mlir.bench.results import Results, Row
 
 _ENGINE_COLUMNS = (
     "engine",
@@ -40,16 +39,6 @@ def write(results: Results, folder: Path) -> list[str]:
         return ["bench.png: nothing was measured"]
     replace(folder / "bench.png", lambda path: draw(results, path))
     return []
-
-
-def replace(path: Path, write_to: Callable[[Path], object]) -> None:
-    """Writes through a temporary name with the same suffix."""
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        write_to(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def to_json(results: Results) -> str:
@@ -86,18 +75,6 @@ _LEGEND = (
     "answer's range. Cores busy: processor time over wall clock. Peak MB: resident memory of the engine's process, at",
     "most during the runs; load MB: at most while loading. Prepare: export, conversion, compilation, once.",
 )
-
-
-def header(machine: Machine) -> list[str]:
-    """The lines that say where, when and with what."""
-    versions = ", ".join(f"{name} {version}" for name, version in machine.versions.items())
-    return [
-        "",
-        f"- {machine.cpu}; {machine.cores} cores, {machine.memory_gib} GiB; {machine.system}; Python {machine.python}",
-        f"- {machine.date}; load average {machine.load} at the start",
-        f"- {versions}",
-        f"- `{machine.command}`",
-    ]
 
 
 def _engines(rows: Iterable[Row]) -> list[str]:

@@ -15,11 +15,6 @@ _DENSE_ENGINE = {"mnn-sparse": "mnn"}
 _UNDISTURBED = 0.95
 
 
-def milliseconds(ms: float) -> str:
-    """As many digits as can mean something."""
-    return f"{ms:.0f}" if ms >= 1000 else f"{ms:.1f}" if ms >= 10 else f"{ms:.3f}"
-
-
 @dataclass
 class Row:
     """One engine on one case with so many threads. Times in milliseconds, sizes in bytes."""

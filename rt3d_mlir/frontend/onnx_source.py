@@ -54,6 +54,7 @@ class OnnxSource:
                 f"{name}: onnxruntime is not installed, so the golden output is the imported model's as IREE compiles "
                 "it, which cannot show an error of the import: pip install 'rt3d-mlir[onnx]'"
             )
+        self.readers = {"onnx": onnx.__version__}
         self._model = model
 
     @property

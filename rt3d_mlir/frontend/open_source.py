@@ -12,7 +12,6 @@ import torch
 from rt3d_mlir import mlir_io, models
 from rt3d_mlir.errors import InputError, ModelError, did_you_mean
 from rt3d_mlir.frontend.model_ops import mlir_ops
-from rt3d_mlir.frontend.pt2 import open_pt2
 from rt3d_mlir.frontend.source import MlirSource, Source, TorchSource, check_input_shapes
 from rt3d_mlir.weights import resource_key
 
@@ -30,6 +29,8 @@ def open_source(model: str, input_shape: Sequence[int] | None = None, num_classe
     if num_classes is not None and (path.suffix or "/" in model):
         raise InputError(f"--classes {num_classes}: {model} has classes of its own; expected a zoo model")
     if path.suffix == ".pt2":
+        from rt3d_mlir.frontend.pt2 import open_pt2  # brings in most of torch's compiler
+
         source: Source = open_pt2(path)
     elif path.suffix == ".onnx":
         source = _open_onnx(path, input_shape)
@@ -60,8 +61,10 @@ def _open_zoo(name: str, input_shape: Sequence[int] | None, num_classes: int | N
     try:
         model = models.build(name, **options)
         models.count_macs(model, shape)
-    except (RuntimeError, ValueError) as error:
-        raise InputError(f"{name} cannot take clips of {'x'.join(map(str, shape))}: {error}") from None
+    except (ModelError, ValueError) as error:
+        raise InputError(
+            f"{name} cannot take clips of {'x'.join(map(str, shape))}: {error.__cause__ or error}"
+        ) from None
     return TorchSource(model, (torch.zeros(shape),), name)
 
 

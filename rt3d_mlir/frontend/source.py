@@ -1,5 +1,6 @@
 """A model as the compiler takes it: its parameters by name, floor 1 of it, and a reference to check against."""
 
+import functools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +18,6 @@ from rt3d_mlir.frontend.model_ops import ModelOp, torch_ops
 from rt3d_mlir.frontend.reference import run_floor1
 from rt3d_mlir.frontend.torch_import import export_program, import_torch
 from rt3d_mlir.mlir_io import without_numbers
-from rt3d_mlir.models import count_macs
 from rt3d_mlir.weights import WeightTable
 
 Parameters = Mapping[str, np.ndarray]
@@ -47,6 +47,8 @@ class Source(Protocol):
     input_shapes: list[tuple[int, ...]]
     notes: list[str]
     """What the user should know of how the model was read."""
+    readers: dict[str, str]
+    """Versions of the packages that read it, besides PyTorch and torch-mlir; for the manifest's tools."""
 
     @property
     def parameters(self) -> dict[str, np.ndarray]:
@@ -79,6 +81,7 @@ class TorchSource:
                 raise InputError(f"{name}: example input {i} is {seen}; expected float32 tensors")
         self.name = name
         self.notes: list[str] = []
+        self.readers: dict[str, str] = {}
         self.input_shapes = [tuple(arg.shape) for arg in args]
         self._args = tuple(args)
         self._model = model
@@ -91,7 +94,7 @@ class TorchSource:
         return {key: value.detach().cpu().numpy() for key, value in self._module.state_dict().items()}
 
     def lower(self, parameters: Parameters) -> Floor1:
-        program = self._model if isinstance(self._model, ExportedProgram) else export_program(self._model, self._args)
+        program = self._program
         with ir.Context(), ir.Location.unknown():
             module, table = import_torch(program, self._args)
             text = without_numbers(module, locations=True)
@@ -107,13 +110,15 @@ class TorchSource:
         return [output.cpu().numpy() for output in tree_leaves(result)]
 
     def macs(self) -> dict[str, int]:
-        if isinstance(self._model, ExportedProgram):
-            return _program_macs(self._model)
-        return count_macs(self._module, self.input_shapes[0])
+        return _program_macs(self._program)
+
+    @functools.cached_property
+    def _program(self) -> ExportedProgram:
+        return self._model if isinstance(self._model, ExportedProgram) else export_program(self._model, self._args)
 
 
 def _program_macs(program: ExportedProgram) -> dict[str, int]:
-    """`count_macs` for a program, whose layers are calls of functions."""
+    """`models.count_macs` for a program, whose layers are calls of functions."""
     aten = torch.ops.aten
     counted = (aten.conv1d, aten.conv2d, aten.conv3d, aten.linear)
     parameters = program.graph_signature.inputs_to_parameters
@@ -137,6 +142,7 @@ class MlirSource:
     ) -> None:
         self.name = name
         self.notes: list[str] = []
+        self.readers: dict[str, str] = {}
         self.input_shapes = shapes
         self._text = text
         self._weights = weights

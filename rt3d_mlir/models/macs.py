@@ -5,7 +5,10 @@ from collections.abc import Sequence
 
 import torch
 from torch import nn
+from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.func import functional_call
+
+from rt3d_mlir.errors import ModelError
 
 COUNTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.Linear)
 
@@ -15,17 +18,19 @@ def count_macs(model: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
 
     Convolutions and fully connected layers only, biases excluded, as the literature counts. Layers come in
     the order they run; one that runs twice counts twice, one that never runs is left out, and so is one whose
-    weight is no parameter (torch.nn.utils.prune). The pass runs on meta tensors: it costs neither memory nor
-    time, and the model is not changed.
+    weight is no parameter (torch.nn.utils.prune). The pass runs on fake tensors, which have a shape and a device but
+    no numbers: it costs neither memory nor time, and the model is not changed.
+
+    Raises ModelError with PyTorch's first words where the model does not take that input, or where its forward asks
+    for numbers, as `x.item()` and `x.numpy()` do.
     """
     state = {**dict(model.named_parameters()), **dict(model.named_buffers())}
-    meta = {name: tensor.detach().to("meta") for name, tensor in state.items()}
     macs: Counter[str] = Counter()
 
     def hook(name: str):
         def add(_layer: nn.Module, _inputs: object, output: torch.Tensor) -> None:
             # Every output value is a dot product of the length of one filter.
-            macs[f"{name}.weight"] += output.numel() * meta[f"{name}.weight"][0].numel()
+            macs[f"{name}.weight"] += output.numel() * state[f"{name}.weight"][0].numel()
 
         return add
 
@@ -36,8 +41,16 @@ def count_macs(model: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
     ]
     handles = [layer.register_forward_hook(hook(name)) for name, layer in layers]
     try:
-        with torch.no_grad():
-            functional_call(model, meta, (torch.empty(tuple(input_shape), device="meta"),))
+        with torch.no_grad(), FakeTensorMode(allow_non_fake_inputs=True) as mode:
+            fake: dict[str, torch.Tensor] = {name: mode.from_tensor(tensor) for name, tensor in state.items()}
+            like = next((tensor for tensor in fake.values() if tensor.is_floating_point()), torch.empty(()))
+            functional_call(model, fake, (like.new_empty(tuple(input_shape)),))
+    except Exception as error:  # anybody's model raises anything
+        shape, said = "x".join(map(str, input_shape)), next(iter(str(error).splitlines()), type(error).__name__)
+        raise ModelError(
+            f"the model does not run on an input of {shape}: {said}; MACs are counted on shapes alone, so its forward"
+            " has to take this shape, and cannot ask for numbers, as x.item() and x.numpy() do"
+        ) from error
     finally:
         for handle in handles:
             handle.remove()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from rt3d_mlir.errors import ConfigError, ModelError, WeightError, did_you_mean
+from rt3d_mlir.errors import ConfigError, WeightError, did_you_mean
 from rt3d_mlir.models import count_macs
 from rt3d_mlir.pruning.config import PruneConfig
 from rt3d_mlir.pruning.units import Units
@@ -42,7 +42,8 @@ def find_layers(model: nn.Module, config: PruneConfig, input_shape: Sequence[int
     """
     modules = {f"{name}.weight": module for name, module in model.named_modules()}
     weights = dict(model.named_parameters())
-    macs = _macs(model, input_shape)
+    with _evaluating(model):
+        macs = count_macs(model, input_shape)
     _check_names(config, weights, modules, macs)
     layers = [
         Layer(
@@ -99,15 +100,6 @@ def _check_names(
         reason = _never(modules[name]) if name in macs else "no convolution that this input runs through"
         if reason:
             raise ConfigError(f"{name} cannot be pruned: {reason}; leave it out of the ratios")
-
-
-def _macs(model: nn.Module, input_shape: Sequence[int]) -> dict[str, int]:
-    try:
-        with _evaluating(model):
-            return count_macs(model, input_shape)
-    except (RuntimeError, ValueError, TypeError) as error:
-        shape = "x".join(map(str, input_shape))
-        raise ModelError(f"the model does not run on an input of {shape}: {str(error).splitlines()[0]}") from error
 
 
 @contextmanager

@@ -71,8 +71,9 @@ class Manifest:
 
     `dtype` is what weights and activations are stored as, f32 or f16, whatever the inputs and outputs are; `tolerance`
     the largest absolute error on the golden data, iree-run-module's --expected_f32_threshold. `tools` maps rt3d_mlir,
-    iree_compiler, torch_mlir and torch to versions; `files` maps each file's path, relative to the folder, to its
-    sha256 in hex; `sparsity` holds at least the group ("8x4"). `ops` is what became of each op, none in old manifests.
+    iree_compiler, torch_mlir and torch to versions, and onnx for an .onnx; `files` maps each file's path, relative to
+    the folder, to its sha256 in hex; `sparsity` holds at least the group ("8x4"). `ops` is what became of each op, none
+    in old manifests.
     """
 
     tools: dict[str, str]

@@ -74,3 +74,31 @@ def published(model: str, phone: str) -> tuple[str, str]:
     """What the paper measured for a zoo model on a phone, sparse and dense; dashes where it did not."""
     row = next((row for row in PAPER if (row.model, PAPER_PHONE) == (model, phone)), None)
     return (f"{row.sparse_ms} at {row.rate}x", str(row.dense_ms)) if row else ("-", "-")
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """A phone's GPU: floating-point operations a second by dtype, bytes a second, and what starting a kernel costs."""
+
+    name: str
+    phone: str
+    target: str
+    tflops: dict[str, float]
+    gbs: float
+    dispatch_us: float
+
+
+#: 2 x 512 multipliers x 2 x 0.587 GHz, twice that in f16; LPDDR5 on paper. Sources: docs/projection.md.
+GPUS = (Gpu("Adreno 650", "Snapdragon 865", "vulkan-adreno", {"f32": 1.2, "f16": 2.4}, gbs=44, dispatch_us=20),)
+
+#: The GPU column of the same table, f16 on the Adreno 650: (sparse, dense) milliseconds.
+PAPER_GPU = {"c3d": (142, 488), "r2plus1d_18": (141, 513), "s3d": (293, 565), "s3d_ts1": (293, 565)}
+
+
+def published_gpu(model: str, gpu: Gpu) -> tuple[str, str]:
+    """What the paper measured for a zoo model on a GPU, sparse and dense; dashes where it did not."""
+    row = next((row for row in PAPER if (row.model, PAPER_PHONE) == (model, gpu.phone)), None)
+    if row is None:
+        return "-", "-"
+    sparse, dense = PAPER_GPU[model]
+    return f"{sparse} at {row.rate}x", str(dense)

@@ -1,29 +1,51 @@
 """What the shaders of a GPU module are made of, read from their SPIR-V. Nothing is run, and registers are not visible.
 
 SPIR-V is structured: a loop is what lies between its header, which names the block behind the loop, and that block.
+
+Issue slots are what a GPU of scalar instructions, as Adreno and Valhall, makes of it: an operation on a vector is one
+slot a number, on f16 half of that, for two go together; a load, a store, an address, a branch is one. Vectors are taken
+apart and put together for nothing: their numbers lie in registers of their own.
 """
 
 import re
 import shutil
+import struct
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
-from rt3d_mlir.errors import CompileError, ConfigError
+from rt3d_mlir.errors import ConfigError
+
+#: IREE 3.13 writes all kernels by the rules of SPIR-V 1.4 (NoSignedWrap, all variables in the interface), and gives
+#: those that it finds nothing newer in the version 1.0.
+TOO_OLD = "valid as 1.4, says 1.0"
+_VERSION = 0x00010400
 
 _LINE = re.compile(r"^\s*(?:(%\S+) = )?(Op\w+)\s*(.*)$")
+_FREE = re.compile(
+    r"Op(Composite\w+|VectorShuffle|Bitcast|Phi|Label|LoopMerge|SelectionMerge|Branch|Undef|Variable|Function\w*|Return)"
+)
+_ONE = re.compile(r"Op(Load|Store|AccessChain|InBoundsAccessChain|BranchConditional|ControlBarrier)")
 
 
 @dataclass(frozen=True)
 class TapLoop:
-    """The loop of a conv over taps, once around: its instructions, loads and FMAs (of 4 numbers each), and its taps."""
+    """The loop of a conv over taps, once around: its instructions, loads and FMAs (of vectors of 4), and its taps."""
 
     instructions: int
     loads: int
     fmas: int
     taps: int
+    slots: float
+    """Issue slots, and those of them that are FMAs."""
+    fma_slots: float
+
+    @property
+    def share(self) -> float:
+        """Of the FMAs among what is issued: what of the peak is left."""
+        return self.fma_slots / self.slots
 
 
 @dataclass(frozen=True)
@@ -37,11 +59,32 @@ class Shader:
     loop: TapLoop | None
 
 
-def validate(path: Path) -> None:
-    """Raises CompileError where spirv-val finds fault with a shader, ConfigError where it is not installed."""
-    done = subprocess.run([_tool("spirv-val"), path], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise CompileError(f"{path.name} is no valid SPIR-V: {done.stderr.strip()[:500]}; report it")
+@dataclass(frozen=True)
+class _Type:
+    """Bytes of a type, of a pointer those of what it points to; how many numbers it has, and their width in bits."""
+
+    bytes: int
+    numbers: int = 1
+    bits: int = 32
+    pointer: str = ""
+    """To which storage class, "Workgroup" or another."""
+
+
+_Line = tuple[str, str, list[str]]
+
+
+def fault(path: Path) -> str:
+    """What spirv-val has against a shader, empty where nothing. Raises ConfigError where it is not installed."""
+    said, data = _validate(path), bytearray(path.read_bytes())
+    if not said or struct.unpack_from("<I", data, 4)[0] >= _VERSION:
+        return said
+    newer = path.with_suffix(".1.4.spv")
+    struct.pack_into("<I", data, 4, _VERSION)
+    newer.write_bytes(data)
+    try:
+        return said if _validate(newer) else TOO_OLD
+    finally:
+        newer.unlink()
 
 
 def read_shader(path: Path) -> Shader:
@@ -56,58 +99,88 @@ def parse_shader(text: str) -> Shader:
     lines = [(result or "", op, rest.split()) for result, op, rest in found]
     entry = next(words for _, op, words in lines if op == "OpEntryPoint")
     local = next(words for _, op, words in lines if op == "OpExecutionMode" and words[1] == "LocalSize")
-    sizes = _sizes(lines)
+    types = _types(lines)
     shared = [words[0] for _, op, words in lines if op == "OpVariable" and words[1] == "Workgroup"]
     start = next(i for i, (_, op, _) in enumerate(lines) if op == "OpFunction")
-    loops = [loop for loop in _innermost(lines[start:]) if loop.fmas and loop.taps]
+    loops = [loop for loop in _innermost(lines[start:], types) if loop.fmas and loop.taps]
     return Shader(
         name=entry[2].strip('"'),
         threads=prod(map(int, local[2:])),
-        shared_bytes=sum(sizes[pointer] for pointer in shared),
+        shared_bytes=sum(types[pointer].bytes for pointer in shared),
         instructions=len(lines) - start,
         loop=max(loops, key=lambda loop: loop.fmas, default=None),
     )
 
 
-def _sizes(lines: Sequence[tuple[str, str, list[str]]]) -> dict[str, int]:
-    """Bytes of each type, of a pointer those of what it points to; constants by their value."""
-    sizes: dict[str, int] = {}
+def _types(lines: Sequence[_Line]) -> dict[str, _Type]:
+    """All types, and whole constants, whose `bytes` are their value: the lengths of arrays."""
+    types: dict[str, _Type] = {}
     for result, op, words in lines:
         match op:
             case "OpTypeFloat" | "OpTypeInt":
-                sizes[result] = int(words[0]) // 8
+                types[result] = _Type(int(words[0]) // 8, bits=int(words[0]))
+            case "OpTypeBool":
+                types[result] = _Type(4)
             case "OpConstant" if words[1].isdecimal():
-                sizes[result] = int(words[1])
+                types[result] = _Type(int(words[1]))
             case "OpTypeVector":
-                sizes[result] = sizes[words[0]] * int(words[1])
+                of, count = types[words[0]], int(words[1])
+                types[result] = _Type(of.bytes * count, count, of.bits)
             case "OpTypeArray":
-                sizes[result] = sizes[words[0]] * sizes[words[1]]
+                types[result] = _Type(types[words[0]].bytes * types[words[1]].bytes)
             case "OpTypeStruct":
-                sizes[result] = sum(sizes.get(word, 0) for word in words)
+                types[result] = _Type(sum(types[word].bytes for word in words if word in types))
             case "OpTypePointer":
-                sizes[result] = sizes.get(words[1], 0)
-    return sizes
+                types[result] = _Type(types[words[1]].bytes if words[1] in types else 0, pointer=words[0])
+    return types
 
 
-def _innermost(lines: Sequence[tuple[str, str, list[str]]]) -> list[TapLoop]:
-    """All loops without another one inside. A tap is where an offset, a whole number, is loaded."""
-    whole = {result for result, op, words in lines if op == "OpLoad" and words[0] in ("%uint", "%int")}
+def _innermost(lines: Sequence[_Line], types: Mapping[str, _Type]) -> list[TapLoop]:
+    """All loops without another one inside."""
     loops = []
     for i, (_, op, words) in enumerate(lines):
         if op != "OpLoopMerge":
             continue
         end = next(j for j, (result, kind, _) in enumerate(lines) if kind == "OpLabel" and result == words[0])
         body = lines[i:end]
-        if any(kind == "OpLoopMerge" for _, kind, _ in body[1:]):
-            continue
-        loads = [result for result, kind, _ in body if kind == "OpLoad"]
-        fmas = sum(kind == "OpExtInst" and "Fma" in rest for _, kind, rest in body)
-        loops.append(TapLoop(len(body), len(loads), fmas, sum(load in whole for load in loads)))
+        if all(kind != "OpLoopMerge" for _, kind, _ in body[1:]):
+            loops.append(_loop(body, types))
     return loops
+
+
+def _loop(body: Sequence[_Line], types: Mapping[str, _Type]) -> TapLoop:
+    """A tap is where an offset, a whole number, is loaded: from shared memory, where the kernel keeps them there."""
+    fmas = [line for line in body if line[1] == "OpExtInst" and "Fma" in line[2]]
+    loads = [words for _, op, words in body if op == "OpLoad"]
+    classes = {result: types[words[0]].pointer for result, op, words in body if op.endswith("AccessChain")}
+    offsets = [classes.get(words[1], "") for words in loads if words[0] in ("%uint", "%int")]
+    return TapLoop(
+        instructions=len(body),
+        loads=len(loads),
+        fmas=len(fmas),
+        taps=offsets.count("Workgroup") or len(offsets),
+        slots=sum(_slots(line, types) for line in body),
+        fma_slots=sum(_slots(line, types) for line in fmas),
+    )
+
+
+def _slots(line: _Line, types: Mapping[str, _Type]) -> float:
+    result, op, words = line
+    if _FREE.fullmatch(op):
+        return 0
+    if _ONE.fullmatch(op) or not result:
+        return 1
+    of = types[words[0]]
+    return of.numbers * min(1, of.bits / 32)
+
+
+def _validate(path: Path) -> str:
+    done = subprocess.run([_tool("spirv-val"), path], capture_output=True, text=True, check=False)
+    return " ".join(done.stderr.split())[:500] if done.returncode else ""
 
 
 def _tool(name: str) -> str:
     found = shutil.which(name)
     if found is None:
-        raise ConfigError(f"{name} is not installed; it reads shaders (Debian: spirv-tools)")
+        raise ConfigError(f"{name} is not installed; it reads shaders (Debian: apt-get install spirv-tools)")
     return found

@@ -114,7 +114,7 @@ def count_depthwise(layer: str, kernel: DepthwiseKernel, epilogue: Epilogue | No
     (rows, vectors), (depth, height, width) = kernel.tile, kernel.out.size
     registers = ceil(kernel.lanes / kernel.target.lanes)
     tiles = ceil(height / rows) * ceil(width / (vectors * kernel.columns)) * kernel.out.blocks * kernel.out.batch
-    planes = int(_inside(0, depth, kernel.window[0], kernel.halo, kernel.strides, kernel.dilations).sum())
+    planes = int(inside(0, depth, kernel.window[0], kernel.halo, kernel.strides, kernel.dilations).sum())
     steps = kernel.window[1] // kernel.unrolled[0]
     products = rows * vectors * prod(kernel.unrolled) * kernel.channels
     taps = planes * steps * tiles
@@ -164,7 +164,7 @@ def _spans(kernel: ConvKernel) -> Iterator[tuple[np.ndarray, int]]:
     counts = np.diff(kernel.taps.starts).reshape(-1, kd_count, kh_count)
     # Which kernel positions an output row executes; a tile over several rows may not skip any.
     planes, rows = (
-        _inside(axis, size, kernel.taps.kernel[axis], kernel.halo, kernel.strides, kernel.dilations)
+        inside(axis, size, kernel.taps.kernel[axis], kernel.halo, kernel.strides, kernel.dilations)
         for axis, size in enumerate((depth, height))
     )
     planes |= height % th != 0
@@ -180,7 +180,7 @@ def _spans(kernel: ConvKernel) -> Iterator[tuple[np.ndarray, int]]:
             yield run, int(depths * heights) // th
 
 
-def _inside(
+def inside(
     axis: int, extent: int, count: int, halo: Halo, strides: Sequence[int], dilations: Sequence[int]
 ) -> np.ndarray:
     """[extent, count]: whether an output position's read at each of `count` kernel positions is of real data."""

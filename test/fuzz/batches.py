@@ -17,14 +17,18 @@ from queue import SimpleQueue
 import hypothesis
 from fuzz.judge import Answers, Setting, StageError, judge
 from fuzz.nets import Net
-from fuzz.strategies import GROUPS, nets
+from fuzz.strategies import GPU_GROUPS, GROUPS, nets
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 
 BATCH = 20
-#: How batches are compiled, in turn.
+#: How batches are compiled, in turn; every second ten are as the first, but for the GPU's.
 MODES: list[dict] = [
-    *({}, {}, {"target": "cortex-a76"}, {}, {"dense": True}),
-    *({}, {"tile": 2}, {}, {"target": "cortex-a76", "dtype": "f16"}, {"tile": 4}),
+    mode
+    for dtype in ("f32", "f16")
+    for mode in (
+        *({}, {}, {"target": "cortex-a76"}, {}, {"dense": True}, {"target": "vulkan-lavapipe", "dtype": dtype}),
+        *({"tile": 2}, {}, {"target": "cortex-a76", "dtype": "f16"}, {"tile": 4}),
+    )
 ]
 #: Networks that shrinking one failure may compile.
 MOST_SHRINKS = 150
@@ -57,8 +61,9 @@ def draw_case(seed: int, index: int) -> Case:
     drawn: list[Net] = []
     _explore(seed, index, drawn.append, [Phase.generate])
     batch = index // BATCH
-    group = random.Random(f"{seed}/{batch}").choice(GROUPS)
-    return Case(index, drawn[-1], Setting(group, **MODES[batch % len(MODES)]))
+    mode = MODES[batch % len(MODES)]
+    groups = GPU_GROUPS if mode.get("target") == "vulkan-lavapipe" else GROUPS
+    return Case(index, drawn[-1], Setting(random.Random(f"{seed}/{batch}").choice(groups), **mode))
 
 
 def shrink(seed: int, verdict: Verdict, worker: "Worker") -> Verdict:

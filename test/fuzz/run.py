@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 import aarch64
+import vulkan
 from fuzz.batches import BATCH, Verdict, run
 from fuzz.nets import Conv, Join, Pool
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -32,6 +33,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--jobs", type=console.positive, default=os.cpu_count() or 1)
     args = parser.parse_args(argv)
     aarch64.command()
+    vulkan.driver()
     if args.case is None:
         return _report(_progress(args.seed, range(args.first, args.first + args.cases), args.jobs), args.seed)
     verdicts = list(run(args.seed, [args.case], 1))

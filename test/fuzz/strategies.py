@@ -15,6 +15,8 @@ CHANNELS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 16, 17, 20]
 #: 1e-9 of a layer's groups is one tap (`numerics.draw`).
 DENSITIES = [1.0, 0.5, 0.25, 1e-9, 0.0]
 GROUPS = ["4x4", "8x4", "16x4", "32x4", "8x8", "4x8", "2x2", "6x4", "5x3", "1x4", "4x1", "16x1", "1x1"]
+#: Those of channel blocks of 4, which GPU kernels take.
+GPU_GROUPS = ["4x4", "8x4", "16x4", "32x4", "12x4", "4x8"]
 #: Of weights and inputs: small integers; ones, on a block of ones; normal ones. The first two for nets that are exact.
 KINDS = ["integers", "ones", "random"]
 EXACT_ACTIVATIONS = ["", "relu", "relu", "relu6"]

@@ -1,7 +1,8 @@
-"""Some random networks on floors 2 and 3, some of them for aarch64; and that the fuzzer sees and shrinks."""
+"""Some random networks on floors 2 and 3, some of them for aarch64 and Vulkan; and that the fuzzer sees and shrinks."""
 
 import aarch64
 import pytest
+import vulkan
 from fuzz import judge, nets
 from fuzz.batches import Case, Verdict, draw_case, run, shrink
 from fuzz.nets import Conv, Net, Pool
@@ -13,6 +14,7 @@ SEED, CASES = 1, 200
 
 def test_random_nets():
     aarch64.command()
+    vulkan.driver()
     wrong = [verdict for verdict in run(SEED, range(CASES), 1) if verdict.wrong]
     assert not wrong, "\n".join(describe(verdict, SEED) for verdict in wrong)
 

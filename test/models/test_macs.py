@@ -1,7 +1,10 @@
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import nn
 
+from rt3d_mlir.errors import ModelError
 from rt3d_mlir.models import build, count_macs
 
 
@@ -31,6 +34,31 @@ def test_by_hand():
     }
 
 
+class Scaled(nn.Module):
+    """Its forward makes tensors, and has one that is neither parameter nor buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv3d(3, 4, 1)
+        self.scale = torch.ones(4, 1, 1, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.conv(x) * self.scale + torch.linspace(0, 1, x.shape[-1])
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_a_forward_that_makes_tensors(dtype: torch.dtype):
+    assert count_macs(Scaled().to(dtype), (1, 3, 2, 8, 8)) == {"conv.weight": 2 * 8 * 8 * 4 * 3}
+
+
+@pytest.mark.parametrize("ask", [lambda x: x.sum().item(), lambda x: x.detach().numpy(), lambda x: bool(x.max() > 0)])
+def test_a_forward_that_asks_for_numbers(ask: Callable[[torch.Tensor], object]):
+    model = nn.Sequential(nn.Conv3d(3, 4, 1))
+    model[0].register_forward_pre_hook(lambda layer, inputs: ask(inputs[0]) and None)
+    with pytest.raises(ModelError, match=r"cannot ask for numbers, as x\.item\(\) and x\.numpy\(\) do$"):
+        count_macs(model, (1, 3, 2, 8, 8))
+
+
 def test_scales_with_the_batch():
     one, three = (count_macs(Small(), (n, 3, 2, 8, 8)) for n in (1, 3))
     assert three == {name: 3 * macs for name, macs in one.items()}
@@ -51,6 +79,8 @@ def test_leaves_the_model_as_it_was():
 
 def test_removes_its_hooks_when_the_shape_does_not_fit():
     model = Small()
-    with pytest.raises(RuntimeError):
+    with pytest.raises(
+        ModelError, match=r"does not run on an input of 1x4x2x8x8: .*expected input.*to have 3 channels"
+    ):
         count_macs(model, (1, 4, 2, 8, 8))
     assert not any(module._forward_hooks for module in model.modules())

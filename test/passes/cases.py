@@ -60,21 +60,28 @@ def kernels() -> dict[str, Case]:
     """Kernel shapes, strides, dilations and paddings."""
     x = (1, 8, 5, 6, 9)
     return {
-        "3x3x3": Case(conv(8, 16), x),
         "3x3x3-padded": Case(conv(8, 16, padding=1), x),
         "1x1x1": Case(conv(8, 16, 1), x),
-        "1x3x3": Case(conv(8, 16, (1, 3, 3), padding=(0, 1, 1)), x),
-        "3x1x1": Case(conv(8, 16, (3, 1, 1), padding=(1, 0, 0)), x),
         "1x7x7": Case(conv(3, 8, (1, 7, 7), stride=(1, 2, 2), padding=(0, 3, 3)), (1, 3, 2, 8, 9)),
         "3x7x7": Case(conv(3, 8, (3, 7, 7), padding=(1, 3, 3)), (1, 3, 3, 5, 6)),
-        "stride-d": Case(conv(8, 8, stride=(2, 1, 1), padding=1), x),
-        "stride-h": Case(conv(8, 8, stride=(1, 2, 1), padding=1), x),
         "stride-w": Case(conv(8, 8, stride=(1, 1, 2), padding=1), x),
         "stride-2": Case(conv(8, 8, stride=2, padding=1), x),
-        "stride-1x1x1": Case(conv(8, 8, 1, stride=2), x),
-        "dilation": Case(conv(8, 8, dilation=(1, 2, 3), padding=(1, 2, 3)), x),
         "dilation-stride": Case(conv(8, 8, (2, 2, 2), dilation=(3, 2, 1), stride=(1, 2, 2)), x),
         "asymmetric": Case(Net(lambda net, x: net.c(F.pad(x, (0, 1, 2, 0, 1, 3))), c=conv(8, 8)), x),
+    }
+
+
+def axes() -> dict[str, Case]:
+    """One axis or one thing at a time, where `kernels` has them together."""
+    x = (1, 8, 5, 6, 9)
+    return {
+        "3x3x3": Case(conv(8, 16), x),
+        "1x3x3": Case(conv(8, 16, (1, 3, 3), padding=(0, 1, 1)), x),
+        "3x1x1": Case(conv(8, 16, (3, 1, 1), padding=(1, 0, 0)), x),
+        "stride-d": Case(conv(8, 8, stride=(2, 1, 1), padding=1), x),
+        "stride-h": Case(conv(8, 8, stride=(1, 2, 1), padding=1), x),
+        "stride-1x1x1": Case(conv(8, 8, 1, stride=2), x),
+        "dilation": Case(conv(8, 8, dilation=(1, 2, 3), padding=(1, 2, 3)), x),
     }
 
 
@@ -331,20 +338,11 @@ def grouped() -> dict[str, Case]:
     x = (1, 8, 5, 6, 9)
     return {
         # Depthwise: windows, strides and dilations.
-        "depthwise-3x3x3": Case(depthwise(8), x),
         "depthwise-padded": Case(depthwise(8, padding=1), x),
-        "depthwise-1x5x5": Case(depthwise(8, (1, 5, 5), padding=(0, 2, 2)), x),
-        "depthwise-3x1x1": Case(depthwise(8, (3, 1, 1), padding=(1, 0, 0)), x),
         "depthwise-1x7x7": Case(depthwise(8, (1, 7, 7), padding=(0, 3, 3)), (1, 8, 2, 8, 9)),
-        "depthwise-1x1x1": Case(depthwise(8, 1), x),
-        "depthwise-stride-d": Case(depthwise(8, stride=(2, 1, 1), padding=1), x),
-        "depthwise-stride-h": Case(depthwise(8, stride=(1, 2, 1), padding=1), x),
         "depthwise-stride-w": Case(depthwise(8, stride=(1, 1, 2), padding=1), (1, 8, 3, 4, 22)),
         "depthwise-stride-2": Case(depthwise(8, stride=2, padding=1), (1, 8, 5, 6, 33)),
-        "depthwise-stride-3": Case(depthwise(8, stride=(1, 1, 3)), (1, 8, 3, 4, 31)),
-        "depthwise-dilation": Case(depthwise(8, dilation=(1, 2, 3), padding=(1, 2, 3)), x),
         "depthwise-dilation-stride": Case(depthwise(8, 2, dilation=(3, 2, 1), stride=(1, 2, 2)), (1, 8, 5, 6, 20)),
-        "depthwise-asymmetric": Case(Net(lambda net, x: net.c(F.pad(x, (0, 1, 2, 0, 1, 3))), c=depthwise(8)), x),
         # Depthwise: sizes.
         "depthwise-odd": Case(depthwise(7, padding=1), (1, 7, 3, 4, 6)),
         "depthwise-two": Case(depthwise(2, padding=1), (1, 2, 3, 4, 6)),
@@ -391,13 +389,29 @@ def grouped() -> dict[str, Case]:
             (1, 12, 4, 5, 6),
         ),
         # Two dimensions.
-        "depthwise-2d": Case(conv2d(10, 10, groups=10, padding=1, stride=2), (2, 10, 7, 12)),
-        "multiplier-2d": Case(conv2d(6, 12, groups=6, bias=False), (1, 6, 7, 12)),
-        "groups-2d": Case(conv2d(16, 8, groups=2, padding=1), (1, 16, 7, 12)),
         "chain-2d": Case(
             nn.Sequential(relu_after(conv2d(3, 10, 1)), relu_after(conv2d(10, 10, groups=10)), conv2d(10, 4, 1)),
             (1, 3, 7, 12),
         ),
+    }
+
+
+def windows() -> dict[str, Case]:
+    """Windows, strides and dilations of depthwise convs, and 2D ones."""
+    x = (1, 8, 5, 6, 9)
+    return {
+        "depthwise-3x3x3": Case(depthwise(8), x),
+        "depthwise-1x5x5": Case(depthwise(8, (1, 5, 5), padding=(0, 2, 2)), x),
+        "depthwise-3x1x1": Case(depthwise(8, (3, 1, 1), padding=(1, 0, 0)), x),
+        "depthwise-1x1x1": Case(depthwise(8, 1), x),
+        "depthwise-stride-d": Case(depthwise(8, stride=(2, 1, 1), padding=1), x),
+        "depthwise-stride-h": Case(depthwise(8, stride=(1, 2, 1), padding=1), x),
+        "depthwise-stride-3": Case(depthwise(8, stride=(1, 1, 3)), (1, 8, 3, 4, 31)),
+        "depthwise-dilation": Case(depthwise(8, dilation=(1, 2, 3), padding=(1, 2, 3)), x),
+        "depthwise-asymmetric": Case(Net(lambda net, x: net.c(F.pad(x, (0, 1, 2, 0, 1, 3))), c=depthwise(8)), x),
+        "depthwise-2d": Case(conv2d(10, 10, groups=10, padding=1, stride=2), (2, 10, 7, 12)),
+        "multiplier-2d": Case(conv2d(6, 12, groups=6, bias=False), (1, 6, 7, 12)),
+        "groups-2d": Case(conv2d(16, 8, groups=2, padding=1), (1, 16, 7, 12)),
     }
 
 
@@ -636,40 +650,9 @@ def rounded() -> dict[str, Case]:
     """Networks whose float32 results are rounded whatever the weights."""
     x = (1, 4, 4, 5, 6)
     return {
-        "batch-norm": Case(
-            nn.Sequential(conv(4, 6, bias=False), nn.BatchNorm3d(6), nn.ReLU(), conv(6, 4, padding=1)), x, False
-        ),
-        "batch-norm-bias": Case(
-            nn.Sequential(conv(4, 8, density=0.25), nn.BatchNorm3d(8), conv(8, 4)), (1, 4, 6, 6, 6), False
-        ),
-        "batch-norm-plain": Case(nn.Sequential(conv(4, 8, 1), nn.BatchNorm3d(8, affine=False)), x, False),
-        "batch-norm-one-plane": Case(nn.Sequential(conv(4, 6), nn.BatchNorm3d(6)), (1, 4, 3, 3, 6), False),
-        "batch-norm-grouped": Case(
-            nn.Sequential(
-                *(conv(6, 12, 1, bias=False), nn.BatchNorm3d(12), nn.ReLU()),
-                *(depthwise(12, padding=1, bias=False), nn.BatchNorm3d(12), nn.ReLU()),
-                *(conv(12, 16, 1, groups=2), nn.BatchNorm3d(16)),
-            ),
-            (1, 6, 3, 4, 6),
-            False,
-        ),
         "depthwise-silu": Case(nn.Sequential(depthwise(8), nn.SiLU(), conv(8, 4, 1)), (1, 8, 4, 5, 6), False),
         "depthwise-hardswish": Case(
             nn.Sequential(depthwise(6), nn.Hardswish(), conv(6, 4, padding=1)), (1, 6, 4, 5, 6), False
-        ),
-        "batch-norm-first": Case(nn.Sequential(nn.BatchNorm3d(4), conv(4, 8, padding=1)), x, False),
-        "batch-norm-shared": Case(
-            Net(
-                lambda net, x: net.n(net.c(F.relu(net.m(net.c(x))))),
-                c=conv(4, 4, padding=1),
-                m=nn.BatchNorm3d(4),
-                n=nn.BatchNorm3d(4),
-            ),
-            x,
-            False,
-        ),
-        "batch-norm-two-users": Case(
-            Net(lambda net, x: _flat(net.m(y := net.c(x)), y), c=conv(4, 4), m=nn.BatchNorm3d(4)), x, False
         ),
         "sigmoid": Case(nn.Sequential(conv(4, 8, bias=False), nn.Sigmoid(), conv(8, 4, padding=1)), x, False),
         "sigmoid-odd": Case(nn.Sequential(conv(4, 6), nn.Sigmoid(), conv(6, 4, padding=1)), x, False),
@@ -710,6 +693,44 @@ def rounded() -> dict[str, Case]:
             ),
             (2, 4, 8, 9),
             False,
+        ),
+    }
+
+
+def normalized() -> dict[str, Case]:
+    """Batch norms."""
+    x = (1, 4, 4, 5, 6)
+    return {
+        "batch-norm": Case(
+            nn.Sequential(conv(4, 6, bias=False), nn.BatchNorm3d(6), nn.ReLU(), conv(6, 4, padding=1)), x, False
+        ),
+        "batch-norm-bias": Case(
+            nn.Sequential(conv(4, 8, density=0.25), nn.BatchNorm3d(8), conv(8, 4)), (1, 4, 6, 6, 6), False
+        ),
+        "batch-norm-plain": Case(nn.Sequential(conv(4, 8, 1), nn.BatchNorm3d(8, affine=False)), x, False),
+        "batch-norm-one-plane": Case(nn.Sequential(conv(4, 6), nn.BatchNorm3d(6)), (1, 4, 3, 3, 6), False),
+        "batch-norm-grouped": Case(
+            nn.Sequential(
+                *(conv(6, 12, 1, bias=False), nn.BatchNorm3d(12), nn.ReLU()),
+                *(depthwise(12, padding=1, bias=False), nn.BatchNorm3d(12), nn.ReLU()),
+                *(conv(12, 16, 1, groups=2), nn.BatchNorm3d(16)),
+            ),
+            (1, 6, 3, 4, 6),
+            False,
+        ),
+        "batch-norm-first": Case(nn.Sequential(nn.BatchNorm3d(4), conv(4, 8, padding=1)), x, False),
+        "batch-norm-shared": Case(
+            Net(
+                lambda net, x: net.n(net.c(F.relu(net.m(net.c(x))))),
+                c=conv(4, 4, padding=1),
+                m=nn.BatchNorm3d(4),
+                n=nn.BatchNorm3d(4),
+            ),
+            x,
+            False,
+        ),
+        "batch-norm-two-users": Case(
+            Net(lambda net, x: _flat(net.m(y := net.c(x)), y), c=conv(4, 4), m=nn.BatchNorm3d(4)), x, False
         ),
         "1d-batch-norm": Case(
             nn.Sequential(nn.Conv1d(4, 6, 3), nn.BatchNorm1d(6), nn.ReLU(), nn.Conv1d(6, 4, 1)), (2, 4, 20), False

@@ -13,23 +13,30 @@ from rt3d_mlir.errors import TrainingError
 from rt3d_mlir.training.distributed import join
 
 
-@pytest.mark.parametrize("algorithm", ["reweighted", "heuristic"])
-def test_two_processes_train_as_one(tmp_path: Path, algorithm: str):
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What one process and two leave behind; to start them takes longer than to train."""
+    folder = tmp_path_factory.mktemp("trained")
     threads = torch.get_num_threads()
     try:
-        two_processes.main(tmp_path, algorithm)
+        two_processes.main(folder)
     finally:
         torch.set_num_threads(threads)
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
     done = subprocess.run(
-        [*command, two_processes.__file__, str(tmp_path), algorithm],
+        [*command, two_processes.__file__, str(folder)],
         capture_output=True,
         text=True,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.parametrize("algorithm", two_processes.ALGORITHMS)
+def test_two_processes_train_as_one(trained: Path, algorithm: str):
     one, left, right = (
-        torch.load(tmp_path / f"{algorithm}-{name}.pt", weights_only=True) for name in ("1-0", "2-0", "2-1")
+        torch.load(trained / f"{algorithm}-{name}.pt", weights_only=True) for name in ("1-0", "2-0", "2-1")
     )
     for name, tensor in one["model"].items():
         assert torch.equal(left["model"][name], right["model"][name]), name

@@ -5,12 +5,17 @@ It takes tens of seconds for what others do in one, so it runs once, without a w
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from rt3d_mlir.bench.case import Case
 from rt3d_mlir.bench.engine import Engine, Prepared, Run, UnavailableError
+
+if TYPE_CHECKING:
+    from rt3d_mlir.exported import Exported
 
 FILE = "stock.vmfb"
 
@@ -25,25 +30,13 @@ class IreeStock(Engine):
     most_rounds = 1
 
     def prepare(self, case: Case, folder: Path) -> Prepared:
-        import iree.compiler.ir as ir
         import torch
 
         import rt3d_mlir
-        from rt3d_mlir.mlir_io import write_bytecode
         from rt3d_mlir.targets import get_target
 
         exported = rt3d_mlir.export(case.model(), (torch.from_numpy(case.input),))
-        source = folder / "floor1.mlirbc"
-        with ir.Context(), ir.Location.unknown():
-            module, table = exported.floor1.parse()
-            write_bytecode(module, table, source)
-        iree_compile = Path(sys.executable).with_name("iree-compile")
-        flags = ["--iree-opt-level=O3", "--iree-opt-data-tiling", *get_target("host").iree_flags]
-        command = [str(iree_compile), str(source), "-o", str(folder / FILE), *flags]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise UnavailableError(f"stock iree-compile failed: {done.stderr.strip()[:300]}")
-        source.unlink()
+        compile_stock(exported, folder / FILE, ["--iree-opt-data-tiling", *get_target("host").iree_flags])
         return Prepared([str(folder / FILE)], "one run, no warm-up")
 
     def load(self, case: Case, folder: Path, threads: int) -> Run:
@@ -59,3 +52,21 @@ class IreeStock(Engine):
             return entry(clip).to_host()
 
         return run
+
+
+def compile_stock(exported: "Exported", output: Path, flags: Sequence[str]) -> None:
+    """Floor 1 through iree-compile at -O3. Raises UnavailableError where it fails."""
+    import iree.compiler.ir as ir
+
+    from rt3d_mlir.mlir_io import write_bytecode
+
+    source = output.with_suffix(".mlirbc")
+    with ir.Context(), ir.Location.unknown():
+        module, table = exported.floor1.parse()
+        write_bytecode(module, table, source)
+    iree_compile = Path(sys.executable).with_name("iree-compile")
+    command = [str(iree_compile), str(source), "-o", str(output), "--iree-opt-level=O3", *flags]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    source.unlink()
+    if done.returncode:
+        raise UnavailableError(f"stock iree-compile failed: {done.stderr.strip()[:300]}")

@@ -1,0 +1,111 @@
+"""The times of an artifact by IREE's own tools, which the runtime's wheel brings.
+
+A call's kernels have the device's timestamps; so has its submission, which is all of them and the gaps between. A call
+as the host sees it adds allocation, submission and waiting. The three are measured one after the other, for each costs
+the others time. Input lies on the device before a call, and output stays there.
+"""
+
+import json
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from rt3d_mlir.errors import DeviceError
+from rt3d_mlir.runtime.artifact import MODULE, Manifest
+
+_UNITS = {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3}
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """One dispatch of a call: the median of its times. Of kernels with the same code one name stands for all."""
+
+    name: str
+    ms: float
+    workgroups: int
+    threads: int
+    """Of a workgroup."""
+
+
+def wall_times(folder: Path, calls: int, warmup: int) -> list[float]:
+    """Milliseconds of each call as the host sees it, nothing profiled. Raises DeviceError where a tool fails."""
+    repeat = ["--benchmark_min_time=1x", f"--benchmark_repetitions={warmup + calls}"]
+    runs = json.loads(_benchmark(folder, repeat))["benchmarks"]
+    times = [run["real_time"] * _UNITS[run["time_unit"]] for run in runs if run["run_type"] == "iteration"]
+    return times[warmup:]
+
+
+def submission_times(folder: Path, calls: int, warmup: int) -> list[float]:
+    """Milliseconds of each call's submission on the device. Raises DeviceError where it has no timestamps."""
+    rows = _profile(folder, calls + warmup, "queue-events,device-queue-events", ["queue"])
+    return split_submissions(rows, calls + warmup)[warmup:]
+
+
+def kernel_times(folder: Path, calls: int, warmup: int) -> list[Kernel]:
+    """The kernels of a call, in the order they run. Raises DeviceError where the device has no timestamps."""
+    rows = _profile(folder, calls + warmup, "dispatch-events", ["dispatch", "--dispatch_events"])
+    return median_kernels(rows, calls + warmup, warmup)
+
+
+def split_submissions(rows: Sequence[dict[str, Any]], calls: int) -> list[float]:
+    """Milliseconds of each call, from `iree-profile queue`; a call may be several submissions."""
+    events = [row for row in rows if row["type"] == "queue_device_event" and row["op"] == "execute"]
+    return [sum(map(_milliseconds, call)) for call in _split(events, calls)]
+
+
+def median_kernels(rows: Sequence[dict[str, Any]], calls: int, warmup: int) -> list[Kernel]:
+    """The kernels of a call, from `iree-profile dispatch --dispatch_events`; every call runs the same sequence."""
+    by_call = _split([row for row in rows if row["type"] == "dispatch_event"], calls)[warmup:]
+    return [
+        Kernel(
+            name=same[0]["key"],
+            ms=median(map(_milliseconds, same)),
+            workgroups=prod(same[0]["workgroup_count"]),
+            threads=prod(same[0]["workgroup_size"]),
+        )
+        for same in zip(*by_call, strict=True)
+    ]
+
+
+def _split(events: list[dict[str, Any]], calls: int) -> list[list[dict[str, Any]]]:
+    length, rest = divmod(len(events), calls)
+    if rest or not length:
+        raise DeviceError(f"the profile has {len(events)} events for {calls} calls: the device does not time its work")
+    return [events[i * length : (i + 1) * length] for i in range(calls)]
+
+
+def _milliseconds(event: dict[str, Any]) -> float:
+    if not event["valid"]:
+        raise DeviceError("the device gives no timestamps: nothing but whole calls can be timed here")
+    return event["duration_ns"] / 1e6
+
+
+def _profile(folder: Path, calls: int, mode: str, shown: list[str]) -> list[dict[str, Any]]:
+    with tempfile.TemporaryDirectory() as work:
+        trace = Path(work, "trace.ireeprof")
+        profiling = [f"--device_profiling_mode={mode}", f"--device_profiling_output={trace}"]
+        _benchmark(folder, [f"--benchmark_min_time={calls}x", *profiling])
+        lines = _output(["iree-profile", *shown, "--format=jsonl", str(trace)]).splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def _benchmark(folder: Path, flags: Sequence[str]) -> str:
+    manifest = Manifest.read(folder)
+    inputs = [f"--input=@{folder}/golden/input_{i}.npy" for i in range(len(manifest.inputs))]
+    module = [f"--device={manifest.device}", f"--module={folder / MODULE}", f"--function={manifest.entry}"]
+    return _output(["iree-benchmark-module", *module, *inputs, "--benchmark_format=json", *flags])
+
+
+def _output(command: list[str]) -> str:
+    import iree.runtime as iree
+
+    program = Path(iree.__file__).parents[1] / "_runtime_libs" / command[0]
+    done = subprocess.run([program, *command[1:]], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise DeviceError(f"{command[0]} ended with code {done.returncode}: {done.stderr.strip()[-300:]}")
+    return done.stdout

@@ -1,0 +1,116 @@
+"""How much each dispatch of a GPU module multiplies, and how many bytes it moves, from the module itself.
+
+Read before and after schedule-vulkan, with what that pass reads, so that both see the same kernels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+
+import iree.compiler.ir as ir
+import numpy as np
+
+from rt3d_mlir.gpu_targets import GpuTarget
+from rt3d_mlir.passes.base import State
+from rt3d_mlir.passes.blocked import view
+from rt3d_mlir.passes.constants import constant_value
+from rt3d_mlir.passes.cpu_plan import conv_halo, note_halos
+from rt3d_mlir.passes.cpu_taps import TapLayout, arrange
+from rt3d_mlir.passes.depthwise_conv import DepthwiseConv
+from rt3d_mlir.passes.destination import destination, mark_concatenations
+from rt3d_mlir.passes.dispatch import symbol_of
+from rt3d_mlir.passes.epilogue import epilogue_after
+from rt3d_mlir.passes.gpu_conv import GpuConvKernel
+from rt3d_mlir.passes.gpu_matvec import FEW
+from rt3d_mlir.passes.gpu_taps import whole_blocks
+from rt3d_mlir.passes.packed_conv import PackedConv
+from rt3d_mlir.static.work import inside
+
+
+@dataclass(frozen=True)
+class GpuWork:
+    """A layer's multiplications: those a kernel does, taps that fill up a round and idle threads included."""
+
+    layer: str
+    macs: int
+
+    @property
+    def symbol(self) -> str:
+        """Of its kernel."""
+        return symbol_of(self.layer)
+
+
+def find_gpu_work(module: ir.Module, state: State, target: GpuTarget) -> list[GpuWork]:
+    """The work of every packed or depthwise conv of a module that schedule-vulkan is about to see, in order."""
+    marked = module.operation.clone().opview  # the pass makes its marks itself, and only on a module without
+    note_halos(marked)
+    mark_concatenations(marked)
+    found: list[GpuWork] = []
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        if op.name == "linalg.generic":
+            if (conv := PackedConv.match(op.opview, state)) is not None:
+                found.append(GpuWork(conv.layer, _packed(conv, state, target)))
+            elif (depthwise := DepthwiseConv.match(op.opview)) is not None:
+                outputs = prod(op.results[0].type.shape)
+                found.append(GpuWork(depthwise.layer, outputs * prod(depthwise.kernel) * depthwise.channels))
+        return ir.WalkResult.ADVANCE
+
+    marked.operation.walk(visit)
+    return found
+
+
+def _packed(conv: PackedConv, state: State, target: GpuTarget) -> int:
+    weights, ptr = (constant_value(value, state.weights) for value in (conv.packed, conv.ptr))
+    assert weights is not None
+    assert ptr is not None
+    size = tuple(conv.op.results[0].type.shape[2:5])
+    few = prod(size) <= FEW
+    taps = whole_blocks(arrange(conv, weights[0], ptr[0], target.widest), all_channels=few)
+    epilogue = epilogue_after(conv.op.results[0], state)
+    out = destination(epilogue.result if epilogue else conv.op.results[0]).out
+    if few:
+        return _products(taps) * len(taps.taps) * prod(size) * out.batch
+    source = view(conv.x)[1]
+    return conv_macs(GpuConvKernel(taps, source, conv_halo(conv), conv.strides, conv.dilations, size, out, target))
+
+
+def conv_macs(kernel: GpuConvKernel) -> int:
+    """Multiplications of all threads of a conv's kernel: a part does whole rounds of taps, at all its positions."""
+    taps, tile = kernel.taps, kernel.tile
+    by_plane = np.diff(taps.starts).reshape(taps.rows, taps.kernel[0], -1).sum(axis=2)
+    used = np.ones((1, taps.kernel[0]), bool)
+    if kernel.skips:
+        used = inside(0, kernel.sheets, taps.kernel[0], kernel.halo, kernel.strides, kernel.dilations)
+    rounds = np.ceil(used.astype(int) @ by_plane.T / (tile.splits * tile.depth))
+    threads = tile.lanes * tile.splits * kernel.chunks * kernel.out.batch
+    return int(rounds.sum()) * tile.depth * tile.columns * threads * _products(taps)
+
+
+def _products(taps: TapLayout) -> int:
+    """Of a tap at one position."""
+    return len(taps.channels) * taps.filters
+
+
+def dispatch_bytes(module: ir.Module) -> dict[str, int]:
+    """Bytes of operands and results of each dispatch of a scheduled module, in the order they run."""
+    found: dict[str, int] = {}
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        if op.name == "flow.dispatch":
+            symbol = str(op.attributes["entry_points"]).rpartition("@")[2].rstrip("]")
+            found[symbol] = sum(map(_bytes, _moved(op)))
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(visit)
+    return found
+
+
+def _moved(op: ir.Operation) -> Sequence[ir.Value]:
+    """A tied result is an operand, updated in place."""
+    return list(op.operands) if "tied_operands" in op.attributes else [*op.operands, *op.results]
+
+
+def _bytes(value: ir.Value) -> int:
+    kind = value.type
+    return prod(kind.shape) * kind.element_type.width // 8 if isinstance(kind, ir.RankedTensorType) else 0

@@ -1,0 +1,82 @@
+"""Every model of the zoo by every shipped config of it, narrow, on a Vulkan device: Mesa's software one."""
+
+import functools
+from dataclasses import replace
+from pathlib import Path
+
+import iree.compiler.ir as ir
+import numerics
+import numpy as np
+import pytest
+import torch
+import vulkan
+from torch import nn
+
+from rt3d_mlir import models
+from rt3d_mlir.frontend.source import Floor1, TorchSource
+from rt3d_mlir.gpu_targets import get_gpu_target
+from rt3d_mlir.sparsity import apply_masks, config_names, load_config, masks_for
+
+TARGET = get_gpu_target("vulkan-lavapipe")
+#: The options of each model, and its clip. Kernels of few positions are the quickest to compile.
+NARROW: dict[str, tuple[dict, tuple[int, int, int]]] = {
+    "c3d": ({"width": 8, "clip": (16, 16, 16)}, (16, 16, 16)),
+    "r2plus1d_18": ({"width": 8}, (2, 8, 8)),
+    "r3d_18": ({"width": 8}, (2, 8, 8)),
+    "mc3_18": ({"width": 8}, (2, 8, 8)),
+    "s3d": ({"width": 16}, (2, 16, 16)),
+    "s3d_ts1": ({"width": 16}, (1, 16, 16)),
+    "s3d_torchvision": ({"width": 16}, (2, 16, 16)),
+    "x3d_s": ({"width": 8, "depths": (1, 1, 1, 1)}, (2, 32, 32)),
+    "movinet_a0": ({"width": 4, "depths": (1, 1, 1, 1, 1)}, (2, 48, 48)),
+}
+CONFIGS = [(load_config(config).model, config) for config in config_names()]
+CASES = [
+    *((*case, "f32") for case in CONFIGS),
+    *((name, "", "f32") for name in ("x3d_s", "movinet_a0")),
+    *((*case, "f16") for case in [("c3d", "c3d-3.57x"), ("r2plus1d_18", "r2plus1d-3.23x"), ("s3d", "s3d-2.10x")]),
+]
+#: In each test run; the others are marked slow, for Mesa compiles each of their shaders for half a second.
+QUICK = [("r2plus1d_18", "r2plus1d-3.23x", "f32"), ("r3d_18", "r3d-uniform-3.07x", "f32"), ("c3d", "c3d-3.57x", "f16")]
+
+
+@functools.cache
+def lowered(name: str) -> tuple[TorchSource, Floor1]:
+    """A narrow model, and floor 1 of it."""
+    options, clip = NARROW[name]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("rt3d_mlir.models.s3d.STAGE5", [])  # dense in all configs
+        model = models.build(name, num_classes=5, **options)
+    if name.startswith("s3d"):  # the pool before stage 5 and torchvision's last one need larger clips
+        model.features[-1], model.avgpool = nn.Identity(), nn.AdaptiveAvgPool3d(1)
+    source = TorchSource(model, (torch.zeros(1, 3, *clip),), name)
+    return source, source.lower(source.parameters)
+
+
+def test_all_models_are_here():
+    assert list(NARROW) == models.names()
+    assert {name for name, _, _ in CASES} == set(NARROW)
+
+
+@pytest.mark.parametrize(
+    ("name", "config", "dtype"),
+    [case if case in QUICK else pytest.param(*case, marks=pytest.mark.slow) for case in CASES],
+)
+def test_zoo(tmp_path: Path, name: str, config: str, dtype: str):
+    vulkan.driver()
+    source, floor1 = lowered(name)
+    weights = source.parameters
+    if config:
+        weights = apply_masks(weights, masks_for(load_config(config), weights, TARGET.group))
+    floor1 = replace(floor1, weights={key: weights.get(key, array) for key, array in floor1.weights.items()})
+    with ir.Context(), ir.Location.unknown():
+        options = (str(TARGET.group), "schedule-vulkan", TARGET.name, False, dtype)
+        text, notes = numerics.rewrite(*floor1.parse(), *options)
+    assert not notes
+    assert "linalg." not in text.replace("#linalg", ""), "an op is left to IREE"
+    clip = np.random.default_rng(0).standard_normal(source.input_shapes[0], dtype=np.float32)
+    (expected,) = source.reference(weights, [clip])
+    (answer,) = vulkan.load(numerics.compile_text(text, tmp_path, TARGET.name, "schedule-vulkan"), 1)([clip])
+    error = np.abs(answer - expected).max() / np.ptp(expected)
+    assert error < {"f32": 1e-5, "f16": 2e-2}[dtype]
+    assert dtype == "f32" or error > 1e-5
