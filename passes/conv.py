@@ -143,18 +143,50 @@ def _split(value: ir.Value, axis: int, groups: int, reassociation: list[list[int
     return tensor.expand_shape(ir.RankedTensorType.get(shape, value.type.element_type), value, reassociation, [], shape)
 
 
+def part_groups(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+    """Joins the channels of a grouped conv's result once, and splits them again for who reads them split.
+
+    torch-mlir folds the two reshapes between a grouped conv and the next one of as many groups.
+    """
+    if op.name == "linalg.generic" and (len(op.operands) != 3 or _grouped_window(op) is None):
+        return NO_MATCH
+    result = op.results[0]
+    user = only_user(result)
+    if user is not None and user.name == "tensor.collapse_shape":
+        return NO_MATCH
+    batch, groups, filters, *spatial = result.type.shape
+    axes = _CHANNELS[: len(spatial) + 2]
+    with ir.InsertionPoint.after(op), op.operation.location:
+        joined = tensor.collapse_shape(
+            ir.RankedTensorType.get([batch, groups * filters, *spatial], result.type.element_type), result, axes
+        )
+        split = _split(joined, 1, groups, axes)
+    for user in [use.owner for use in result.uses if use.owner.name == "tensor.collapse_shape"]:
+        if user.results[0] != joined and user.results[0].type == joined.type:
+            rewriter.replace_op(user, [joined])
+    result.replace_all_uses_except(split, joined.owner.operation)
+    return None
+
+
 def _match_grouped(op: ir.OpView) -> Conv | None:
-    indexing = [str(ir.AffineMapAttr(mapping).value) for mapping in op.attributes["indexing_maps"]]
-    if len(op.results) != 1 or indexing[1:] != [_WEIGHT_MAP, _SUM_MAP] or not _multiplies_and_adds(op):
+    window = _grouped_window(op)
+    if window is None:
         return None
-    window = _window(op)
     x, weight = (_expanded(value, by) for value, by in ((op.operands[0], _CHANNELS), (op.operands[1], _FILTERS)))
     collapse = only_user(op.results[0])
-    if window is None or x is None or weight is None or collapse is None:
+    if x is None or weight is None or collapse is None:
         return None
     if collapse.name != "tensor.collapse_shape" or _reassociation(collapse) != _CHANNELS:
         return None
     return Conv(op, x, weight, collapse.results[0], op.operands[1].type.shape[0], *window)
+
+
+def _grouped_window(op: ir.OpView) -> tuple[list[int], list[int]] | None:
+    """(strides, dilations) of a generic that is a grouped conv; None for another one."""
+    indexing = [str(ir.AffineMapAttr(mapping).value) for mapping in op.attributes["indexing_maps"]]
+    if len(op.results) != 1 or indexing[1:] != [_WEIGHT_MAP, _SUM_MAP] or not _multiplies_and_adds(op):
+        return None
+    return _window(op)
 
 
 def _multiplies_and_adds(op: ir.OpView) -> bool:

@@ -13,10 +13,10 @@ from rt3d_mlir.passes.base import Failure, State
 from rt3d_mlir.passes.build import constant, empty
 from rt3d_mlir.passes.constants import constant_value
 from rt3d_mlir.passes.conv import build_conv
-from rt3d_mlir.passes.lifting import lifted, lifted_shape, lowered
+from rt3d_mlir.passes.lifting import GROUPED, lifted, lifted_shape, lowered
 from rt3d_mlir.passes.match import defining_op, integers, layer_obstacle, only_user
 
-GROUPED, DEPTHWISE = "linalg.conv_2d_ngchw_gfchw", "linalg.depthwise_conv_2d_nchw_chw"
+DEPTHWISE = "linalg.depthwise_conv_2d_nchw_chw"
 
 
 def lift_grouped_conv(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:

@@ -31,7 +31,9 @@ from iree.compiler.dialects import arith, linalg, tensor
 from rt3d_mlir.passes import lift_grouped
 from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.build import clone_body, empty, filled, generic, maps
+from rt3d_mlir.passes.conv import part_groups
 from rt3d_mlir.passes.lifting import (
+    GROUPED,
     RANK,
     groups,
     lifted,
@@ -65,12 +67,13 @@ class LiftTo3d(Pass):
     name: ClassVar[str] = "lift-to-3d"
 
     def run(self, module: ir.Module, state: State) -> None:
+        apply_patterns(module, {GROUPED: part_groups, "linalg.generic": part_groups})
         apply_patterns(
             module,
             {
                 "linalg.conv_2d_nchw_fchw": lambda op, rewriter: self._conv(op, rewriter, state),
                 "linalg.conv_1d_ncw_fcw": lambda op, rewriter: self._conv(op, rewriter, state),
-                lift_grouped.GROUPED: lambda op, rewriter: lift_grouped.lift_grouped_conv(op, rewriter, state),
+                GROUPED: lambda op, rewriter: lift_grouped.lift_grouped_conv(op, rewriter, state),
                 lift_grouped.DEPTHWISE: lambda op, rewriter: lift_grouped.lift_grouped_conv(op, rewriter, state),
                 "linalg.pooling_nchw_max": lambda op, rewriter: self._max_pool(op, rewriter, state),
                 "linalg.pooling_nchw_sum": lambda op, rewriter: self._sum_pool(op, rewriter, state),

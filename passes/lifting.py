@@ -13,6 +13,8 @@ from rt3d_mlir.passes.build import constant, empty, padded
 from rt3d_mlir.passes.constants import constant_value
 from rt3d_mlir.passes.match import PadAmounts, defining_op, integers, pad_amounts, static_shape
 
+#: torch-mlir's conv2d of several groups, whose result [N, G, M/G, H, W] is no volume.
+GROUPED = "linalg.conv_2d_ngchw_gfchw"
 #: Of a batch of volumes: N, C, D, H, W.
 RANK = 5
 
@@ -58,6 +60,9 @@ def lowered_source(value: ir.Value) -> ir.Value | None:
     if op is None or op.name != "tensor.collapse_shape" or shape is None or not 3 <= len(shape) < RANK:
         return None
     source = op.operands[0]
+    producer = defining_op(source)
+    if producer is not None and producer.name == GROUPED:  # groups of one filter have the shape, and are none
+        return None
     return source if list(source.type.shape) == lifted_shape(shape) else None
 
 

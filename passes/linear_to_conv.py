@@ -186,12 +186,15 @@ def _reshape_of_volume(value: ir.Value) -> ir.OpView | None:
 
 
 def _cancel(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
-    """expand(collapse(x)) -> x and collapse(expand(x)) -> x: between two linear layers nothing is reshaped."""
+    """expand(collapse(x)) -> x and collapse(expand(x)) -> x: between two linear layers nothing is reshaped.
+
+    The two between grouped convs, of six axes, stay: passes.conv finds its convs by them.
+    """
     inverse = {"tensor.expand_shape": "tensor.collapse_shape", "tensor.collapse_shape": "tensor.expand_shape"}
     first = defining_op(op.operands[0])
     if first is None or first.name != inverse[op.name] or first.operands[0].type != op.results[0].type:
         return NO_MATCH
-    if first.attributes["reassociation"] != op.attributes["reassociation"]:
+    if first.attributes["reassociation"] != op.attributes["reassociation"] or len(op.attributes["reassociation"]) == 5:
         return NO_MATCH
     rewriter.replace_op(op, [first.operands[0]])
     return None

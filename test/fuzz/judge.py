@@ -10,14 +10,14 @@ import faulthandler
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import iree.compiler.ir as ir
 import numerics
 import numpy as np
 import torch
-from fuzz.nets import Net, Pool, activated
+from fuzz.nets import Net, Pool
 from torch import nn
 
 from rt3d_mlir import mlir_io
@@ -149,13 +149,7 @@ class Expectation:
 
 
 def drawn(net: Net, setting: Setting) -> nn.Module:
-    """The network's module with its weights.
-
-    On a GPU each grouped conv has an activation. Of two with nothing between, torch-mlir cancels the reshapes, no pass
-    takes them, and what IREE's own code for Vulkan answers is wrong on Mesa's software device.
-    """
-    if setting.gpu:
-        net = replace(net, ops=tuple(map(activated, net.ops)))
+    """The network's module with its weights."""
     kind = "units" if (net.kind, setting.dtype) == ("integers", "f16") else net.kind
     return numerics.draw(net.module(), net.group, kind, net.seed)
 

@@ -6,7 +6,7 @@ and shrunk.
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import MISSING, dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields
 
 import torch
 from torch import nn
@@ -178,18 +178,6 @@ class Net(Described):
     def walk(self) -> Iterator[Op]:
         """All its ops, those of branches too."""
         yield from _walk(self.ops)
-
-
-def activated(op: Op) -> Op:
-    """The op with a ReLU behind each grouped conv that has no activation."""
-    match op:
-        case Conv() if op.groups > 1:
-            return replace(op, act=op.act or "relu")
-        case Join():
-            return replace(op, branches=tuple(tuple(map(activated, branch)) for branch in op.branches))
-        case Frames(Conv() as conv) if conv.groups > 1:
-            return Frames(replace(conv, act=conv.act or "relu"))
-    return op
 
 
 def chain(ops: Sequence[Op], shape: Shape) -> nn.Sequential:

@@ -363,6 +363,17 @@ def grouped() -> dict[str, Case]:
         "groups-across-blocks": Case(conv(18, 30, groups=3, stride=(1, 2, 1), padding=1), (1, 18, 3, 4, 6)),
         "groups-pruned": Case(conv(32, 48, groups=2, density=0.25, padding=1), (1, 32, 3, 4, 6)),
         # With their neighbours.
+        "groups-twice": Case(
+            nn.Sequential(conv(8, 12, 2, groups=4), conv(12, 8, 2, groups=4, bias=False), conv(8, 8, 1, groups=4)),
+            (2, 8, 4, 5, 6),
+        ),
+        "groups-shared": Case(
+            Net(
+                lambda net, x: (lambda y: net.b(y) + y)(net.a(x)),
+                **{name: conv(6, 6, 1, groups=3, bias=False) for name in "ab"},
+            ),
+            (1, 6, 3, 4, 5),
+        ),
         "depthwise-epilogue": Case(
             nn.Sequential(relu_after(depthwise(6)), relu_after(conv(6, 5, padding=1))), (1, 6, 4, 6, 10)
         ),
@@ -412,6 +423,18 @@ def windows() -> dict[str, Case]:
         "depthwise-2d": Case(conv2d(10, 10, groups=10, padding=1, stride=2), (2, 10, 7, 12)),
         "multiplier-2d": Case(conv2d(6, 12, groups=6, bias=False), (1, 6, 7, 12)),
         "groups-2d": Case(conv2d(16, 8, groups=2, padding=1), (1, 16, 7, 12)),
+        "groups-of-one-row": Case(
+            Net(
+                lambda net, x: (lambda y: net.b(y) + net.c(y))(net.a(x)),
+                a=conv2d(4, 2, (3, 1), groups=2),
+                b=conv2d(2, 4, 3, padding=1),
+                c=conv2d(2, 4, 3, padding=1, groups=2),
+            ),
+            (1, 4, 3, 7),
+        ),
+        "groups-twice-2d": Case(
+            nn.Sequential(conv2d(8, 6, groups=2), conv2d(6, 6, groups=2), conv2d(6, 6, 1, groups=6)), (1, 8, 7, 12)
+        ),
     }
 
 

@@ -208,7 +208,7 @@ def test_one_entry_and_one_exit_between_planar_layers(name: str):
     assert notes == []
 
 
-@pytest.mark.parametrize("name", ["depthwise-chain", "depthwise-pool", "chain-2d", "shuffle"])
+@pytest.mark.parametrize("name", ["depthwise-chain", "depthwise-pool", "chain-2d", "shuffle", "groups-twice"])
 def test_nothing_is_converted_around_a_grouped_conv(name: str):
     text, notes = _rewrite(cases.grouped()[name])
     assert text.count("flow.dispatch @block_layout") == 1

@@ -34,3 +34,33 @@ func.func @depthwise(%x: tensor<1x2x1x5xf32>, %i: tensor<1x2x1x2xf32>) -> tensor
       ins(%x, %w : tensor<1x2x1x5xf32>, tensor<2x1x2xf32>) outs(%i : tensor<1x2x1x2xf32>) -> tensor<1x2x1x2xf32>
   return %y : tensor<1x2x1x2xf32>
 }
+// Two grouped convs with nothing between have no reshapes between: they get them back, once for both readers.
+// CHECK-LABEL: func.func @chain
+// CHECK: %[[A:.+]] = linalg.generic
+// CHECK: %[[JOINED:.+]] = tensor.collapse_shape %[[A]] {{\[\[}}0], [1, 2], [3], [4], [5]]
+// CHECK-NEXT: %[[SPLIT:.+]] = tensor.expand_shape %[[JOINED]] {{\[\[}}0], [1, 2], [3], [4], [5]]
+// CHECK: linalg.generic {{.*}} ins(%[[SPLIT]],
+// CHECK: return %{{.+}}, %[[JOINED]]
+#in = affine_map<(n, g, m, d, h, w, c, i, j, k) -> (n, g, c, d + i, h + j, w + k)>
+#by = affine_map<(n, g, m, d, h, w, c, i, j, k) -> (g, m, c, i, j, k)>
+#to = affine_map<(n, g, m, d, h, w, c, i, j, k) -> (n, g, m, d, h, w)>
+func.func @chain(%x: tensor<1x2x2x1x1x5xf32>, %w: tensor<2x2x2x1x1x1xf32>, %i: tensor<1x2x2x1x1x5xf32>)
+    -> (tensor<1x4x1x1x5xf32>, tensor<1x4x1x1x5xf32>) {
+  %a = linalg.generic {indexing_maps = [#in, #by, #to], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction", "reduction"]}
+      ins(%x, %w : tensor<1x2x2x1x1x5xf32>, tensor<2x2x2x1x1x1xf32>) outs(%i : tensor<1x2x2x1x1x5xf32>) {
+  ^bb0(%p: f32, %q: f32, %s: f32):
+    %t = arith.mulf %p, %q : f32
+    %u = arith.addf %t, %s : f32
+    linalg.yield %u : f32
+  } -> tensor<1x2x2x1x1x5xf32>
+  %b = linalg.generic {indexing_maps = [#in, #by, #to], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction", "reduction"]}
+      ins(%a, %w : tensor<1x2x2x1x1x5xf32>, tensor<2x2x2x1x1x1xf32>) outs(%i : tensor<1x2x2x1x1x5xf32>) {
+  ^bb0(%p: f32, %q: f32, %s: f32):
+    %t = arith.mulf %p, %q : f32
+    %u = arith.addf %t, %s : f32
+    linalg.yield %u : f32
+  } -> tensor<1x2x2x1x1x5xf32>
+  %y = tensor.collapse_shape %b [[0], [1, 2], [3], [4], [5]] : tensor<1x2x2x1x1x5xf32> into tensor<1x4x1x1x5xf32>
+  %z = tensor.collapse_shape %a [[0], [1, 2], [3], [4], [5]] : tensor<1x2x2x1x1x5xf32> into tensor<1x4x1x1x5xf32>
+  return %y, %z : tensor<1x4x1x1x5xf32>, tensor<1x4x1x1x5xf32>
+}
