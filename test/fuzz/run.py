@@ -76,6 +76,8 @@ def _report(verdicts: list[Verdict], seed: int) -> int:
     failures = [verdict for verdict in verdicts if verdict.wrong]
     if len(verdicts) > 1:
         console.table(_coverage(verdicts), "what the cases were:")
+    for fault, count in Counter(verdict.fault for verdict in verdicts if verdict.fault).items():
+        console.out.print(f"{count} cases have no answer by a known fault of iree-compile: {fault}")
     exact = sum(verdict.exact for verdict in verdicts)
     console.out.print(f"seed {seed}: {len(verdicts)} cases, {exact} of them bit for bit: {len(failures)} wrong")
     return 1 if failures else 0
