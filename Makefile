@@ -13,8 +13,9 @@ ARGS ?=
 BIN := .venv/bin
 LOCK := requirements.lock
 BENCH_LOCK := requirements-bench.lock
-# They run the aarch64 and Vulkan modules that the tests compile, and read assembly (llvm-mca) and shaders (spirv-val).
-TEST_PACKAGES := qemu-user-static libc6-arm64-cross libstdc++6-arm64-cross llvm-22 mesa-vulkan-drivers libvulkan1 spirv-tools
+# They run the aarch64 and Vulkan modules that the tests compile, read assembly (llvm-mca) and shaders (spirv-val), and
+# end processes as a phone does (pkill).
+TEST_PACKAGES := qemu-user-static libc6-arm64-cross libstdc++6-arm64-cross llvm-22 mesa-vulkan-drivers libvulkan1 spirv-tools procps
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 18

@@ -48,6 +48,10 @@ class DeviceError(Rt3dError):
     """The device that a module is to run on is missing, or cannot run it."""
 
 
+class PhoneRuntimeError(Rt3dError):
+    """The programs that run modules on a phone are missing, cannot be made, or are for another machine."""
+
+
 class InputError(Rt3dError):
     """An input tensor or video does not fit the compiled entry function."""
 

@@ -1,16 +1,20 @@
-"""rt3d-mlir-run: runs a compiled network on a video, an array or its golden input."""
+"""rt3d-mlir-run: runs a compiled network on a video, an array or its golden input, here or on a phone."""
 
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from rt3d_mlir.errors import ArtifactError, InputError
+from rt3d_mlir.phone import make_runtime, run_on_phone
+from rt3d_mlir.phone.cores import CHOICES
+from rt3d_mlir.phone.runtime_folder import SYSROOT
 from rt3d_mlir.runtime import Module, load, read_clip
 from rt3d_mlir.runtime.artifact import GOLDEN_LIMITS
 from rt3d_mlir.runtime.module import DEVICES
@@ -20,6 +24,7 @@ from rt3d_mlir.runtime.vulkan import VULKAN
 from . import console
 
 PROG = "rt3d-mlir-run"
+STDOUT = "-"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -29,6 +34,30 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> None:
     args = _parse(argv)
+    if args.make_runtime:
+        make_runtime(args.make_runtime, metadata.version("iree-base-runtime"), args.sysroot or SYSROOT)
+        console.out.print(f"wrote {args.make_runtime}: IREE for --runtime, to run on the CPU of a 64-bit Android phone")
+    elif args.adb:
+        _run_on_phone(args)
+    else:
+        _run_here(args)
+
+
+def _run_on_phone(args: argparse.Namespace) -> None:
+    record = run_on_phone(
+        args.artifact,
+        serial=args.serial,
+        runtime=args.runtime,
+        cores=args.cores or "big",
+        threads=args.threads,
+        repeat=args.repeat,
+        cool=args.cool,
+        progress=console.log.print,
+    )
+    _report(args.json, record.json(), lambda: console.out.print("\n".join(record.lines())))
+
+
+def _run_here(args: argparse.Namespace) -> None:
     module = load(args.artifact, device=args.device, threads=args.threads)
     inputs, source = _inputs(args, module)
     outputs = _outputs(module, inputs)
@@ -42,16 +71,13 @@ def _run(argv: Sequence[str] | None) -> None:
         "repeat": args.repeat,
         "latency_ms": asdict(measure(lambda: module(*inputs), args.repeat)),
         "outputs": [{"shape": list(y.shape), "dtype": str(y.dtype)} for y in outputs],
-        "top": _top(outputs[0], args.top),
+        "top": _top(outputs[0], args.top or 5),
     }
     error = _golden_error(args.artifact, module) if args.check else 0.0
     limit = GOLDEN_LIMITS[module.manifest.dtype]
     if args.check:
         result["check"] = {"largest_error": error, "limit": limit, "ok": error <= limit}
-    if args.json:
-        print(json.dumps(result, indent=2))
-    else:
-        _print(result)
+    _report(args.json, json.dumps(result, indent=2), lambda: _print(result))
     if not error <= limit:  # a NaN is not
         raise ArtifactError(
             f"the golden input gives a wrong output: its largest error is {error:.3g} of the golden output's "
@@ -61,26 +87,60 @@ def _run(argv: Sequence[str] | None) -> None:
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog=PROG, description="Run a compiled network and time it.")
-    parser.add_argument("artifact", metavar="DIR", type=Path, help="what rt3d-mlir-compile -o wrote")
-    source = parser.add_mutually_exclusive_group()
+    parser.add_argument("artifact", metavar="DIR", type=Path, nargs="?", help="what rt3d-mlir-compile -o wrote")
+    parser.add_argument(
+        "--threads", metavar="N", type=console.positive, help="of a CPU (default: IREE's choice, or --cores)"
+    )
+    parser.add_argument("--repeat", metavar="N", type=console.positive, default=10, help="timed runs (default: 10)")
+    parser.add_argument(
+        "--json", metavar="FILE", nargs="?", const=STDOUT, help="the result as JSON (on stdout without FILE)"
+    )
+    here = parser.add_argument_group("on this machine")
+    source = here.add_mutually_exclusive_group()
     source.add_argument("--video", metavar="FILE", help="a video, read as one clip")
     source.add_argument("--input", metavar="X.npy", action="append", help="once per input of the network")
-    parser.add_argument("--device", choices=DEVICES, help="default: what it was compiled for")
-    parser.add_argument("--threads", metavar="N", type=_positive, help="of local-task (default: IREE's choice)")
-    parser.add_argument("--repeat", metavar="N", type=_positive, default=10, help="timed runs (default: 10)")
-    parser.add_argument("--top", metavar="K", type=_positive, default=5, help="classes shown (default: 5)")
-    parser.add_argument("--check", action="store_true", help="compare with the golden output, exit 1 if it is wrong")
-    parser.add_argument("--json", action="store_true", help="print the result as JSON")
+    here.add_argument("--device", choices=DEVICES, help="default: what it was compiled for")
+    here.add_argument("--top", metavar="K", type=console.positive, help="classes shown (default: 5)")
+    here.add_argument("--check", action="store_true", help="compare with the golden output, exit 1 if it is wrong")
+    phone = parser.add_argument_group("on a phone", "The golden input, always compared with the golden output.")
+    phone.add_argument("--adb", action="store_true", help="run on the phone that adb sees")
+    phone.add_argument("--serial", metavar="S", help="which phone, where there are several")
+    phone.add_argument("--cores", choices=CHOICES, help="pin to these (default: big, all but the slowest)")
+    phone.add_argument("--cool", metavar="C", type=float, help="before timing wait for so many degrees Celsius")
+    phone.add_argument("--runtime", metavar="PATH", type=Path, help="IREE's programs (default: made from the wheel)")
+    phone.add_argument("--make-runtime", metavar="DIR", type=Path, help="make a folder for --runtime, and stop")
+    phone.add_argument("--sysroot", metavar="DIR", type=Path, help=f"glibc for --make-runtime (default: {SYSROOT})")
     args = parser.parse_args(argv)
-    if args.device == "local-sync" and args.threads not in (None, 1):
-        parser.error(f"local-sync has one thread, --threads {args.threads} needs --device local-task")
+    _check_arguments(parser, args)
     return args
 
 
-def _positive(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a whole number of at least 1")
-    return int(text)
+def _check_arguments(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    if args.make_runtime is None and args.artifact is None:
+        parser.error("DIR is missing" + (f"; '{args.json}' was taken for --json's FILE" if args.json else ""))
+    if args.make_runtime is None and args.sysroot:
+        parser.error("--sysroot needs --make-runtime")
+    if args.make_runtime and (args.adb or args.artifact):
+        parser.error("--make-runtime stands alone, with --sysroot at most")
+    foreign = ("video", "input", "device", "top", "check") if args.adb else ("serial", "cores", "cool", "runtime")
+    for name in foreign:
+        if getattr(args, name) not in (None, False):
+            parser.error(f"--{name} {'goes not with' if args.adb else 'needs'} --adb")
+    if args.device == "local-sync" and args.threads not in (None, 1):
+        parser.error(f"local-sync has one thread, --threads {args.threads} needs --device local-task")
+
+
+def _report(file: str | None, text: str, show: Callable[[], None]) -> None:
+    """The result as JSON on stdout; or shown, and as JSON in a file where one is named."""
+    if file == STDOUT:
+        print(text)
+        return
+    show()
+    if file:
+        try:
+            Path(file).write_text(text + "\n")
+        except OSError as error:
+            raise InputError(f"{file} cannot be written: {error}") from None
 
 
 def _inputs(args: argparse.Namespace, module: Module) -> tuple[list[np.ndarray], str]:

@@ -20,7 +20,7 @@ from rt3d_mlir.bench.gpu import prepare as preparing
 from rt3d_mlir.bench.gpu.answer import describe
 from rt3d_mlir.bench.gpu.measure import find_artifacts, measure
 from rt3d_mlir.bench.gpu.prepare import prepare
-from rt3d_mlir.bench.gpu.profile import Kernel, median_kernels, split_submissions
+from rt3d_mlir.bench.gpu.profile import Kernel, median_kernels, span, split_calls
 from rt3d_mlir.bench.gpu.report import to_markdown, write
 from rt3d_mlir.bench.gpu.results import ENGINES, GpuResults, GpuRow, LayerTime, name_layers
 from rt3d_mlir.bench.gpu.torch_cuda import measure_torch
@@ -32,41 +32,37 @@ from rt3d_mlir.runtime.timing import Latency
 from rt3d_mlir.tools import bench
 
 
-def event(key: str, ns: int, valid: bool = True) -> dict[str, Any]:
-    """As `iree-profile dispatch --dispatch_events --format=jsonl` writes it, less what is not read."""
+def event(key: str, ns: int, valid: bool = True, start: int = 0) -> dict[str, Any]:
+    """As `iree-profile dispatch --dispatch_events --format=jsonl` writes it, less what is not read; 2 ns a tick."""
     line = (
         '{"type":"dispatch_event","event_id":1,"key":"%s","workgroup_count":[42,2,1],"workgroup_size":[16,1,1],'
-        '"duration_ticks":%d,"valid":%s,"clock_fit_available":true,"duration_ns":%d}'
+        '"start_tick":%d,"end_tick":%d,"duration_ticks":%d,"valid":%s,"clock_fit_available":true,"duration_ns":%d}'
     )
-    return json.loads(line % (key, ns, str(valid).lower(), ns))
-
-
-def submission(ns: int, op: str = "execute") -> dict[str, Any]:
-    return json.loads(f'{{"type":"queue_device_event","op":"{op}","submission_id":3,"valid":true,"duration_ns":{ns}}}')
+    return json.loads(line % (key, start, start + ns // 2, ns // 2, str(valid).lower(), ns))
 
 
 def test_the_kernels_of_a_call_are_medians_over_the_calls_after_the_warm_up():
     summary = {"type": "dispatch_summary", "mode": "events"}
     times = [(9000, 9000), (100, 40), (120, 50), (110, 60)]
     rows = [event(key, ns) for call in times for key, ns in zip(("conv1", "max_pool"), call, strict=True)]
-    assert median_kernels([*rows, summary], calls=4, warmup=1) == [
+    assert median_kernels(split_calls([*rows, summary], 4)[1:]) == [
         Kernel("conv1", 110e-6, 84, 16),
         Kernel("max_pool", 50e-6, 84, 16),
     ]
 
 
-def test_a_call_may_be_several_submissions():
-    rows = [{"type": "queue"}, *map(submission, (10, 20, 30, 40)), submission(99, "alloca")]
-    assert split_submissions(rows, calls=2) == pytest.approx([30e-6, 70e-6])
+def test_a_submission_is_from_the_first_kernel_to_the_last_with_what_lies_between():
+    assert span([event("a", 100, start=1000), event("b", 40, start=1080)]) == pytest.approx(200e-6)
 
 
 def test_a_device_without_timestamps():
-    with pytest.raises(DeviceError, match="no timestamps"):
-        median_kernels([event("a", 0, valid=False)], 1, 0)
+    for read in (span, lambda call: median_kernels([call])):
+        with pytest.raises(DeviceError, match="no timestamps"):
+            read([event("a", 0, valid=False)])
     with pytest.raises(DeviceError, match="3 events for 2 calls"):
-        median_kernels([event("a", 1)] * 3, 2, 0)
+        split_calls([event("a", 2)] * 3, 2)
     with pytest.raises(DeviceError, match="0 events for 2 calls"):
-        split_submissions([], 2)
+        split_calls([], 2)
 
 
 def kernels(*names: str) -> list[Kernel]:

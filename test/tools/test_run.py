@@ -70,6 +70,16 @@ def test_json(compiled: Path, capsys: pytest.CaptureFixture[str]):
     assert result["check"]["ok"]
 
 
+def test_json_in_a_file(compiled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    code, out, _ = run(capsys, compiled, "--repeat", 1, "--json", tmp_path / "result.json")
+    assert code == 0
+    assert out.startswith("model    tiny, ")
+    assert json.loads((tmp_path / "result.json").read_text())["model"] == "tiny"
+    code, _, err = run(capsys, compiled, "--repeat", 1, "--json", tmp_path / "none" / "result.json")
+    assert code == 1
+    assert "result.json cannot be written: " in err
+
+
 def test_an_array(compiled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     np.save(tmp_path / "x.npy", -np.ones((1, 3, 4, 8, 8), np.float32))
     code, out, _ = run(capsys, compiled, "--input", tmp_path / "x.npy", "--json", "--repeat", 1)

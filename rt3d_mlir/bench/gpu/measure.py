@@ -13,7 +13,7 @@ from typing import Any
 
 from rt3d_mlir.bench import machine
 from rt3d_mlir.bench.gpu import results as r
-from rt3d_mlir.bench.gpu.profile import kernel_times, submission_times, wall_times
+from rt3d_mlir.bench.gpu.profile import device_times, wall_times
 from rt3d_mlir.errors import ArtifactError, ConfigError, DeviceError, Rt3dError, did_you_mean
 from rt3d_mlir.runtime.artifact import GOLDEN_LIMITS, MANIFEST, Manifest
 from rt3d_mlir.runtime.timing import Latency
@@ -100,6 +100,7 @@ def _row(folder: Path, manifest: Manifest, engine: str, title: str, results: r.G
     _check(said["error"], manifest.dtype)
     calls = max(3, min(results.calls, int(_PATIENCE_MS / said["call_ms"])))
     warmup = min(_WARMUP, calls // 3)
+    submissions, kernels = device_times(folder, calls, warmup)
     return r.GpuRow(
         case=folder.name,
         model=manifest.model,
@@ -111,9 +112,9 @@ def _row(folder: Path, manifest: Manifest, engine: str, title: str, results: r.G
         packed_macs=sum(layer.macs_after for layer in manifest.layers if layer.packed),
         error=said["error"],
         calls=calls,
-        submission=Latency.of(submission_times(folder, calls, warmup)),
+        submission=Latency.of(submissions),
         call=Latency.of(wall_times(folder, calls, warmup)),
-        kernels=r.name_layers(kernel_times(folder, calls, warmup), manifest.layers),
+        kernels=r.name_layers(kernels, manifest.layers),
         input_bytes=said["input_bytes"],
         output_bytes=said["output_bytes"],
         upload=Latency(**said["upload_ms"]),

@@ -1,8 +1,9 @@
 """The times of an artifact by IREE's own tools, which the runtime's wheel brings.
 
-A call's kernels have the device's timestamps; so has its submission, which is all of them and the gaps between. A call
-as the host sees it adds allocation, submission and waiting. The three are measured one after the other, for each costs
-the others time. Input lies on the device before a call, and output stays there.
+A call's kernels have the device's timestamps, and so has its submission: from the first kernel's begin to the last
+one's end, with the gaps between. (IREE's own timestamps of a submission may begin before the host has recorded it.) A
+call as the host sees it adds allocation, submission and waiting; it is measured alone, for timestamps cost it time.
+Input lies on the device before a call, and output stays there.
 """
 
 import json
@@ -40,27 +41,34 @@ def wall_times(folder: Path, calls: int, warmup: int) -> list[float]:
     return times[warmup:]
 
 
-def submission_times(folder: Path, calls: int, warmup: int) -> list[float]:
-    """Milliseconds of each call's submission on the device. Raises DeviceError where it has no timestamps."""
-    rows = _profile(folder, calls + warmup, "queue-events,device-queue-events", ["queue"])
-    return split_submissions(rows, calls + warmup)[warmup:]
+def device_times(folder: Path, calls: int, warmup: int) -> tuple[list[float], list[Kernel]]:
+    """Milliseconds of each call's submission, and the kernels of a call in the order they run.
 
-
-def kernel_times(folder: Path, calls: int, warmup: int) -> list[Kernel]:
-    """The kernels of a call, in the order they run. Raises DeviceError where the device has no timestamps."""
+    Raises DeviceError where the device has no timestamps.
+    """
     rows = _profile(folder, calls + warmup, "dispatch-events", ["dispatch", "--dispatch_events"])
-    return median_kernels(rows, calls + warmup, warmup)
+    timed = split_calls(rows, calls + warmup)[warmup:]
+    return [span(call) for call in timed], median_kernels(timed)
 
 
-def split_submissions(rows: Sequence[dict[str, Any]], calls: int) -> list[float]:
-    """Milliseconds of each call, from `iree-profile queue`; a call may be several submissions."""
-    events = [row for row in rows if row["type"] == "queue_device_event" and row["op"] == "execute"]
-    return [sum(map(_milliseconds, call)) for call in _split(events, calls)]
+def split_calls(rows: Sequence[dict[str, Any]], calls: int) -> list[list[dict[str, Any]]]:
+    """Each call's kernels, from `iree-profile dispatch --dispatch_events`; every call runs the same sequence."""
+    events = [row for row in rows if row["type"] == "dispatch_event"]
+    length, rest = divmod(len(events), calls)
+    if rest or not length:
+        raise DeviceError(f"the profile has {len(events)} events for {calls} calls: the device does not time its work")
+    return [events[i * length : (i + 1) * length] for i in range(calls)]
 
 
-def median_kernels(rows: Sequence[dict[str, Any]], calls: int, warmup: int) -> list[Kernel]:
-    """The kernels of a call, from `iree-profile dispatch --dispatch_events`; every call runs the same sequence."""
-    by_call = _split([row for row in rows if row["type"] == "dispatch_event"], calls)[warmup:]
+def span(call: Sequence[dict[str, Any]]) -> float:
+    """Milliseconds from the begin of a call's first kernel to the end of its last."""
+    ticks = max(event["end_tick"] for event in call) - min(event["start_tick"] for event in call)
+    longest = max(call, key=lambda event: event["duration_ticks"])
+    return ticks * _milliseconds(longest) / max(longest["duration_ticks"], 1)
+
+
+def median_kernels(timed: Sequence[Sequence[dict[str, Any]]]) -> list[Kernel]:
+    """The kernels of a call, their times the medians over these calls."""
     return [
         Kernel(
             name=same[0]["key"],
@@ -68,15 +76,8 @@ def median_kernels(rows: Sequence[dict[str, Any]], calls: int, warmup: int) -> l
             workgroups=prod(same[0]["workgroup_count"]),
             threads=prod(same[0]["workgroup_size"]),
         )
-        for same in zip(*by_call, strict=True)
+        for same in zip(*timed, strict=True)
     ]
-
-
-def _split(events: list[dict[str, Any]], calls: int) -> list[list[dict[str, Any]]]:
-    length, rest = divmod(len(events), calls)
-    if rest or not length:
-        raise DeviceError(f"the profile has {len(events)} events for {calls} calls: the device does not time its work")
-    return [events[i * length : (i + 1) * length] for i in range(calls)]
 
 
 def _milliseconds(event: dict[str, Any]) -> float:
