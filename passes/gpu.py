@@ -67,6 +67,11 @@ def barrier() -> None:
     gpu.barrier()
 
 
+def select(condition: ir.Value, then: ir.Value, otherwise: ir.Value) -> ir.Value:
+    """One of two vectors. The condition goes to each lane: SPIR-V before 1.4 has no select of vectors by one bit."""
+    return arith.select(k.broadcast(condition, LANES), then, otherwise)
+
+
 def choose(
     condition: ir.Value, then: Callable[[], list[ir.Value]], otherwise: Callable[[], list[ir.Value]]
 ) -> list[ir.Value]:

@@ -16,7 +16,7 @@ plane, and the taps that read padding are a range that is left out. Extra workgr
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from math import ceil, prod
 
 import iree.compiler.ir as ir
@@ -102,9 +102,19 @@ class GpuConvKernel:
         return prod(self.size) // self.sheets
 
     @property
+    def reach(self) -> int:
+        """Output positions of a workgroup."""
+        return self.tile.lanes * self.tile.columns
+
+    @property
+    def round_taps(self) -> int:
+        """Taps of a round, of all parts."""
+        return self.tile.splits * self.tile.depth
+
+    @property
     def chunks(self) -> int:
         """Workgroups a sheet."""
-        return ceil(self.positions / (self.tile.lanes * self.tile.columns))
+        return ceil(self.positions / self.reach)
 
     @property
     def threads(self) -> int:
@@ -157,7 +167,7 @@ class Workgroup:
         sheet, chunk = k.index(0), self.chunk
         if kernel.skips:
             sheet, chunk = gpu.split(self.chunk, (kernel.sheets, kernel.chunks))
-        first = k.at(f"a * {tile.lanes * tile.columns} + b", chunk, lane)
+        first = k.at(f"a * {kernel.reach} + b", chunk, lane)
         numbers = [k.at(f"a + {i * tile.lanes}", first) for i in range(tile.columns)]
         self.exists = [gpu.below(number, kernel.positions) for number in numbers]
         self.positions = [
@@ -168,26 +178,15 @@ class Workgroup:
 
     def border(self) -> None:
         """One position of the padded planes a thread: zero, where it is not inside."""
-        kernel, out = self.kernel, self.kernel.out
+        kernel = self.kernel
         number = k.at(f"(a - {kernel.chunks * kernel.sheets}) * {kernel.threads} + b", self.chunk, self.thread)
-        position = gpu.split(number, out.full[1:])
-        moved = [k.at(f"a - {low}", at) for at, low in zip(position, out.low[1:], strict=True)]
-        axes = [gpu.below(at, size) for at, size in zip(moved, out.size, strict=True)]
-        inside = arith.andi(axes[0], arith.andi(axes[1], axes[2]))
-        outside = arith.andi(gpu.below(number, prod(out.full[1:])), arith.xori(inside, k.true()))
 
-        def write() -> None:
+        def clear() -> None:
             for i in range(kernel.quads):
                 block = k.at(f"a * {kernel.quads} + {i}", self.p)
+                self._if_exists(block, partial(self.finisher.border, self.n, block, number))
 
-                def one(block: ir.Value = block) -> None:
-                    memref.store(
-                        gpu.zero(gpu.element(self.target)), self.target, [gpu.place(out, self.n, block, *moved)]
-                    )
-
-                self._if_exists(block, one)
-
-        k.if_else(outside, write)
+        k.if_else(gpu.below(number, prod(kernel.out.full[1:])), clear)
 
     def _position(self, number: ir.Value, sheet: ir.Value) -> list[ir.Value]:
         """(d, h, w) of a position of the sheet."""
@@ -208,7 +207,7 @@ class Workgroup:
     def _rounds(self, span: tuple[ir.Value, ir.Value]) -> list[ir.Value]:
         """The sums of this thread's part over the taps of a range: [columns x quads] vectors of f32."""
         kernel, tile = self.kernel, self.tile
-        taps = tile.splits * tile.depth
+        taps = kernel.round_taps
         vectors = taps * kernel.tap_vectors
         kept = gpu.shared([2, vectors], gpu.vector_type(gpu.element(self.weights)))
         places = gpu.shared([2, taps], ir.IntegerType.get_signless(32))
@@ -263,7 +262,7 @@ class Workgroup:
         depth = self.tile.depth
         totals = [gpu.zero(ir.F16Type.get())] * len(sums) if self.half else sums
         for step in range(depth):
-            tap = k.at(f"a * {self.tile.splits * depth} + b * {depth} + {step}", half, self.part)
+            tap = k.at(f"a * {kernel.round_taps} + b * {depth} + {step}", half, self.part)
             offset = k.load_index(places, tap)
             xs = [memref.load(self.x, [arith.addi(base, offset)]) for base in bases]
             vectors = k.at(f"a * {kernel.tap_vectors}", tap)
@@ -330,7 +329,7 @@ class Workgroup:
         """A vector of the weights, or zeros from `end` on."""
         inside = gpu.below(at, end)
         value = memref.load(source, [arith.minui(at, self._before(end))])
-        return arith.select(inside, value, gpu.zero(gpu.element(source)))
+        return gpu.select(inside, value, gpu.zero(gpu.element(source)))
 
     @staticmethod
     def _before(end: ir.Value) -> ir.Value:

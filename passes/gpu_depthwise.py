@@ -88,6 +88,6 @@ class GpuDepthwiseKernel:
             lanes = [(number // conv.filters * conv.channels + c) % gpu.LANES for number in numbers]
             read = value if lanes == list(range(gpu.LANES)) else vector.shuffle(value, value, lanes)
             mine = arith.cmpi(arith.CmpIPredicate.eq, k.at(f"a mod {period}", block), k.index(turn))
-            chosen = read if chosen is None else arith.select(mine, read, chosen)
+            chosen = read if chosen is None else gpu.select(mine, read, chosen)
         assert chosen is not None
         return chosen

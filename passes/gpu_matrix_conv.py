@@ -63,8 +63,12 @@ class GpuMatrixKernel(GpuConvKernel):
         return self.taps.filters // SIDE
 
     @property
-    def chunks(self) -> int:
-        return ceil(self.positions / self.matrix_tile.positions)
+    def reach(self) -> int:
+        return self.matrix_tile.positions
+
+    @property
+    def round_taps(self) -> int:
+        return self.matrix_tile.splits * DEPTH
 
     @property
     def threads(self) -> int:
@@ -98,8 +102,7 @@ class MatrixWorkgroup(Workgroup):
 
     def rounds(self, span: tuple[ir.Value, ir.Value]) -> list[ir.Value]:
         """The sums of this subgroup's part over the taps of a range: [tiles x filters / 16] matrices of f32."""
-        kernel, tile = self.kernel, self.kernel.matrix_tile
-        taps = tile.splits * DEPTH
+        kernel, taps = self.kernel, self.kernel.round_taps
         vectors = taps * kernel.taps.filters
         kept = gpu.shared([2, self.kept], gpu.vector_type(gpu.element(self.weights)))
         first, last = span

@@ -92,7 +92,7 @@ class GpuMatvecKernel:
             values = [[memref.load(x, [arith.addi(base, place)]) for base in bases] for place in places]
             sums = list(sums)
             for tap, loaded, xs in zip(taps, kept, values, strict=True):
-                weight = arith.select(gpu.below(tap, last), k.widen(loaded), gpu.zero(ir.F32Type.get()))
+                weight = gpu.select(gpu.below(tap, last), k.widen(loaded), gpu.zero(ir.F32Type.get()))
                 for i, value in enumerate(xs):
                     sums[i] = math.fma(gpu.lane(k.widen(value), channel), weight, sums[i])
             return sums

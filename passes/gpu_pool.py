@@ -80,7 +80,7 @@ class GpuPoolKernel:
                 return k.maximum(total, value)
             for at, step, stride, low, extent in axes:
                 inside = gpu.below(k.at(f"a * {stride} + b - {low}", at, step), extent)
-                value = arith.select(inside, value, gpu.zero(ir.F32Type.get()))
+                value = gpu.select(inside, value, gpu.zero(ir.F32Type.get()))
             return arith.addf(total, value)
 
         total = _nested(pool.kernel, initial, add)

@@ -16,7 +16,6 @@ Result:
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from math import prod
 from typing import ClassVar
 
 import iree.compiler.ir as ir
@@ -29,21 +28,18 @@ from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.blocked import view
 from rt3d_mlir.passes.build import constant
 from rt3d_mlir.passes.constants import constant_value
-from rt3d_mlir.passes.cpu_plan import conv_halo, note_halos
-from rt3d_mlir.passes.cpu_taps import arrange
+from rt3d_mlir.passes.cpu_plan import note_halos
 from rt3d_mlir.passes.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.destination import Destination, destination, mark_concatenations, pad_links
 from rt3d_mlir.passes.dispatch import Shader
 from rt3d_mlir.passes.epilogue import Epilogue, elementwise, epilogue_after
 from rt3d_mlir.passes.gpu import LANES
-from rt3d_mlir.passes.gpu_conv import GpuConvKernel
+from rt3d_mlir.passes.gpu_choice import conv_kernel
 from rt3d_mlir.passes.gpu_depthwise import GpuDepthwiseKernel
 from rt3d_mlir.passes.gpu_elementwise import GpuElementwiseKernel
-from rt3d_mlir.passes.gpu_matrix_conv import MATRIX_WIDTHS, matrix_kernel
-from rt3d_mlir.passes.gpu_matvec import FEW, GpuMatvecKernel
 from rt3d_mlir.passes.gpu_pack import GpuPackKernel, GpuUnpackKernel
 from rt3d_mlir.passes.gpu_pool import GpuPoolKernel
-from rt3d_mlir.passes.gpu_taps import offsets, whole_blocks
+from rt3d_mlir.passes.gpu_taps import offsets
 from rt3d_mlir.passes.match import defining_op, is_f32, static_shape
 from rt3d_mlir.passes.max_pool import MaxPool
 from rt3d_mlir.passes.pack_kgs import is_channel_layout
@@ -143,18 +139,7 @@ class _Rules:
             return NO_MATCH
         epilogue, to = self._behind(conv.op)
         x, source = view(conv.x)
-        size = tuple(conv.op.results[0].type.shape[2:5])
-        target, few = self.step.target, prod(size) <= FEW
-        kernel: GpuMatvecKernel | GpuConvKernel
-        taps = whole_blocks(arrange(conv, weights[0], ptr[0], target.widest), all_channels=few)
-        if few:
-            kernel = GpuMatvecKernel(taps, source, conv.strides, size, to.out)
-        else:
-            rest = source, conv_halo(conv), conv.strides, conv.dilations, size, to.out, target
-            kernel = GpuConvKernel(taps, *rest)
-            if target.matrices and weights[0].dtype == np.float16:
-                wider = (arrange(conv, weights[0], ptr[0], widest) for widest in MATRIX_WIDTHS)
-                kernel = matrix_kernel([whole_blocks(each, all_channels=True) for each in wider], *rest) or kernel
+        kernel = conv_kernel(conv, weights[0], ptr[0], to.out, self.step.target)
         taps = kernel.taps
         with to.place(conv.op, epilogue and epilogue.op):
             inputs = [

@@ -20,6 +20,8 @@ class GpuTarget:
     shared_memory  bytes of a workgroup
     group          the default of pruning
     widest         filters a tile may have where rows of groups are merged (dense layers)
+    features       SPIR-V version and capabilities of the shaders: 1.3 is Vulkan 1.1's, which every driver reads; by
+                   newer rules IREE 3.13 writes shaders that say SPIR-V 1.0 but do not keep to it (static/shader.py)
     abi            how iree-compile binds buffers: by descriptors, or by address ("bda"), 10 % faster where it was timed
     half           whether it multiplies f16, so that dtype f16 is of use
     matrices       whether subgroups multiply 16x16 matrices of f16 with f32 sums (VK_KHR_cooperative_matrix)
@@ -37,6 +39,7 @@ class GpuTarget:
     shared_memory: int
     group: GroupSize
     widest: int
+    features: str = "spirv:v1.3,cap:Shader"
     abi: str = "descriptors"
     half: bool = True
     matrices: bool = False
@@ -54,6 +57,7 @@ class GpuTarget:
         return [
             "--iree-hal-target-device=vulkan",
             f"--iree-vulkan-target={self.arch}",
+            f"--iree-vulkan-target-features={self.features}",
             f"--iree-vulkan-dispatch-abi={self.abi}",
         ]
 
@@ -114,6 +118,7 @@ _PRESETS = [
         shared_memory=49152,
         group=GroupSize(16, 4),
         widest=16,
+        features="spirv:v1.6,cap:Shader",  # 1.6 has cooperative matrices
         abi="bda",
         matrices=True,
     ),

@@ -17,6 +17,7 @@ VULKAN = "vulkan"
 _TIER = "feature_tier[vulkan-1.3]"
 _FEATURES = {"f32": (), "f16": ("storageBuffer16BitAccess", "shaderFloat16")}
 _INSTEAD = "update the driver, or compile for the CPU (rt3d-mlir-compile --list-targets)"
+_OLDER = "what older phones can do: docs/architecture.md, Vulkan"
 
 
 def vulkan_device(dtype: str) -> iree.HalDevice:
@@ -64,10 +65,10 @@ def check_device(description: str, dtype: str) -> None:
     features = dict(re.findall(r"(\w+)=(\w+)", facts.get("features", "")))
     name, version = facts.get("name", "the device"), facts.get("api", "an unknown version")
     if facts.get(_TIER) != "supported":
-        absent = ", ".join(feature for feature, value in features.items() if value == "no")
+        absent = ", ".join(re.findall(r"^ +missing: (.*)$", description, re.MULTILINE)) or "IREE does not say what"
         raise DeviceError(
-            f"{name} has Vulkan {version}, and IREE needs 1.3 with all that its {_TIER} asks for; not there: "
-            f"{absent or 'it does not say what'}. {_INSTEAD.capitalize()}"
+            f"{name} has Vulkan {version}, and IREE needs 1.3 with some of its options; missing: {absent}: {_INSTEAD}; "
+            f"{_OLDER}"
         )
     missing = [feature for feature in _FEATURES[dtype] if features.get(feature) != "yes"]
     if missing:

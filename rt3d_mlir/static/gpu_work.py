@@ -12,17 +12,15 @@ import numpy as np
 
 from rt3d_mlir.gpu_targets import GpuTarget
 from rt3d_mlir.passes.base import State
-from rt3d_mlir.passes.blocked import view
 from rt3d_mlir.passes.constants import constant_value
-from rt3d_mlir.passes.cpu_plan import conv_halo, note_halos
-from rt3d_mlir.passes.cpu_taps import TapLayout, arrange
+from rt3d_mlir.passes.cpu_plan import note_halos
 from rt3d_mlir.passes.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.destination import destination, mark_concatenations
 from rt3d_mlir.passes.dispatch import symbol_of
 from rt3d_mlir.passes.epilogue import epilogue_after
+from rt3d_mlir.passes.gpu_choice import conv_kernel
 from rt3d_mlir.passes.gpu_conv import GpuConvKernel
-from rt3d_mlir.passes.gpu_matvec import FEW
-from rt3d_mlir.passes.gpu_taps import whole_blocks
+from rt3d_mlir.passes.gpu_matvec import GpuMatvecKernel
 from rt3d_mlir.passes.packed_conv import PackedConv
 from rt3d_mlir.static.work import inside
 
@@ -64,32 +62,23 @@ def _packed(conv: PackedConv, state: State, target: GpuTarget) -> int:
     weights, ptr = (constant_value(value, state.weights) for value in (conv.packed, conv.ptr))
     assert weights is not None
     assert ptr is not None
-    size = tuple(conv.op.results[0].type.shape[2:5])
-    few = prod(size) <= FEW
-    taps = whole_blocks(arrange(conv, weights[0], ptr[0], target.widest), all_channels=few)
     epilogue = epilogue_after(conv.op.results[0], state)
     out = destination(epilogue.result if epilogue else conv.op.results[0]).out
-    if few:
-        return _products(taps) * len(taps.taps) * prod(size) * out.batch
-    source = view(conv.x)[1]
-    return conv_macs(GpuConvKernel(taps, source, conv_halo(conv), conv.strides, conv.dilations, size, out, target))
+    return conv_macs(conv_kernel(conv, weights[0], ptr[0], out, target))
 
 
-def conv_macs(kernel: GpuConvKernel) -> int:
+def conv_macs(kernel: GpuConvKernel | GpuMatvecKernel) -> int:
     """Multiplications of all threads of a conv's kernel: a part does whole rounds of taps, at all its positions."""
-    taps, tile = kernel.taps, kernel.tile
+    taps, batch = kernel.taps, kernel.out.batch
+    products = len(taps.channels) * taps.filters  # of a tap at one position
+    if isinstance(kernel, GpuMatvecKernel):
+        return products * len(taps.taps) * prod(kernel.size) * batch
     by_plane = np.diff(taps.starts).reshape(taps.rows, taps.kernel[0], -1).sum(axis=2)
     used = np.ones((1, taps.kernel[0]), bool)
     if kernel.skips:
         used = inside(0, kernel.sheets, taps.kernel[0], kernel.halo, kernel.strides, kernel.dilations)
-    rounds = np.ceil(used.astype(int) @ by_plane.T / (tile.splits * tile.depth))
-    threads = tile.lanes * tile.splits * kernel.chunks * kernel.out.batch
-    return int(rounds.sum()) * tile.depth * tile.columns * threads * _products(taps)
-
-
-def _products(taps: TapLayout) -> int:
-    """Of a tap at one position."""
-    return len(taps.channels) * taps.filters
+    rounds = np.ceil(used.astype(int) @ by_plane.T / kernel.round_taps)
+    return int(rounds.sum()) * kernel.round_taps * kernel.reach * kernel.chunks * batch * products
 
 
 def dispatch_bytes(module: ir.Module) -> dict[str, int]:

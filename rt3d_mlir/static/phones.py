@@ -78,18 +78,45 @@ def published(model: str, phone: str) -> tuple[str, str]:
 
 @dataclass(frozen=True)
 class Gpu:
-    """A phone's GPU: floating-point operations a second by dtype, bytes a second, and what starting a kernel costs."""
+    """A phone's GPU: floating-point operations a second by dtype, bytes a second, and what starting a kernel costs.
+
+    `gbs` is memory's bandwidth, `cache_gbs` what threads get of the cache behind buffers, and `shared_gbs` of shared
+    memory; None where that lies in the same cache.
+    """
 
     name: str
     phone: str
     target: str
     tflops: dict[str, float]
     gbs: float
+    cache_gbs: float
+    shared_gbs: float | None
     dispatch_us: float
 
 
-#: 2 x 512 multipliers x 2 x 0.587 GHz, twice that in f16; LPDDR5 on paper. Sources: docs/projection.md.
-GPUS = (Gpu("Adreno 650", "Snapdragon 865", "vulkan-adreno", {"f32": 1.2, "f16": 2.4}, gbs=44, dispatch_us=20),)
+#: Sources of all numbers: docs/projection.md.
+GPUS = (
+    Gpu(
+        "Adreno 650",
+        "Snapdragon 865",
+        "vulkan-adreno",
+        {"f32": 1.2, "f16": 2.4},
+        gbs=44,
+        cache_gbs=256,
+        shared_gbs=117,
+        dispatch_us=20,
+    ),
+    Gpu(
+        "Mali-G78 MP14",
+        "Exynos 2100",
+        "vulkan-mali",
+        {"f32": 0.68, "f16": 1.36},
+        gbs=51,
+        cache_gbs=681,
+        shared_gbs=None,
+        dispatch_us=20,
+    ),
+)
 
 #: The GPU column of the same table, f16 on the Adreno 650: (sparse, dense) milliseconds.
 PAPER_GPU = {"c3d": (142, 488), "r2plus1d_18": (141, 513), "s3d": (293, 565), "s3d_ts1": (293, 565)}

@@ -18,8 +18,8 @@ from pathlib import Path
 
 from rt3d_mlir.errors import ConfigError
 
-#: IREE 3.13 writes all kernels by the rules of SPIR-V 1.4 (NoSignedWrap, all variables in the interface), and gives
-#: those that it finds nothing newer in the version 1.0.
+#: For targets of SPIR-V 1.4 or newer (vulkan-nvidia) IREE 3.13 writes all kernels by its rules (NoSignedWrap, all
+#: variables in the interface), and gives those that it finds nothing newer in the version 1.0.
 TOO_OLD = "valid as 1.4, says 1.0"
 _VERSION = 0x00010400
 
@@ -32,12 +32,17 @@ _ONE = re.compile(r"Op(Load|Store|AccessChain|InBoundsAccessChain|BranchConditio
 
 @dataclass(frozen=True)
 class TapLoop:
-    """The loop of a conv over taps, once around: its instructions, loads and FMAs (of vectors of 4), and its taps."""
+    """The loop of a conv over taps, once around: its instructions, loads and FMAs (of vectors of 4), and its taps.
+
+    `shared_bytes` and `buffer_bytes` are what a thread loads from shared memory and from buffers.
+    """
 
     instructions: int
     loads: int
     fmas: int
     taps: int
+    shared_bytes: int
+    buffer_bytes: int
     slots: float
     """Issue slots, and those of them that are FMAs."""
     fma_slots: float
@@ -88,8 +93,10 @@ def fault(path: Path) -> str:
 
 
 def read_shader(path: Path) -> Shader:
-    """Reads a .spv file. Raises ConfigError where spirv-dis is not installed."""
-    done = subprocess.run([_tool("spirv-dis"), "--no-header", path], capture_output=True, text=True, check=True)
+    """Reads a .spv file. Raises ConfigError where spirv-dis is not installed, or is older than the shader."""
+    done = subprocess.run([_tool("spirv-dis"), "--no-header", path], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ConfigError(f"spirv-dis cannot read {path.stem} ({done.stderr.strip()}): install newer spirv-tools")
     return parse_shader(done.stdout)
 
 
@@ -154,11 +161,14 @@ def _loop(body: Sequence[_Line], types: Mapping[str, _Type]) -> TapLoop:
     loads = [words for _, op, words in body if op == "OpLoad"]
     classes = {result: types[words[0]].pointer for result, op, words in body if op.endswith("AccessChain")}
     offsets = [classes.get(words[1], "") for words in loads if words[0] in ("%uint", "%int")]
+    moved = [(classes[words[1]], types[words[0]].bytes) for words in loads if words[1] in classes]
     return TapLoop(
         instructions=len(body),
         loads=len(loads),
         fmas=len(fmas),
         taps=offsets.count("Workgroup") or len(offsets),
+        shared_bytes=sum(size for place, size in moved if place == "Workgroup"),
+        buffer_bytes=sum(size for place, size in moved if place.endswith("StorageBuffer")),
         slots=sum(_slots(line, types) for line in body),
         fma_slots=sum(_slots(line, types) for line in fmas),
     )

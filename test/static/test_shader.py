@@ -76,6 +76,7 @@ def test_the_loop_over_taps():
     loop = parse_shader(SHADER).loop
     assert loop is not None
     assert (loop.instructions, loop.loads, loop.fmas, loop.taps) == (19, 4, 2, 2)
+    assert (loop.shared_bytes, loop.buffer_bytes) == (4 + 4, 4 + 16)
     # branch, 4 addresses, 4 loads, 2 FMAs of 4 numbers, 4 halves, an addition, a store
     assert (loop.fma_slots, loop.slots) == (8, 1 + 4 + 4 + 8 + 2 + 1 + 1)
     assert loop.share == pytest.approx(8 / 21)
