@@ -1,6 +1,13 @@
-"""The order of the files: `make test` gives each to one process, and the longest, begun last, would end alone."""
+"""The order of the files: `make test` gives each to one process, and the longest, begun last, would end alone. And what
+is compiled in the tests' own processes is compiled quickly.
+"""
 
+from collections.abc import Iterator
+
+import compiler
 import pytest
+
+from rt3d_mlir import backend
 
 #: In folders below this one; a minute and more each.
 LONGEST = (
@@ -11,6 +18,8 @@ LONGEST = (
     "samples/test_demo.py",
     "samples/test_shot_cuts.py",
 )
+#: What they are about is the user's own command.
+AS_USERS = ("test_backend.py",)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -19,3 +28,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return LONGEST.index(name) if name in LONGEST else len(LONGEST)
 
     items.sort(key=rank)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _quick_iree_compile(request: pytest.FixtureRequest) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        if request.path.name not in AS_USERS:
+            command = backend.compile_command
+            patch.setattr(backend, "compile_command", lambda *args: compiler.quick(command(*args)))
+        yield

@@ -1,13 +1,13 @@
 """Modules of floor 2 written by hand: blocked ops, with what they should give, in float64, next to them."""
 
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import aarch64
+import compiler
 import iree.compiler.ir as ir
 import iree.runtime as iree
 import numpy as np
@@ -16,6 +16,7 @@ from iree.compiler.dialects import arith, func, tensor
 from numerics import relative_error
 
 from rt3d_mlir import mlir_io
+from rt3d_mlir.backend import compile_command
 from rt3d_mlir.passes import avg_pool, depthwise_conv, max_pool, packed_conv
 from rt3d_mlir.passes.base import Pass, State
 from rt3d_mlir.passes.build import constant, empty, filled, generic, maps
@@ -250,8 +251,8 @@ def check(
 
 def _compiled(folder: Path, name: str, outputs: int) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
     source, module = folder / "net.mlirbc", folder / "net.vmfb"
-    command = [str(Path(sys.executable).with_name("iree-compile")), str(source), *get_target(name).iree_flags]
-    done = subprocess.run([*command, "--iree-opt-level=O2", "-o", str(module)], capture_output=True, text=True)
+    command = compiler.quick(compile_command(source, module, get_target(name).iree_flags))
+    done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[:4000]
     if name != "host":
         return aarch64.load(module, outputs)

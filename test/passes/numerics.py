@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import aarch64
+import compiler
 import iree.compiler.ir as ir
 import iree.runtime as iree
 import numpy as np
@@ -199,11 +200,7 @@ def _flags(target: Target | GpuTarget, upto: str) -> list[str]:
 
 
 def _compile(folder: Path, flags: list[str]) -> None:
-    """As a user's compile, but IREE does not verify the IR after each of its own passes: the same bytes in two thirds
-    of the time.
-    """
-    source, output = folder / "module.mlirbc", folder / "module.vmfb"
-    command = compile_command(source, output, [*flags, "--verify=false"])
+    command = compiler.quick(compile_command(folder / "module.mlirbc", folder / "module.vmfb", flags))
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     assert done.returncode == 0, done.stderr[:4000]
 

@@ -6,17 +6,18 @@ in float64.
 
 import re
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import blocked_net
+import compiler
 import numpy as np
 import pytest
 import torch
 from blocked_net import CHANNEL, FULL, GATE, Net, Value
 from iree.compiler.dialects import arith, math
 
+from rt3d_mlir.backend import compile_command
 from rt3d_mlir.passes import cpu_conv
 from rt3d_mlir.passes.build import f32_constant
 from rt3d_mlir.passes.schedule_cpu import ScheduleCpu
@@ -196,9 +197,9 @@ def test_nothing_is_copied(tmp_path: Path):
         return [net.conv(whole, 8, (3, 3, 3)), relu(net, (FULL, part), (FULL, inner))]
 
     blocked_net.check(describe, tmp_path, [ScheduleCpu()], exact=True)
-    command = [str(Path(sys.executable).with_name("iree-compile")), str(tmp_path / "net.mlirbc"), "-o", "-"]
-    flags = [*get_target("host").iree_flags, "--iree-opt-level=O2", "--compile-to=stream"]
-    stream = subprocess.run([*command, *flags], capture_output=True, text=True, check=True).stdout
+    flags = [*get_target("host").iree_flags, "--compile-to=stream"]
+    command = compiler.quick(compile_command(tmp_path / "net.mlirbc", Path("-"), flags))
+    stream = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     ran = re.findall(r"stream\.cmd\.(?!execute|concurrent)(\w+)(?: @(\w+)::)?", stream)
     assert {kind for kind, _ in ran} == {"dispatch"}
     assert sorted(name.rstrip("_0123456789") for _, name in ran) == [

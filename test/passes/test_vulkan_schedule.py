@@ -2,9 +2,9 @@
 
 import copy
 import subprocess
-import sys
 from pathlib import Path
 
+import compiler
 import iree.compiler.ir as ir
 import numpy as np
 import pytest
@@ -14,6 +14,7 @@ from numerics import Several
 from torch import nn
 
 from rt3d_mlir import mlir_io
+from rt3d_mlir.backend import compile_command
 from rt3d_mlir.frontend.torch_import import import_torch
 from rt3d_mlir.gpu_targets import get_gpu_target
 from rt3d_mlir.passes.base import State
@@ -81,9 +82,8 @@ def build(model: nn.Module, inputs: list[torch.Tensor], folder: Path, dtype: str
         run_pipeline(module, [*passes, ScheduleVulkan(target=TARGET)], State(weights))
         mlir_io.write_text(module, weights, folder / "module.mlir")
         text = str(module)
-    iree_compile = Path(sys.executable).with_name("iree-compile")
-    command = [iree_compile, folder / "module.mlir", "-o", folder / "module.vmfb", *TARGET.iree_flags]
-    done = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
+    command = compiler.quick(compile_command(folder / "module.mlir", folder / "module.vmfb", TARGET.iree_flags))
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[:4000]
     return text
 
