@@ -38,7 +38,7 @@ def read_clip(
         if count < frames:
             raise InputError(f"{path} has {count} frames, expected at least {frames}")
         wanted = set(segment_centres(count, frames))
-        images = [_resize_crop(f, size, short_side) for i, f in enumerate(_decode(path)) if i in wanted]
+        images = [resize_crop(f, size, short_side) for i, f in enumerate(_decode(path)) if i in wanted]
     except av.error.FFmpegError as error:
         raise InputError(f"{path} cannot be read as a video: {error.strerror}") from None
     clip = np.stack(images).astype(np.float32) / 255
@@ -60,7 +60,7 @@ def _decode(path: str | Path) -> Iterator[av.VideoFrame]:
         yield from container.decode(video=0)
 
 
-def _resize_crop(frame: av.VideoFrame, size: tuple[int, int], short_side: int) -> np.ndarray:
+def resize_crop(frame: av.VideoFrame, size: tuple[int, int], short_side: int) -> np.ndarray:
     """One frame as uint8 (H, W, 3), RGB, turned upright as the file's display matrix says."""
     scale = short_side / min(frame.height, frame.width)
     width, height = round(frame.width * scale), round(frame.height * scale)
