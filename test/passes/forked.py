@@ -57,6 +57,8 @@ def _run(client: socket.socket, commands: dict) -> None:
         for i, stream in enumerate(streams):
             os.dup2(stream, i)
             os.close(stream)
+        # New objects, for Python keeps what it found out of the server's own streams, such as that they can seek.
+        sys.stdin, sys.stdout, sys.stderr = (open(i, mode, closefd=False) for i, mode in enumerate("rww"))  # noqa: SIM115
         folder, *sys.argv = words.decode().split("\0")
         os.chdir(folder)
         code = commands[sys.argv[0]]() or 0
