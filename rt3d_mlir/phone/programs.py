@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import tempfile
 from pathlib import Path
 
@@ -16,14 +17,14 @@ _MS = {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3}
 
 
 def flags(manifest: Manifest, folder: str, threads: int | None) -> str:
-    """What both programs are told: module and inputs in a folder of the phone.
+    """What both programs are told, for a shell: module and inputs in a folder of the phone.
 
     Threads go unpinned, which leaves them within taskset's mask; IREE's own choice would pin them, to any cores.
     """
     inputs = [f"--input=@{folder}/input_{i}.npy" for i in range(len(manifest.inputs))]
     topology = [] if threads is None else [f"--task_topology_group_count={threads}"]
     module = [f"--module={folder}/{MODULE}", f"--device={manifest.device}", f"--function={manifest.entry}"]
-    return " ".join([*module, *topology, *inputs])
+    return shlex.join([*module, *topology, *inputs])
 
 
 def compare(adb: Adb, iree_run_module: str, manifest: Manifest, folder: str) -> None:
