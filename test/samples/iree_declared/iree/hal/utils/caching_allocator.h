@@ -1,0 +1,1 @@
+#include "iree/runtime/api.h"
