@@ -4,7 +4,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-prune shot-cuts test fuzz bench lint lock bench-lock clean aarch64 test-packages
+.PHONY: help demo demo-prune shot-cuts test fuzz bench docs lint lock bench-lock clean aarch64 test-packages
 
 PYTHON ?= python3.11
 # Passed on by `make demo`, `make demo-prune`, `make shot-cuts`, `make test` and `make bench`, as in `make test ARGS="-k pool"`.
@@ -13,9 +13,9 @@ ARGS ?=
 BIN := .venv/bin
 LOCK := requirements.lock
 BENCH_LOCK := requirements-bench.lock
-# They run the aarch64 and Vulkan modules that the tests compile, read assembly (llvm-mca) and shaders (spirv-val), and
-# end processes as a phone does (pkill).
-TEST_PACKAGES := qemu-user-static libc6-arm64-cross libstdc++6-arm64-cross llvm-22 mesa-vulkan-drivers libvulkan1 spirv-tools procps
+# They run the aarch64 and Vulkan modules that the tests compile, read assembly (llvm-mca) and shaders (spirv-val), end
+# processes as a phone does (pkill), build the C sample (gcc, cmake), and open the report's page (chromium).
+TEST_PACKAGES := qemu-user-static libc6-arm64-cross libstdc++6-arm64-cross llvm-22 mesa-vulkan-drivers libvulkan1 spirv-tools procps gcc libc6-dev cmake chromium
 
 help: ## list the targets
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/make \1\t\2/p' Makefile | expand -t 18
@@ -40,6 +40,11 @@ fuzz: test-packages aarch64 ## draw N small nets (200) and compare what they com
 
 bench: .venv/.bench ## time our modules beside other engines; the report goes to build/bench
 	$(BIN)/rt3d-mlir-bench -o build/bench $(ARGS)
+
+# Strict, as mkdocs.yml says; --quiet would take that back. The variable silences the theme's advertisement.
+docs: .venv/.ready ## build the docs as a site in build/site; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
+	@echo "open build/site/index.html, or for the search box: $(BIN)/python -m http.server --directory build/site"
 
 lint: .venv/.ready ## format, style and types
 	$(BIN)/ruff format --check .

@@ -17,10 +17,14 @@ from rt3d_mlir.explain import Trace
 from rt3d_mlir.gpu_targets import GpuTarget
 from rt3d_mlir.mlir_io import without_numbers, write_bytecode
 from rt3d_mlir.passes.base import Pass, State
+from rt3d_mlir.passes.constants import constant_value
+from rt3d_mlir.passes.pack_kgs import PackKgs
+from rt3d_mlir.passes.packed_conv import PackedConv
 from rt3d_mlir.passes.pipeline import plugins_in, run_pipeline
 from rt3d_mlir.runtime.artifact import (
     FORMAT,
     GOLDEN_LIMITS,
+    KEPT,
     MANIFEST,
     MODULE,
     Manifest,
@@ -29,6 +33,8 @@ from rt3d_mlir.runtime.artifact import (
     tool_versions,
 )
 from rt3d_mlir.runtime.module import Module
+from rt3d_mlir.sparsity.groups import shape_5d
+from rt3d_mlir.sparsity.kept_file import Kept, save_kept
 from rt3d_mlir.targets import Target
 
 if TYPE_CHECKING:
@@ -110,10 +116,13 @@ def _fill(
         module, table = floor1.parse()
         state = State(table)
         dump, trace = _dumper(dump_ir, module), Trace(module, floor1.ops)
+        kept: dict[str, Kept] = {}
 
         def after_each(step: Pass, after: ir.Module) -> None:
             trace.after_each(step, after)
             dump(step, after)
+            if isinstance(step, PackKgs):
+                kept.update(_kept_blocks(after, state))
 
         progress("rewriting")
         run_pipeline(module, exported.pipeline(target), state, after_each)
@@ -124,6 +133,9 @@ def _fill(
     progress("running the reference")
     inputs, outputs = exported.golden
     files = [MODULE, *_write_golden(work / "golden", inputs, outputs)]
+    if kept:
+        save_kept(work / KEPT, kept)
+        files.append(KEPT)
     plugins = {plugin.package: plugin.version for plugin in plugins_in(exported.pipeline(target))}
     manifest = Manifest(
         tools=tool_versions() | exported.source.readers | plugins,
@@ -165,6 +177,28 @@ def _dumper(dump_ir: Path | None, module: ir.Module) -> Callable[[Pass, ir.Modul
         (dump_ir / f"{next(count):02d}-{step.name}.mlir").write_text(without_numbers(after) + "\n")
 
     return dump
+
+
+def _kept_blocks(module: ir.Module, state: State) -> dict[str, Kept]:
+    """Of each layer that pack-kgs left less of than all: its blocks, from the tap list that the kernel will follow."""
+    found: dict[str, Kept] = {}
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        conv = PackedConv.match(op.opview, state) if op.name == "linalg.generic" else None
+        ptr = constant_value(conv.ptr, state.weights) if conv is not None else None
+        facts = state.layers.get(conv.layer, {}) if conv is not None else {}
+        if conv is None or ptr is None or facts.get("kept_share", 1) == 1:
+            return ir.WalkResult.ADVANCE
+        kernel = shape_5d(facts["weight_shape"])[2:]
+        channels = conv.x.type.shape[1] * conv.x.type.shape[5]
+        mask = np.zeros((len(ptr[0]) - 1, channels // conv.group.n, *kernel), np.bool_)
+        rows = np.repeat(np.arange(len(mask)), np.diff(ptr[0]))
+        mask[(rows, *conv.taps[: len(rows)].T)] = True  # a layer without a tap has a list of one all the same
+        found[conv.layer] = Kept(conv.group, mask)
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(visit)
+    return found
 
 
 def _write_golden(folder: Path, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> list[str]:

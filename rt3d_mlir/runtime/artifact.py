@@ -4,6 +4,7 @@ DIR/module.vmfb             the program
 DIR/manifest.json           what it is, what it was made with, and a sha256 of every file
 DIR/golden/input_0.npy      one input per entry of `inputs`, in order
 DIR/golden/output_0.npy     what PyTorch answers to it
+DIR/kept.safetensors        the blocks that pruned layers keep, where there are any (rt3d_mlir.sparsity.kept_file)
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from typing import Any, Self
 from rt3d_mlir.errors import ArtifactError
 
 FORMAT, VERSION = "rt3d-artifact", 1
-MODULE, MANIFEST = "module.vmfb", "manifest.json"
+MODULE, MANIFEST, KEPT = "module.vmfb", "manifest.json", "kept.safetensors"
 
 #: What a module may differ from its golden output by, in shares of that output's range, by the manifest's dtype. An f16
 #: layer rounds its inputs, weights and chunks of sums to 11 bits: 1e-3 to 2e-3 of its range, and layers add up.

@@ -104,7 +104,7 @@ def iree_run_module(folder: Path, *flags: str) -> subprocess.CompletedProcess[st
 
 def test_the_files(pruned: Path):
     files = sorted(path.relative_to(pruned).as_posix() for path in pruned.rglob("*") if path.is_file())
-    assert files == ["golden/input_0.npy", "golden/output_0.npy", "manifest.json", "module.vmfb"]
+    assert files == [*("golden/input_0.npy", "golden/output_0.npy", "kept.safetensors", "manifest.json", "module.vmfb")]
 
 
 def test_nothing_else_is_left(pruned: Path):
@@ -120,7 +120,7 @@ def test_the_manifest(pruned: Path):
     assert data["cpu"] not in ("", "generic", "host")
     assert data["inputs"] == [{"name": "x", "shape": [1, 3, 16, 16, 16], "dtype": "float32"}]
     assert data["outputs"] == [{"name": "output_0", "shape": [1, 5], "dtype": "float32"}]
-    names = ("golden/input_0.npy", "golden/output_0.npy", "module.vmfb")
+    names = ("golden/input_0.npy", "golden/output_0.npy", "kept.safetensors", "module.vmfb")
     assert data["files"] == {name: sha256_file(pruned / name) for name in names}
     assert data["sparsity"]["dense"] is False
     assert GroupSize.parse(data["sparsity"]["group"])
