@@ -3,8 +3,8 @@
     a workgroup:  one row p of filters, `lanes` x `columns` output positions, the row's taps dealt out to `splits` parts
     a thread:     `columns` positions, `lanes` apart, times the row's filters, over the taps of its part
 
-    for each round of splits x `depth` taps:
-        the next round's weights and offsets on their way into the other half of the shared memory
+    for each round of splits x 4 taps:
+        the next round's weights on their way into the other half of the shared memory, offsets into registers
         for each tap of the part:
             for each channel: sums[column, filters] += x[offset + column, channel] * weights[channel, filters]
     sums of the parts added up through shared memory; epilogue; store
@@ -31,7 +31,7 @@ from rt3d_mlir.passes.cpu_taps import TapLayout
 from rt3d_mlir.passes.cpu_tile import Halo
 from rt3d_mlir.passes.epilogue import Epilogue
 from rt3d_mlir.passes.gpu_epilogue import GpuFinisher
-from rt3d_mlir.passes.gpu_tile import ConvShape, GpuTile, choose_tile
+from rt3d_mlir.passes.gpu_tile import DEPTH, ConvShape, GpuTile, choose_tile
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class GpuConvKernel:
     @property
     def round_taps(self) -> int:
         """Taps of a round, of all parts."""
-        return self.tile.splits * self.tile.depth
+        return self.tile.splits * DEPTH
 
     @property
     def chunks(self) -> int:
@@ -210,66 +210,62 @@ class Workgroup:
         taps = kernel.round_taps
         vectors = taps * kernel.tap_vectors
         kept = gpu.shared([2, vectors], gpu.vector_type(gpu.element(self.weights)))
-        places = gpu.shared([2, taps], ir.IntegerType.get_signless(32))
         first, last = span
         rounds = k.at(f"(b - a + {taps - 1}) floordiv {taps}", first, last)
         bases = [gpu.place(kernel.source, self.n, k.index(0), *self._window(position)) for position in self.positions]
 
         def fetch(r: ir.Value) -> list[ir.Value]:
-            """This thread's share of a round's weights and offsets, zeros behind the last tap."""
-            at = k.at(f"a + b * {taps}", first, r)
-            fetched = []
-            for i in range(ceil(vectors / kernel.threads)):
-                mine = k.at(f"a * {kernel.tap_vectors} + b + {i * kernel.threads}", at, self.thread)
-                end = k.at(f"a * {kernel.tap_vectors}", last)
-                fetched.append(self._or_zero(self.weights, mine, end))
-            for i in range(ceil(taps / kernel.threads)):
-                mine = k.at(f"a + b + {i * kernel.threads}", at, self.thread)
-                fetched.append(memref.load(self.offsets, [arith.minui(mine, self._before(last))]))
-            return fetched
+            """This thread's share of a round's weights, zeros behind the last tap."""
+            at = k.at(f"(a + b * {taps}) * {kernel.tap_vectors} + c", first, r, self.thread)
+            end = k.at(f"a * {kernel.tap_vectors}", last)
+            shares = ceil(vectors / kernel.threads)
+            return [self._or_zero(self.weights, k.at(f"a + {i * kernel.threads}", at), end) for i in range(shares)]
 
         def put(fetched: list[ir.Value], half: ir.Value) -> None:
-            shares = ceil(vectors / kernel.threads)
-            for table, size, values in ((kept, vectors, fetched[:shares]), (places, taps, fetched[shares:])):
-                for i, value in enumerate(values):
-                    mine = k.at(f"a + {i * kernel.threads}", self.thread)
+            for i, value in enumerate(fetched):
+                mine = k.at(f"a + {i * kernel.threads}", self.thread)
 
-                    def store(
-                        mine: ir.Value = mine, value: ir.Value = value, table: ir.Value = table, size: int = size
-                    ):
-                        memref.store(value, table, [k.at(f"a * {size} + b", half, mine)])
+                def store(mine: ir.Value = mine, value: ir.Value = value) -> None:
+                    memref.store(value, kept, [k.at(f"a * {vectors} + b", half, mine)])
 
-                    whole = (i + 1) * kernel.threads <= size
-                    store() if whole else k.if_else(gpu.below(mine, size), store)
+                whole = (i + 1) * kernel.threads <= vectors
+                store() if whole else k.if_else(gpu.below(mine, vectors), store)
 
-        def one(r: ir.Value, sums: Sequence[ir.Value]) -> Sequence[ir.Value]:
-            following = fetch(k.at("a + 1", r))
-            half = k.at("a mod 2", r)
-            sums = self._taps(kept, places, half, bases, list(sums))
+        def offsets(r: ir.Value) -> list[ir.Value]:
+            """Of the taps of this thread's part in a round."""
+            at = k.at(f"a + b * {taps} + c * {DEPTH}", first, r, self.part)
+            numbers = [arith.minui(k.at(f"a + {step}", at), self._before(last)) for step in range(DEPTH)]
+            return [k.load_index(self.offsets, number) for number in numbers]
+
+        def one(r: ir.Value, carried: Sequence[ir.Value]) -> Sequence[ir.Value]:
+            sums, places = list(carried[:count]), carried[count:]
+            following, half = fetch(k.at("a + 1", r)), k.at("a mod 2", r)
+            xs = [[memref.load(self.x, [arith.addi(base, place)]) for base in bases] for place in places]
+            later = offsets(k.at("a + 1", r))
+            sums = self._taps(kept, half, xs, sums)
             put(following, k.at("1 - a", half))
             gpu.barrier()
-            return sums
+            return [*sums, *later]
 
+        count = tile.columns * kernel.quads
         put(fetch(k.index(0)), k.index(0))
+        begin = [*[gpu.zero(self.f32)] * count, *offsets(k.index(0))]
         gpu.barrier()
-        return list(k.reduce_loop(k.index(0), rounds, [gpu.zero(self.f32)] * (tile.columns * kernel.quads), one))
+        return list(k.reduce_loop(k.index(0), rounds, begin, one))[:count]
 
     def _taps(
-        self, kept: ir.Value, places: ir.Value, half: ir.Value, bases: list[ir.Value], sums: list[ir.Value]
+        self, kept: ir.Value, half: ir.Value, xs: Sequence[Sequence[ir.Value]], sums: list[ir.Value]
     ) -> list[ir.Value]:
-        """One round's taps of this part, from shared memory."""
-        kernel, columns, quads = self.kernel, self.tile.columns, self.kernel.quads
-        depth = self.tile.depth
+        """One round's taps of this part: the inputs of each, by columns, times the weights in shared memory."""
+        kernel, quads = self.kernel, self.kernel.quads
         totals = [gpu.zero(ir.F16Type.get())] * len(sums) if self.half else sums
-        for step in range(depth):
-            tap = k.at(f"a * {kernel.round_taps} + b * {depth} + {step}", half, self.part)
-            offset = k.load_index(places, tap)
-            xs = [memref.load(self.x, [arith.addi(base, offset)]) for base in bases]
+        for step, columns_of in enumerate(xs):
+            tap = k.at(f"a * {kernel.round_taps} + b * {DEPTH} + {step}", half, self.part)
             vectors = k.at(f"a * {kernel.tap_vectors}", tap)
             for i, channel in enumerate(kernel.taps.channels):
                 ws = [memref.load(kept, [k.at(f"a + {i * quads + m}", vectors)]) for m in range(quads)]
-                for column in range(columns):
-                    spread = gpu.lane(xs[column], channel)
+                for column, x in enumerate(columns_of):
+                    spread = gpu.lane(x, channel)
                     for m in range(quads):
                         totals[column * quads + m] = math.fma(spread, ws[m], totals[column * quads + m])
         if not self.half:

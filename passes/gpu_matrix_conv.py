@@ -1,7 +1,7 @@
 """The f16 kernel of a packed conv for GPUs that multiply matrices (cooperative matrices, 16x16x16 with f32 sums).
 
-    a workgroup:  one row p of filters; `subgroups` x 64 output positions; the row's taps dealt out to `splits` parts
-    a subgroup:   64 positions times the row's filters, over the taps of its part
+    a workgroup:  one row p of filters; the output positions of `subgroups`; the row's taps dealt out to `splits` parts
+    a subgroup:   64 positions, or 32 in a small layer, times the row's filters, over the taps of its part
 
     for each round of splits x 8 taps:
         the next round's weights and inputs on their way into the other half of the shared memory
@@ -27,7 +27,7 @@ from rt3d_mlir.passes import gpu
 from rt3d_mlir.passes import kernel as k
 from rt3d_mlir.passes.cpu_taps import TapLayout
 from rt3d_mlir.passes.gpu_conv import GpuConvKernel, Workgroup
-from rt3d_mlir.passes.gpu_matrix_tile import DEPTH, SIDE, STRIDE, TILES, MatrixTile, choose_matrix_tile, matrix_cycles
+from rt3d_mlir.passes.gpu_matrix_tile import DEPTH, SIDE, STRIDE, MatrixTile, choose_matrix_tile, matrix_cycles
 
 #: Filters that rows of a dense layer are merged to, at most.
 MATRIX_WIDTHS = (16, 32, 64)
@@ -85,17 +85,17 @@ class MatrixWorkgroup(Workgroup):
         subgroup = kernel.target.subgroup
         self.number, self.lane = gpu.split(self.thread, (tile.subgroups * tile.splits, subgroup))
         group, self.part = gpu.split(self.number, (tile.subgroups, tile.splits))
-        self.each = SIDE * TILES // subgroup
+        self.each = tile.reach // subgroup
         sheet, chunk = k.index(0), self.chunk
         if kernel.skips:
             sheet, chunk = gpu.split(self.chunk, (kernel.sheets, kernel.chunks))
-        first = k.at(f"a * {tile.positions} + b * {SIDE * TILES} + c", chunk, group, self.lane)
+        first = k.at(f"a * {tile.positions} + b * {tile.reach} + c", chunk, group, self.lane)
         numbers = [k.at(f"a + {i * subgroup}", first) for i in range(self.each)]
         self.exists = [gpu.below(number, kernel.positions) for number in numbers]
         self.positions = [
             self._position(arith.minui(number, k.index(kernel.positions - 1)), sheet) for number in numbers
         ]
-        self.rows = tile.subgroups * tile.splits * SIDE * TILES
+        self.rows = tile.subgroups * tile.splits * tile.reach
         self.kept = tile.splits * DEPTH // TAPS * kernel.taps.filters * TAPS
         self.table = gpu.shared([2 * self.rows * STRIDE], gpu.vector_type(self.f32))
         self.finish(self.rounds(self._range(sheet)))
@@ -153,7 +153,9 @@ class MatrixWorkgroup(Workgroup):
         zero = arith.constant(self.f32, 0.0)
         sums = ir.Type.parse(f'!gpu.mma_matrix<{SIDE}x{SIDE}xf32, "COp">')
         empty = gpu_dialect.subgroup_mma_constant_matrix(sums, zero)
-        return list(k.reduce_loop(k.index(0), rounds, [empty] * (TILES * kernel.filter_tiles), one))
+        return list(
+            k.reduce_loop(k.index(0), rounds, [empty] * (kernel.matrix_tile.matrices * kernel.filter_tiles), one)
+        )
 
     def _products(self, kept: ir.Value, half: ir.Value, sums: list[ir.Value]) -> list[ir.Value]:
         """One round's products of this subgroup, from shared memory."""
@@ -168,7 +170,7 @@ class MatrixWorkgroup(Workgroup):
                 )
                 for j in range(kernel.filter_tiles)
             ]
-            for i in range(TILES):
+            for i in range(kernel.matrix_tile.matrices):
                 at = k.at(f"a + {i * SIDE * STRIDE + 2 * step}", self._rows(half))
                 xs = gpu_dialect.subgroup_mma_load_matrix(a, self.table, [at], STRIDE)
                 for j, w in enumerate(ws):
@@ -183,7 +185,7 @@ class MatrixWorkgroup(Workgroup):
         for j in range(kernel.filter_tiles):
             if j:
                 gpu.barrier()
-            for i in range(TILES):
+            for i in range(tile.matrices):
                 at = k.at(f"a + {i * SIDE * STRIDE}", self._rows(k.index(0)))
                 gpu_dialect.subgroup_mma_store_matrix(sums[i * kernel.filter_tiles + j], self.table, [at], STRIDE)
             gpu.barrier()
@@ -205,7 +207,7 @@ class MatrixWorkgroup(Workgroup):
 
     def _rows(self, half: ir.Value, number: ir.Value | None = None) -> ir.Value:
         """Where a subgroup's rows of the table begin."""
-        rows = SIDE * TILES
+        rows = self.kernel.matrix_tile.reach
         return k.at(f"a * {self.rows * STRIDE} + b * {rows * STRIDE}", half, number or self.number)
 
     def _row(self, half: ir.Value, i: int, number: ir.Value | None = None) -> ir.Value:

@@ -5,8 +5,9 @@
 // CHECK: hal.executable.source private @conv_0
 // CHECK: memref.alloc() : memref<{{.*}}xvector<4xf32>, #gpu.address_space<workgroup>>
 // CHECK: gpu.barrier
-// WIDE: scf.for {{.*}} -> (vector<4xf32>, vector<4xf32>, vector<4xf32>, vector<4xf32>)
-// NARROW: scf.for {{.*}} -> (vector<4xf32>, vector<4xf32>)
+// Two positions a thread, and the places of 4 taps of the next round.
+// WIDE: scf.for {{.*}} -> ([[F:vector<4xf32>]], [[F]], [[F]], [[F]], [[F]], [[F]], [[F]], [[F]], index, index, index, index)
+// NARROW: scf.for {{.*}} -> ([[F:vector<4xf32>]], [[F]], [[F]], [[F]], index, index, index, index)
 // CHECK: math.fma {{.*}} : vector<4xf32>
 // CHECK: gpu.barrier
 // CHECK: scf.yield
