@@ -33,10 +33,15 @@ def run_tool(command: Sequence[str], driver: Path) -> subprocess.CompletedProces
 def load(
     module: Path, outputs: int, environment: Mapping[str, str] = os.environ
 ) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
-    """A function that runs `main` of a module with that many results on arrays, one process a call."""
+    """A function that runs `main` of a module with that many results on arrays, one process a call.
+
+    Most of Mesa's time goes into compiling shaders, less of it without LLVM's optimizations.
+    """
     known = driver()
     program = Path(iree.runtime.__file__).parents[1] / "_runtime_libs" / "iree-run-module"
     assert program.is_file(), f"{program} is part of iree-base-runtime; {sys.prefix} has none"
     calm = Path(__file__).with_name("calm.py")
     start = [sys.executable, str(calm), str(program)]
-    return aarch64.process(start, module, outputs, {**environment, "VK_DRIVER_FILES": known}, device="vulkan")
+    return aarch64.process(
+        start, module, outputs, {**environment, "VK_DRIVER_FILES": known, "GALLIVM_PERF": "nopt"}, device="vulkan"
+    )

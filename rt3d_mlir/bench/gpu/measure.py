@@ -21,7 +21,9 @@ from rt3d_mlir.runtime.timing import Latency
 #: Timed calls where nothing else is asked for; of long ones as many as fit the patience, but three.
 CALLS = 50
 _PATIENCE_MS = 10_000
-_WARMUP = 10
+#: Calls before those that are timed, and milliseconds that they take at least: a GPU that idled while its driver compiled
+#: shaders takes some tenths of a second to raise its clock.
+_WARMUP, _WARM_MS = 10, 500
 
 Progress = Callable[[str, float], None]
 
@@ -99,7 +101,7 @@ def _row(folder: Path, manifest: Manifest, engine: str, title: str, results: r.G
     results.device = said["device"]
     _check(said["error"], manifest.dtype)
     calls = max(3, min(results.calls, int(_PATIENCE_MS / said["call_ms"])))
-    warmup = min(_WARMUP, calls // 3)
+    warmup = max(min(_WARMUP, calls // 3), int(_WARM_MS / said["call_ms"]))
     submissions, kernels = device_times(folder, calls, warmup)
     return r.GpuRow(
         case=folder.name,
