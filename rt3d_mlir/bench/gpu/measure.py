@@ -21,8 +21,8 @@ from rt3d_mlir.runtime.timing import Latency
 #: Timed calls where nothing else is asked for; of long ones as many as fit the patience, but three.
 CALLS = 50
 _PATIENCE_MS = 10_000
-#: Calls before those that are timed, and milliseconds that they take at least: a GPU that idled while its driver compiled
-#: shaders takes some tenths of a second to raise its clock.
+#: Calls before those that are timed, and milliseconds that they take at least: a GPU that idled while its driver
+#: compiled shaders takes some tenths of a second to raise its clock.
 _WARMUP, _WARM_MS = 10, 500
 
 Progress = Callable[[str, float], None]
