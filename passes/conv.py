@@ -146,26 +146,39 @@ def _split(value: ir.Value, axis: int, groups: int, reassociation: list[list[int
 def part_groups(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
     """Joins the channels of a grouped conv's result once, and splits them again for who reads them split.
 
-    torch-mlir folds the two reshapes between a grouped conv and the next one of as many groups.
+    torch-mlir folds the reshapes behind a grouped conv into one: its own with a flatten, or with the next conv's of as
+    many groups, where none is left.
     """
     if op.name == "linalg.generic" and (len(op.operands) != 3 or _grouped_window(op) is None):
         return NO_MATCH
     result = op.results[0]
-    user = only_user(result)
-    if user is not None and user.name == "tensor.collapse_shape":
-        return NO_MATCH
     batch, groups, filters, *spatial = result.type.shape
     axes = _CHANNELS[: len(spatial) + 2]
+    user = only_user(result)
+    if user is not None and user.name == "tensor.collapse_shape" and _reassociation(user) == axes:
+        return NO_MATCH
     with ir.InsertionPoint.after(op), op.operation.location:
         joined = tensor.collapse_shape(
             ir.RankedTensorType.get([batch, groups * filters, *spatial], result.type.element_type), result, axes
         )
         split = _split(joined, 1, groups, axes)
-    for user in [use.owner for use in result.uses if use.owner.name == "tensor.collapse_shape"]:
-        if user.results[0] != joined and user.results[0].type == joined.type:
-            rewriter.replace_op(user, [joined])
+    for user in [use.owner.opview for use in result.uses if use.owner.name == "tensor.collapse_shape"]:
+        left = _of_joined(_reassociation(user))
+        if user.results[0] == joined or left is None:
+            continue
+        with ir.InsertionPoint(user), user.operation.location:
+            same = user.results[0].type == joined.type
+            read = joined if same else tensor.collapse_shape(user.results[0].type, joined, left)
+        rewriter.replace_op(user, [read])
     result.replace_all_uses_except(split, joined.owner.operation)
     return None
+
+
+def _of_joined(reassociation: list[list[int]]) -> list[list[int]] | None:
+    """What is left of a reshape of [N, G, M/G, ...] for one of [N, M, ...]; None if it keeps the channels split."""
+    if not any({1, 2} <= set(group) for group in reassociation):
+        return None
+    return [[axis - (axis > 2) for axis in group if axis != 2] for group in reassociation]
 
 
 def _match_grouped(op: ir.OpView) -> Conv | None:

@@ -29,6 +29,7 @@ _OPS: dict[str, Callable[..., np.ndarray]] = {
     "arith.addi": np.add,
     "arith.subi": np.subtract,
     "arith.muli": np.multiply,
+    "arith.floordivsi": np.floor_divide,
     "arith.minsi": np.minimum,
     "arith.maxsi": np.maximum,
     "math.absf": np.abs,
@@ -49,11 +50,11 @@ _ORDERS = (np.equal, np.greater, np.greater_equal, np.less, np.less_equal, np.no
 
 
 @np.errstate(all="ignore")
-def evaluate_body(op: ir.OpView, inputs: Sequence[np.ndarray]) -> np.ndarray | None:
-    """What the body of a generic with one result yields for `inputs`, arrays over its loops that broadcast.
+def evaluate_body(op: ir.OpView, inputs: Sequence[np.ndarray], result: int = 0) -> np.ndarray | None:
+    """What the body of a generic yields as a result for `inputs`, arrays over its parallel loops that broadcast.
 
-    A linalg.index is an array too, so the result broadcasts to the loops. None where the body has an op that is not
-    evaluated here, or reads its output.
+    A linalg.index is an array too, so the result broadcasts to the loops. None where that result needs an op that is
+    not evaluated here, an input that is not given, a reduction's index, or what the output was.
     """
     block = generic_body(op)
     values: dict[ir.Value, np.ndarray] = dict(zip(block.arguments, inputs, strict=False))
@@ -64,16 +65,12 @@ def evaluate_body(op: ir.OpView, inputs: Sequence[np.ndarray]) -> np.ndarray | N
 
     for inner in block.operations:
         operands = [lookup(value) for value in inner.operands]
-        if inner.name == "cf.assert":
-            continue
-        if any(operand is None for operand in operands):
-            return None
         if inner.name == "linalg.yield":
-            return operands[0]
-        result = _apply(inner, operands, extents)
-        if result is None:
-            return None
-        values[inner.results[0]] = result
+            return operands[result]
+        known = all(operand is not None for operand in operands) and len(inner.results) == 1
+        found = _apply(inner, operands, extents) if known else None
+        if found is not None:
+            values[inner.results[0]] = found
     raise AssertionError("a generic's body ends with linalg.yield")
 
 
@@ -82,6 +79,8 @@ def _apply(op: ir.OpView, operands: list, extents: Sequence[int]) -> np.ndarray 
         return _constant(op.results[0])
     if op.name == "linalg.index":
         axis = ir.IntegerAttr(op.attributes["dim"]).value
+        if axis >= len(extents):
+            return None
         return np.arange(extents[axis]).reshape([-1 if at == axis else 1 for at in range(len(extents))])
     if op.name in _CASTS:
         dtype = _DTYPES.get(str(op.results[0].type))

@@ -53,7 +53,7 @@ from rt3d_mlir.passes.match import (
     layer_obstacle,
     static_shape,
 )
-from rt3d_mlir.passes.pool_padding import cut_pool_padding
+from rt3d_mlir.passes.window_counts import fold_window_counts
 
 _WINDOW = "(n, c, d, h, w, i, j, k) -> (i, j, k)"
 _POOLED = "(n, c, d, h, w, i, j, k) -> (n, c, d, h, w)"
@@ -77,8 +77,9 @@ class LiftTo3d(Pass):
                 lift_grouped.DEPTHWISE: lambda op, rewriter: lift_grouped.lift_grouped_conv(op, rewriter, state),
                 "linalg.pooling_nchw_max": lambda op, rewriter: self._max_pool(op, rewriter, state),
                 "linalg.pooling_nchw_sum": lambda op, rewriter: self._sum_pool(op, rewriter, state),
-                "linalg.generic": lambda op, rewriter: _generic(op, rewriter, state),
-                "linalg.pooling_ndhwc_sum": cut_pool_padding,
+                "linalg.generic": lambda op, rewriter: (
+                    _generic(op, rewriter, state) and fold_window_counts(op, rewriter, state)
+                ),
                 "tensor.concat": _concat,
                 "tensor.collapse_shape": _flatten,
                 "tensor.expand_shape": _cancel,

@@ -29,6 +29,7 @@ from rt3d_mlir.passes.plugins import Plugin, find_plugins, insert_plugins
 from rt3d_mlir.passes.schedule_cpu import ScheduleCpu
 from rt3d_mlir.passes.schedule_vulkan import ScheduleVulkan
 from rt3d_mlir.passes.sort_filters import SortFilters
+from rt3d_mlir.passes.trim_windows import TrimWindows
 from rt3d_mlir.passes.winograd import Winograd
 from rt3d_mlir.sparsity import GroupSize
 from rt3d_mlir.targets import Target, check_dtype, get_target
@@ -47,6 +48,7 @@ PASSES: dict[str, type[Pass]] = {
         ChooseGroups,
         PackKgs,
         BlockLayout,
+        TrimWindows,
         FuseElementwise,
         PlaceActivations,
         Winograd,
@@ -112,6 +114,7 @@ def default_pipeline(
         *choosing,
         PackKgs(group=group, dense=dense),
         BlockLayout(),
+        TrimWindows(),
         FuseElementwise(),
         PlaceActivations(),
         *scheduling,

@@ -60,7 +60,7 @@ class Source(Protocol):
         ...
 
     def reference(self, parameters: Parameters, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """What the model answers, computed without any of our passes."""
+        """What the model answers, computed without our passes, but for one where IREE computes it (`run_floor1`)."""
         ...
 
     def macs(self) -> dict[str, int]:

@@ -182,6 +182,8 @@ def graphs() -> dict[str, Case]:
             ),
             (1, 4, 4, 6, 8),
         ),
+        # Left to IREE, which takes one window along an axis for all of the input (trim-windows).
+        "pool-of-input": Case(Net(lambda _, x: _flat(F.max_pool3d(x, 2), F.avg_pool3d(x, 2))), (1, 4, 3, 5, 3)),
         "linear": Case(nn.Sequential(nn.Flatten(), nn.Linear(24, 10)), (2, 4, 1, 2, 3)),
         "linear-only": Case(nn.Linear(10, 5, bias=False), (3, 10)),
         "linear-chain": Case(
@@ -367,6 +369,12 @@ def grouped() -> dict[str, Case]:
             nn.Sequential(conv(8, 12, 2, groups=4), conv(12, 8, 2, groups=4, bias=False), conv(8, 8, 1, groups=4)),
             (2, 8, 4, 5, 6),
         ),
+        "groups-flat": Case(
+            nn.Sequential(conv(4, 6, 2, groups=2, stride=2), nn.Flatten(), nn.Linear(12, 5)), (1, 4, 3, 3, 5)
+        ),
+        "groups-squeezed": Case(
+            Net(lambda net, x: net.b(net.a(x).squeeze(2)), a=conv(4, 6, 2, groups=2), b=conv2d(6, 4)), (2, 4, 2, 5, 6)
+        ),
         "groups-shared": Case(
             Net(
                 lambda net, x: (lambda y: net.b(y) + y)(net.a(x)),
@@ -431,6 +439,9 @@ def windows() -> dict[str, Case]:
                 c=conv2d(2, 4, 3, padding=1, groups=2),
             ),
             (1, 4, 3, 7),
+        ),
+        "groups-flat-2d": Case(
+            nn.Sequential(conv2d(4, 6, 2, groups=2, stride=2), nn.Flatten(), nn.Linear(12, 5)), (1, 4, 3, 5)
         ),
         "groups-twice-2d": Case(
             nn.Sequential(conv2d(8, 6, groups=2), conv2d(6, 6, groups=2), conv2d(6, 6, 1, groups=6)), (1, 8, 7, 12)
@@ -686,6 +697,11 @@ def rounded() -> dict[str, Case]:
         "mean": Case(nn.Sequential(conv(4, 8), nn.AdaptiveAvgPool3d(1), nn.Flatten(), nn.Linear(8, 5)), x, False),
         "adaptive-unequal": Case(
             nn.Sequential(conv(4, 6, 1), nn.AdaptiveAvgPool3d((3, 4, 5)), conv(6, 4, 1)), (2, 4, 4, 6, 7), False
+        ),
+        "adaptive-tokens": Case(
+            Net(lambda net, x: F.adaptive_avg_pool3d(net.a(x), (2, 1, 3)).flatten(2).transpose(1, 2), a=conv(4, 6, 1)),
+            (2, 4, 3, 4, 7),
+            False,
         ),
         "avg-pool": Case(nn.Sequential(conv(4, 8), nn.AvgPool3d(2), conv(8, 4, 1)), (1, 4, 4, 6, 8), False),
         "2d-avg-pool-border": Case(

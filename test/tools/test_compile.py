@@ -30,6 +30,7 @@ PASSES = [
     "pack-depthwise",
     "pack-kgs",
     "block-layout",
+    "trim-windows",
     "fuse-elementwise",
     "place-activations",
     "winograd",

@@ -64,3 +64,22 @@ func.func @chain(%x: tensor<1x2x2x1x1x5xf32>, %w: tensor<2x2x2x1x1x1xf32>, %i: t
   %z = tensor.collapse_shape %a [[0], [1, 2], [3], [4], [5]] : tensor<1x2x2x1x1x5xf32> into tensor<1x4x1x1x5xf32>
   return %y, %z : tensor<1x4x1x1x5xf32>, tensor<1x4x1x1x5xf32>
 }
+// What follows a grouped conv may be one reshape with its own: a flatten, or a depth of one that goes.
+// CHECK-LABEL: func.func @flattened
+// CHECK: %[[JOINED:.+]] = tensor.collapse_shape %{{.+}} {{\[\[}}0], [1, 2], [3], [4], [5]] {{.*}} into tensor<1x4x1x1x5xf32>
+// CHECK-DAG: %[[FLAT:.+]] = tensor.collapse_shape %[[JOINED]] {{\[\[}}0], [1, 2, 3, 4]] {{.*}} into tensor<1x20xf32>
+// CHECK-DAG: %[[PLANE:.+]] = tensor.collapse_shape %[[JOINED]] {{\[\[}}0], [1], [2, 3], [4]] {{.*}} into tensor<1x4x1x5xf32>
+// CHECK: return %[[FLAT]], %[[PLANE]]
+func.func @flattened(%x: tensor<1x2x2x1x1x5xf32>, %w: tensor<2x2x2x1x1x1xf32>, %i: tensor<1x2x2x1x1x5xf32>)
+    -> (tensor<1x20xf32>, tensor<1x4x1x5xf32>) {
+  %a = linalg.generic {indexing_maps = [#in, #by, #to], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction", "reduction"]}
+      ins(%x, %w : tensor<1x2x2x1x1x5xf32>, tensor<2x2x2x1x1x1xf32>) outs(%i : tensor<1x2x2x1x1x5xf32>) {
+  ^bb0(%p: f32, %q: f32, %s: f32):
+    %t = arith.mulf %p, %q : f32
+    %u = arith.addf %t, %s : f32
+    linalg.yield %u : f32
+  } -> tensor<1x2x2x1x1x5xf32>
+  %y = tensor.collapse_shape %a [[0], [1, 2, 3, 4, 5]] : tensor<1x2x2x1x1x5xf32> into tensor<1x20xf32>
+  %z = tensor.collapse_shape %a [[0], [1, 2], [3, 4], [5]] : tensor<1x2x2x1x1x5xf32> into tensor<1x4x1x5xf32>
+  return %y, %z : tensor<1x20xf32>, tensor<1x4x1x5xf32>
+}
