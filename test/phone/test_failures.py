@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import interruptible
 import pytest
 import scripted
 from fake_phone import FEATURES, SERIAL, FakePhone
@@ -188,7 +189,8 @@ def test_what_another_run_left(tool: Tool, phone: FakePhone):
 def test_ctrl_c(tool: Tool, phone: FakePhone):
     phone.write("misbehave", "interrupt benchmark_repetitions")
     command = [sys.executable, "-m", "rt3d_mlir.tools.run", str(tool.artifact), "--adb", f"--runtime={tool.runtime}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    restore = interruptible.restore
+    done = subprocess.run(command, capture_output=True, text=True, check=False, preexec_fn=restore)
     assert done.returncode == 130, done.stderr
     assert done.stderr.endswith("timing 10 runs\nrt3d-mlir-run: interrupted\n")
     assert phone.left == []

@@ -1,7 +1,6 @@
 """What goes wrong is one clear error, exit 1, and nothing is left: no folder, no half of one, no temporary."""
 
 import dataclasses
-import functools
 import json
 import os
 import signal
@@ -12,6 +11,7 @@ from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 
+import interruptible
 import nets
 import numpy as np
 import pytest
@@ -521,9 +521,8 @@ def test_ctrl_c(net: Path, tmp_path: Path):
         "--target=host",
         "-v",
     ]
-    # A shell that runs the tests in the background has them ignore SIGINT, and children inherit that.
-    restore = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True, preexec_fn=restore)
+    options = {"start_new_session": True, "preexec_fn": interruptible.restore}
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, **options)
     assert process.stderr is not None
     with process.stderr as err:
         for line in err:
