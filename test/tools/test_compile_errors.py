@@ -45,6 +45,8 @@ def refuse(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.Captur
     here.mkdir()
     scratch.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(scratch))
+    # PyTorch makes this folder of its own where the first of these tests makes it import its compiler.
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "inductor"))
 
     def run(model: object, *argv: object, target: str = "host", code: int = 1) -> str:
         words = [model, "-o", here / "artifact", "--target", target, *argv]
