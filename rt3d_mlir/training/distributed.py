@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import torch
 import torch.distributed as dist
+import torch.distributed.nn  # before any group exists: its functions' defaults hold the group that they find for ever
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
