@@ -17,7 +17,7 @@ windows, kept on the stack until all are computed. One extra chunk writes the ze
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, reduce
+from functools import cached_property
 from math import ceil, prod
 
 import iree.compiler.ir as ir
@@ -226,18 +226,18 @@ class _Workgroup:
                     column = self._column(tile)
                     sums = self._over_taps(row, [self._base(row, column)], self._zeros())
                     values = self._finished(sums, [row], column)
-                    values = [reduce(k.maximum, values[c : c + early]) for c in range(0, len(values), early)]
+                    values = [k.largest(values[c : c + early]) for c in range(0, len(values), early)]
                     places = self._places(k.at(f"a floordiv {early}", column), len(values))
                     for value, place in zip(values, places, strict=True):
                         before = value if first else k.load_vector(line, place, filters)
-                        k.store_vector(value if first else k.maximum(before, value), line, place)
+                        k.store_vector(value if first else k.maximum(value, before), line, place)
 
             gather(k.index(0), first=True)
             with k.loop(k.index(1), k.index(pd * ph)) as i:
                 gather(i, first=False)
             with k.loop(k.index(0), k.index(kernel.out.size[2])) as column:
                 window = self._places(k.at(f"a * {pw // early}", column), pw // early)
-                maximum = reduce(k.maximum, [k.load_vector(line, place, filters) for place in window])
+                maximum = k.largest([k.load_vector(line, place, filters) for place in window])
                 self._store([maximum], [r], column)
 
     def stream(self) -> None:

@@ -1,6 +1,7 @@
 """The CPU kernel of a blocked max pool: one vector of C channels an output position, the window unrolled."""
 
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -49,17 +50,22 @@ class PoolKernel:
             ]
             row = k.at(f"a * {self.out.size[1]} + b", d, h)
             out_line = self.out.row_offset(n, block, row)
-            with k.loop(k.index(0), k.index(self.out.size[2])) as w:
-                widths = [self._position(2, w, i, size[2]) for i in range(self.pool.kernel[2])]
-                values = [
-                    k.load_vector(x, k.at(f"(a + b) * {lanes}", line, kw), lanes)
-                    for line, kw in itertools.product(lines, widths)
-                ]
-                best = values[0]
-                for value in values[1:]:
-                    best = k.maximum(best, value)
-                (result,) = finish([best], row, w)
+
+            def column(w: ir.Value, step: int) -> ir.Value:
+                """The maximum over depth and height, of column `step` of the window at w."""
+                place = self._position(2, w, step, size[2])
+                return k.largest([k.load_vector(x, k.at(f"(a + b) * {lanes}", line, place), lanes) for line in lines])
+
+            def window(w: ir.Value, shared: Sequence[ir.Value]) -> Sequence[ir.Value]:
+                columns = [*shared, *(column(w, step) for step in range(len(shared), kernel))]
+                (result,) = finish([k.largest(columns)], row, w)
                 k.store_vector(result, target, k.at(f"a + b * {lanes}", out_line, w))
+                return columns[self.pool.strides[2] :]
+
+            # Columns that the next window has too are carried on to it.
+            kernel, zero = self.pool.kernel[2], k.index(0)
+            shared = [column(zero, step) for step in range(kernel - self.pool.strides[2])]
+            k.reduce_loop(zero, k.index(self.out.size[2]), shared, window)
 
     def _position(self, axis: int, out_at: ir.Value, step: int, extent: int) -> ir.Value:
         """Input position of window element `step`; clamped only where the window can leave the input."""

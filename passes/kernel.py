@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import reduce
 from math import ceil
 
 import iree.compiler.ir as ir
@@ -86,9 +87,18 @@ def widen(value: ir.Value) -> ir.Value:
 
 
 def maximum(a: ir.Value, b: ir.Value) -> ir.Value:
-    """The larger lanes of two vectors, NaN if one is; through f32, for IREE lowers maximumf of f16 on scalars only."""
-    wide = arith.maximumf(widen(a), widen(b))
+    """The larger lanes of two vectors, NaN if one is; through f32, for IREE lowers maximumf of f16 on scalars only.
+
+    Which zero is larger is left open: to order them costs x86 two instructions. In a chain, `b` is what there was
+    before: x86 looks for NaN in `a`, which then has not to wait for it.
+    """
+    wide = arith.maximumf(widen(a), widen(b), fastmath=arith.FastMathFlags.nsz)
     return wide if wide.type == a.type else arith.truncf(a.type, wide)
+
+
+def largest(values: Sequence[ir.Value]) -> ir.Value:
+    """The maximum of vectors, lane by lane."""
+    return reduce(lambda best, value: maximum(value, best), values)
 
 
 @contextmanager

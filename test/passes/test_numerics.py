@@ -263,12 +263,11 @@ def test_an_op_off_the_path_is_named(family: str, name: str, note: str):
     assert any(found.startswith(note) for found in notes), notes
 
 
+@pytest.mark.parametrize("pool", [nn.MaxPool3d((1, 2, 2)), nn.MaxPool3d(3, 1, 1), nn.MaxPool3d((1, 3, 3), (1, 2, 2))])
 @pytest.mark.parametrize("channels", [8, 5])
-def test_nan_goes_where_pytorch_lets_it_go(tmp_path: Path, channels: int):
+def test_nan_goes_where_pytorch_lets_it_go(tmp_path: Path, channels: int, pool: nn.Module):
     """One NaN in a dense net: through ReLU, pool and padding; not out of its receptive field."""
-    model = nn.Sequential(
-        relu_after(conv(channels, channels, padding=1)), nn.MaxPool3d((1, 2, 2)), conv(channels, 4, padding=1)
-    )
+    model = nn.Sequential(relu_after(conv(channels, channels, padding=1)), pool, conv(channels, 4, padding=1))
     numerics.draw(model, "8x4", "random")
     x = numerics.draw_input((1, channels, 6, 12, 16), "random")
     x[0, 1, 2, 3, 4] = torch.nan

@@ -22,8 +22,9 @@
 // CHECK-NEXT: arith.minsi %[[SECOND]], %c4
 // CHECK-NOT: arith.minsi
 // CHECK: scf.for %{{.+}} = %c0 to %c2
-// CHECK-COUNT-6: vector.load %0
-// CHECK-COUNT-5: arith.maximumf {{.*}} : vector<4xf32>
+// CHECK-COUNT-2: vector.load %0
+// CHECK-NEXT: arith.maximumf {{.*}} fastmath<nsz> : vector<4xf32>
+// CHECK-COUNT-4: arith.maximumf {{.*}} fastmath<nsz> : vector<4xf32>
 // CHECK: vector.store
 // CHECK: } else {
 // CHECK: vector.store %cst, %1
