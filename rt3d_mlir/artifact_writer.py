@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import iree.compiler.ir as ir
 import numpy as np
 
+from rt3d_mlir.arena import add_arena
 from rt3d_mlir.backend import check_versions, compile_command, iree_compile
 from rt3d_mlir.errors import ArtifactError, CompileError
 from rt3d_mlir.explain import Trace
@@ -127,9 +128,12 @@ def _fill(
         progress("rewriting")
         run_pipeline(module, exported.pipeline(target), state, after_each)
         explanation = trace.explain(state)
+        flags = [*target.iree_flags, *iree_flags]
+        progress("measuring the arena")
+        arena = add_arena(module, table, flags) if isinstance(target, Target) else 0
         write_bytecode(module, table, source)
     progress("running iree-compile")
-    iree_compile(source, work / MODULE, [*target.iree_flags, *iree_flags])
+    iree_compile(source, work / MODULE, flags)
     progress("running the reference")
     inputs, outputs = exported.golden
     files = [MODULE, *_write_golden(work / "golden", inputs, outputs)]
@@ -145,6 +149,7 @@ def _fill(
         cpu=target.cpu,
         dtype=exported.dtype,
         device=target.device,
+        arena=arena,
         tolerance=GOLDEN_LIMITS[exported.dtype] * min(map(_range, outputs)),
         inputs=[TensorSpec(n, x.shape, str(x.dtype)) for n, x in zip(floor1.input_names, inputs, strict=True)],
         outputs=[TensorSpec(f"output_{i}", y.shape, str(y.dtype)) for i, y in enumerate(outputs)],

@@ -42,7 +42,6 @@ def profile_calls(vmfb: Path, clip: Path, count: int) -> list[Call]:
             "--function=main",
             f"--input=@{clip}",
             "--device=local-sync",
-            "--device_allocator=caching",
             "--device_profiling_mode=host-execution",
             f"--device_profiling_output={trace}",
             "--benchmark_min_time=1x",

@@ -73,8 +73,9 @@ class Manifest:
     `dtype` is what weights and activations are stored as, f32 or f16, whatever the inputs and outputs are; `tolerance`
     the largest absolute error on the golden data, iree-run-module's --expected_f32_threshold. `tools` maps rt3d_mlir,
     iree_compiler, torch_mlir and torch to versions, and onnx for an .onnx; `files` maps each file's path, relative to
-    the folder, to its sha256 in hex; `sparsity` holds at least the group ("8x4"). `ops` is what became of each op, none
-    in old manifests.
+    the folder, to its sha256 in hex; `sparsity` holds at least the group ("8x4"). `arena` is the bytes for activations
+    that a loaded module keeps, 0 where they are allocated in each call; `ops` what became of each op. Old manifests
+    have neither.
     """
 
     tools: dict[str, str]
@@ -85,6 +86,7 @@ class Manifest:
     dtype: str = "f32"
     tolerance: float = 1e-4
     device: str = "local-task"
+    arena: int = 0
     entry: str = "main"
     inputs: list[TensorSpec]
     outputs: list[TensorSpec]
@@ -110,13 +112,15 @@ class Manifest:
             if data.get(key) != expected:
                 seen = data.get(key)
                 raise ArtifactError(f"{path}: {key} is {seen!r}, expected {expected!r}; compile again")
-        known = _select(cls, {"ops": [], **data}, str(path))
+        known = _select(cls, {"arena": 0, "ops": [], **data}, str(path))
         for key in ("tools", "files", "sparsity"):
             if not isinstance(known[key], dict):
                 raise ArtifactError(f"{path}: {key} is not an object; compile again")
         for key in ("model", "target", "triple", "cpu", "dtype", "device", "entry"):
             if not isinstance(known[key], str):
                 raise ArtifactError(f"{path}: {key} is not a string; compile again")
+        if not isinstance(known["arena"], int):
+            raise ArtifactError(f"{path}: arena is not a number of bytes; compile again")
         if known["dtype"] not in GOLDEN_LIMITS:
             names = ", ".join(GOLDEN_LIMITS)
             raise ArtifactError(f"{path}: dtype is {known['dtype']!r}, expected one of {names}; compile again")

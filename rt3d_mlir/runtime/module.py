@@ -2,6 +2,7 @@
 
 import functools
 import platform
+import threading
 from importlib import metadata
 from pathlib import Path
 
@@ -50,6 +51,7 @@ class Module:
         self.inputs = manifest.inputs
         self.device = device
         self.threads = 1 if device == "local-sync" else threads
+        self._one_call = threading.Lock()
         config = iree.Config(device=_device(device, threads, manifest.dtype))
         try:
             module = iree.VmModule.mmap(config.vm_instance, str(folder / MODULE))
@@ -61,10 +63,12 @@ class Module:
         """Runs the entry function and waits for its result: one array, or a tuple when it has several.
 
         Shapes and dtypes must be those of `inputs` (for a video network 1x3xTxHxW float32); nothing is cast
-        or reshaped. Raises InputError otherwise.
+        or reshaped. Calls share the module's memory for activations: those of several threads wait for each other.
+        Raises InputError for other inputs.
         """
         _check_inputs(arrays, self.inputs)
-        result = self._entry(*arrays)
+        with self._one_call:
+            result = self._entry(*arrays)
         # Copies, for IREE's array is a view that dies with it: a slice of it would point into freed memory.
         if isinstance(result, tuple):
             return tuple(self._to_host(array) for array in result)
@@ -130,6 +134,4 @@ def _device(name: str, threads: int | None, dtype: str) -> iree.HalDevice:
 
 
 def _create(name: str) -> iree.HalDevice:
-    # Activations are allocated anew in each call. The caching allocator keeps their pages, where the plain one gives
-    # them back: page faults were a sixth of C3D's time.
-    return iree.get_driver(name).create_default_device(allocators=["caching"])
+    return iree.get_driver(name).create_default_device()

@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "files.h"
-#include "iree/hal/utils/caching_allocator.h"
 
 #if defined(__aarch64__)
 #define MACHINE "aarch64"
@@ -34,22 +33,14 @@ static iree_status_t check_machine(const manifest_t* manifest) {
                           "machine", manifest->triple, MACHINE);
 }
 
-// The first device of a driver. A clip's activations are allocated anew in each run: the caching allocator keeps their
-// pages between runs.
+// The first device of a driver.
 static iree_status_t open_device(iree_runtime_instance_t* instance, const char* driver,
                                  iree_hal_device_t** out_device) {
   iree_status_t status =
       iree_runtime_instance_try_create_default_device(instance, iree_make_cstring_view(driver), out_device);
-  if (!iree_status_is_ok(status)) {
-    return ADVISE(status, "no device of driver %s: the module needs it; build the runtime with it, and see that this "
-                          "machine has one", driver);
-  }
-  iree_hal_allocator_t* caching = NULL;
-  status = iree_hal_caching_allocator_create_unbounded(iree_hal_device_allocator(*out_device), iree_allocator_system(),
-                                                       &caching);
-  if (iree_status_is_ok(status)) iree_hal_device_replace_allocator(*out_device, caching);
-  iree_hal_allocator_release(caching);  // the device has it
-  return status;
+  if (iree_status_is_ok(status)) return status;
+  return ADVISE(status, "no device of driver %s: the module needs it; build the runtime with it, and see that this "
+                        "machine has one", driver);
 }
 
 // A classifier with no module yet. `device` NULL: the driver that the manifest names.

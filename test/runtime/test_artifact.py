@@ -40,11 +40,12 @@ def test_keys_of_a_later_version_are_passed_over(artifact: Path):
     assert Manifest.read(artifact).model == "tiny"
 
 
-def test_a_manifest_from_before_ops(artifact: Path):
+def test_a_manifest_from_before_arena_and_ops(artifact: Path):
     data = json.loads((artifact / "manifest.json").read_text())
-    del data["ops"]
+    del data["arena"], data["ops"]
     (artifact / "manifest.json").write_text(json.dumps(data))
-    assert Manifest.read(artifact).ops == []
+    manifest = Manifest.read(artifact)
+    assert (manifest.arena, manifest.ops) == (0, [])
 
 
 def test_missing_folder(tmp_path: Path):
@@ -72,6 +73,7 @@ def test_not_json(artifact: Path, text: str, message: str):
         ({"files": None, "triple": None}, "manifest.json lacks triple, files; compile again"),
         ({"files": []}, "files is not an object"),
         ({"entry": 3}, "entry is not a string"),
+        ({"arena": "1"}, "arena is not a number of bytes"),
         ({"inputs": "x"}, "inputs is not a list of objects"),
         ({"inputs": [{"name": "x", "shape": [1]}]}, "inputs[0] lacks dtype"),
         ({"ops": [{"name": "x"}]}, "ops[0] lacks kind"),

@@ -7,7 +7,6 @@
 
 #include "iree/hal/drivers/local_sync/sync_device.h"
 #include "iree/hal/local/loaders/static_library_loader.h"
-#include "iree/hal/utils/caching_allocator.h"
 #include "iree/runtime/api.h"
 
 typedef struct object_t {
@@ -129,20 +128,6 @@ iree_status_t iree_runtime_instance_try_create_default_device(iree_runtime_insta
 void iree_hal_device_release(iree_hal_device_t* device) { release(device); }
 iree_hal_allocator_t* iree_hal_device_allocator(iree_hal_device_t* device) {
   return (iree_hal_allocator_t*)((object_t*)device)->owns[1];
-}
-void iree_hal_device_replace_allocator(iree_hal_device_t* device, iree_hal_allocator_t* new_allocator) {
-  retain(new_allocator);
-  release(((object_t*)device)->owns[1]);
-  ((object_t*)device)->owns[1] = (object_t*)new_allocator;
-}
-iree_status_t iree_hal_caching_allocator_create_unbounded(iree_hal_allocator_t* allocator, iree_allocator_t host,
-                                                          iree_hal_allocator_t** out) {
-  (void)host;
-  ATTEMPT();
-  object_t* caching = make();
-  caching->owns[0] = retain(allocator);
-  *out = (iree_hal_allocator_t*)caching;
-  return NULL;
 }
 
 void iree_runtime_session_options_initialize(iree_runtime_session_options_t* options) { options->builtin_modules = 1; }

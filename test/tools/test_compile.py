@@ -240,7 +240,7 @@ def test_json_and_verbose(tiny: Path, tool: Callable[..., tuple[Path, str, str]]
     assert shown.pop("seconds") > 0
     assert str(folder / "module.vmfb") in shlex.split(shown.pop("command"))
     assert {"format": "rt3d-artifact", "version": 1, **shown} == manifest(folder)
-    steps = ["importing", "rewriting", "running iree-compile", "running the reference"]
+    steps = ["importing", "rewriting", "measuring the arena", "running iree-compile", "running the reference"]
     assert err.splitlines() == [*steps, "checking against the golden output"]
 
 

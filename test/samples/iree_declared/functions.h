@@ -46,11 +46,7 @@ iree_status_t iree_runtime_call_outputs_pop_front_buffer_view(iree_runtime_call_
 
 void iree_hal_device_release(iree_hal_device_t* device);
 iree_hal_allocator_t* iree_hal_device_allocator(iree_hal_device_t* device);
-void iree_hal_device_replace_allocator(iree_hal_device_t* device, iree_hal_allocator_t* new_allocator);
 void iree_hal_allocator_release(iree_hal_allocator_t* allocator);
-iree_status_t iree_hal_caching_allocator_create_unbounded(iree_hal_allocator_t* device_allocator,
-                                                          iree_allocator_t host_allocator,
-                                                          iree_hal_allocator_t** out_allocator);
 iree_status_t iree_hal_buffer_view_allocate_buffer_copy(
     iree_hal_device_t* device, iree_hal_allocator_t* allocator, iree_host_size_t shape_rank,
     const iree_hal_dim_t* shape, iree_hal_element_type_t element_type, iree_hal_encoding_type_t encoding_type,

@@ -1,1 +1,0 @@
-#include "iree/runtime/api.h"
