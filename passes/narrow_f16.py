@@ -32,11 +32,12 @@ import numpy as np
 from iree.compiler import rewrite
 from iree.compiler.dialects import tensor
 
-from rt3d_mlir.passes import avg_pool, max_pool, packed_conv
+from rt3d_mlir.passes import avg_pool, depthwise_conv, max_pool, packed_conv
 from rt3d_mlir.passes.avg_pool import AvgPool
 from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.build import clone_body, empty, f16, filled, generic, identity_text, maps, narrowed, widened
 from rt3d_mlir.passes.constants import constant_value
+from rt3d_mlir.passes.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.epilogue import epilogue_after
 from rt3d_mlir.passes.match import (
     defining_op,
@@ -59,15 +60,15 @@ LARGEST = float(np.finfo(np.float16).max)
 
 @dataclass(frozen=True)
 class NarrowF16(Pass):
-    """Stores the blocked layout as f16; refuses a conv with a weight beyond f16's range, and depthwise ones."""
+    """Stores the blocked layout as f16; refuses a conv with a weight beyond f16's range."""
 
     name: ClassVar[str] = "narrow-f16"
 
     def run(self, module: ir.Module, state: State) -> None:
         def any_generic(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
-            if "depthwise_conv" in op.attributes:
-                layer = ir.StringAttr(ir.DictAttr(op.attributes["depthwise_conv"])["layer"]).value
-                return state.refuse(self.name, layer, "a depthwise conv has no f16 kernel; the layer stays f32")
+            depthwise = DepthwiseConv.match(op)
+            if depthwise is not None:
+                return self._depthwise(depthwise, rewriter, state)
             found = PackedConv.match(op, state)
             if found is not None:
                 return self._conv(found, rewriter, state)
@@ -86,20 +87,53 @@ class NarrowF16(Pass):
     def _conv(self, conv: PackedConv, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
         if not is_f32(conv.x):
             return NO_MATCH
-        weights, ptr = (constant_value(value, state.weights) for value in (conv.packed, conv.ptr))
-        if weights is None or ptr is None:
-            return state.refuse(self.name, conv.layer, "its packed weights are no constant at hand")
-        array, key = weights
-        if (largest := np.abs(array).max()) > LARGEST:
-            reason = f"a weight of {largest:g} is beyond f16's range of {LARGEST:g}; the layer stays f32"
-            return state.refuse(self.name, conv.layer, reason)
+        weights, ptr = self._weights(conv.packed, conv.layer, state), constant_value(conv.ptr, state.weights)
+        if weights is None:
+            return NO_MATCH
+        if ptr is None:
+            return state.refuse(self.name, conv.layer, "its list of taps is no constant at hand")
         _, blocks, *spatial, block = conv.op.results[0].type.shape
-        half = Packed(array.astype(np.float16), conv.taps, ptr[0], conv.group, (blocks * block,))
+        half = Packed(weights[0], conv.taps, ptr[0], conv.group, (blocks * block,))
         with rewriter.ip, conv.op.operation.location:
             x = narrowed(conv.x)
-            new = packed_conv.build(state, x, half, conv.layer, spatial, conv.strides, conv.dilations, key)
+            new = packed_conv.build(state, x, half, conv.layer, spatial, conv.strides, conv.dilations, weights[1])
         _store_half(conv.op, new, rewriter, state)
         return None
+
+    def _depthwise(self, conv: DepthwiseConv, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
+        if not is_f32(conv.x):
+            return NO_MATCH
+        weights = self._weights(conv.weights, conv.layer, state)
+        if weights is None:
+            return NO_MATCH
+        spatial, group = conv.op.results[0].type.shape[2:5], (conv.filters, conv.channels)
+        with rewriter.ip, conv.op.operation.location:
+            new = depthwise_conv.build(
+                state,
+                narrowed(conv.x),
+                weights[0],
+                group,
+                conv.layer,
+                spatial,
+                conv.strides,
+                conv.dilations,
+                weights[1],
+            )
+        _store_half(conv.op, new, rewriter, state)
+        return None
+
+    def _weights(self, value: ir.Value, layer: str, state: State) -> tuple[np.ndarray, str | None] | None:
+        """A layer's weights as f16 and their key; None where they stay what they are, which is said."""
+        found = constant_value(value, state.weights)
+        if found is None:
+            state.refuse(self.name, layer, "its packed weights are no constant at hand")
+            return None
+        array, key = found
+        if (largest := np.abs(array).max()) > LARGEST:
+            reason = f"a weight of {largest:g} is beyond f16's range of {LARGEST:g}; the layer stays f32"
+            state.refuse(self.name, layer, reason)
+            return None
+        return array.astype(np.float16), key
 
 
 def _store_half(op: ir.OpView, new: ir.Value, rewriter: rewrite.PatternRewriter, state: State) -> None:

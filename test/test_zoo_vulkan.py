@@ -35,7 +35,7 @@ PAPER = [("c3d", "c3d-3.57x"), ("r2plus1d_18", "r2plus1d-3.23x"), ("s3d", "s3d-2
 CONFIGS = [(load_config(config).model, config) for config in config_names()]
 CASES = [
     *((*case, "f32") for case in CONFIGS),
-    *((name, "", "f32") for name in ("x3d_s", "movinet_a0")),
+    *((name, "", dtype) for name in ("x3d_s", "movinet_a0") for dtype in ("f32", "f16")),
     *((*case, "f16") for case in PAPER),
 ]
 

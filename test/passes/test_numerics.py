@@ -82,6 +82,10 @@ SUITES = [
     Suite("units", "8x4", "narrow-f16", ("channels",), target="cortex-a76", dtype="f16"),
     Suite("units", "8x4", "schedule-cpu", ("kernels", "channels", "graphs"), target="cortex-a76", dtype="f16"),
     Suite("units", "16x4", "schedule-cpu", ("widths",), target="cortex-a76", dtype="f16"),
+    *(
+        Suite("units", "8x4", floor, ("grouped",), "cortex-a76", dtype="f16")
+        for floor in ("narrow-f16", "schedule-cpu")
+    ),
     Suite("units", "8x4", "schedule-cpu", ("widths",), "cortex-a76", limits=(("CORE_CACHE", 0),), dtype="f16"),
     Suite("random", "8x4", "schedule-cpu", ("rounded",), target="cortex-a76", dtype="f16"),
 ]
