@@ -11,8 +11,8 @@
 A workgroup takes one row p and a chunk of output rows. Where all weights of a layer fit a shared cache, p runs fastest
 and the input is read once; else the chunks do. Where the weights of one row p are too large for the cache of a core and
 several tiles use them, the loops are turned (`streamed`): for each kernel position (kd, kh), all tiles of the chunk,
-their sums kept on the stack in between. Where the kernel pools, an output row is the maximum over the rows of its
-windows, kept on the stack until all are computed. One extra chunk writes the zero border.
+their sums kept on the stack in between. A max pool behind it may be inside (cpu_conv_pool). One extra chunk writes the
+zero border.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,8 +24,10 @@ import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler.dialects import arith, memref
 
+from rt3d_mlir.passes import cpu_conv_pool
 from rt3d_mlir.passes import kernel as k
 from rt3d_mlir.passes.blocked import Blocked
+from rt3d_mlir.passes.cpu_conv_pool import NO_POOL, Window
 from rt3d_mlir.passes.cpu_epilogue import Finisher
 from rt3d_mlir.passes.cpu_tap_loop import TapLoop
 from rt3d_mlir.passes.cpu_taps import TapLayout
@@ -51,7 +53,7 @@ class ConvKernel:
     """All a kernel depends on.
 
     `source` is the padded input, `halo` where its zeros are; `size` is the (D, H, W) that the conv computes, `out` what
-    is written: the same, or its maximum over windows of `pool`, which tile it.
+    is written: the same, or its maximum over the places of `window`.
     """
 
     target: Target
@@ -62,16 +64,12 @@ class ConvKernel:
     dilations: tuple[int, ...]
     size: tuple[int, ...]
     out: Blocked
-    pool: tuple[int, ...] = (1, 1, 1)
+    window: Window = NO_POOL
 
     @property
     def rows(self) -> int:
         """Rows that are written: D * H of the output."""
         return self.out.rows
-
-    @property
-    def pools(self) -> bool:
-        return self.pool != (1, 1, 1)
 
     @property
     def filters(self) -> int:
@@ -107,7 +105,7 @@ class ConvKernel:
     @property
     def tile_key(self) -> str:
         dtype = "f16" if self.half else "f32"
-        return tile_key(self.filters, len(self.taps.channels), self.size, self.taps.kernel, self.pool, dtype)
+        return tile_key(self.filters, len(self.taps.channels), self.size, self.taps.kernel, self.window.kernel, dtype)
 
     @cached_property
     def tiles_by_model(self) -> list[tuple[int, int]]:
@@ -119,7 +117,7 @@ class ConvKernel:
             self.size,
             self.halo,
             self.taps.kernel,
-            self.pool,
+            self.window.kernel,
             self.lanes,
             self.columns_a_load,
         )
@@ -139,7 +137,7 @@ class ConvKernel:
     @cached_property
     def streamed(self) -> bool:
         """Whether weights pass through the cache once a chunk, not once a tile."""
-        reused = self.rows * self.tiles > 1 and not self.pools
+        reused = self.rows * self.tiles > 1 and not self.window.pools
         return self.taps.row_bytes > CORE_CACHE and self.tile[0] == 1 and reused and self.row_sums <= STACK
 
     @property
@@ -154,11 +152,12 @@ class ConvKernel:
     @cached_property
     def chunk(self) -> int:
         """Output rows a workgroup computes: a multiple of the tile's."""
-        th, rows, windows = self.tile[0], self.rows, self.pool[0] * self.pool[1]
+        th, rows, windows = self.tile[0], self.rows, self.window.kernel[0] * self.window.kernel[1]
         if self.streamed:
             most = STACK // self.row_sums
             return ceil(rows / ceil(rows / most))
-        wanted = 4 // windows if self.shared else rows * self.taps.rows * self.out.batch // MIN_WORKGROUPS
+        few = self.shared and not self.window.overlaps  # where windows overlap each chunk computes a row twice
+        wanted = 4 // windows if few else rows * self.taps.rows * self.out.batch // MIN_WORKGROUPS
         return min(rows, max(th, wanted // th * th))
 
     @property
@@ -177,15 +176,15 @@ class ConvKernel:
 
     def body(self, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue | None) -> None:
         """Bindings: input, weights, offsets, starts, then the epilogue's inputs, then the output."""
-        work = _Workgroup(self, bindings, ids, epilogue)
-        compute = work.stream if self.streamed else work.pool if self.pools else work.compute
+        work = Workgroup(self, bindings, ids, epilogue)
+        compute = work.stream if self.streamed else work.pool if self.window.pools else work.compute
         if not self.out.padded:
             compute()
             return
         k.if_else(k.less(work.chunk, k.index(self.chunks)), compute, work.border)
 
 
-class _Workgroup:
+class Workgroup:
     """Builds the code of one workgroup."""
 
     def __init__(self, kernel: ConvKernel, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue | None):
@@ -198,60 +197,30 @@ class _Workgroup:
     def compute(self) -> None:
         """Tile by tile, each over all its taps."""
         th = self.kernel.tile[0]
-        start, stop = self._rows()
+        start, stop = self.rows()
         with k.loop(start, stop, th) as r, k.loop(k.index(0), k.index(self.kernel.tiles)) as tile:
-            column = self._column(tile)
+            column = self.column(tile)
             rows = [k.at(f"a + {i}", r) for i in range(th)]
-            bases = [self._base(row, column) for row in rows]
-            sums = self._over_taps(r, bases, self._zeros())
-            self._store(self._finished(sums, rows, column), rows, column)
+            bases = [self.base(row, column) for row in rows]
+            sums = self.over_taps(r, bases, self.zeros())
+            self.store(self.finished(sums, rows, column), rows, column)
 
     def pool(self) -> None:
-        """Output row by output row, each the maximum over the conv's rows in its windows.
-
-        The maximum over columns is taken before a tile goes to the stack where it holds whole windows, else behind.
-        """
-        kernel = self.kernel
-        (pd, ph, pw), height, filters = kernel.pool, kernel.out.size[1], kernel.filters
-        early = pw if kernel.tile[1] % pw == 0 else 1
-        line = self._stack(kernel.row_sums, k.element_type(self.target))
-        start, stop = self._rows()
-        with k.loop(start, stop) as r:
-
-            def gather(i: ir.Value, first: bool) -> None:
-                """Row i of the windows into `line`."""
-                depth = f"((a floordiv {height}) * {pd} + b floordiv {ph})"
-                row = k.at(f"{depth} * {height * ph} + (a mod {height}) * {ph} + b mod {ph}", r, i)
-                with k.loop(k.index(0), k.index(kernel.tiles)) as tile:
-                    column = self._column(tile)
-                    sums = self._over_taps(row, [self._base(row, column)], self._zeros())
-                    values = self._finished(sums, [row], column)
-                    values = [k.largest(values[c : c + early]) for c in range(0, len(values), early)]
-                    places = self._places(k.at(f"a floordiv {early}", column), len(values))
-                    for value, place in zip(values, places, strict=True):
-                        before = value if first else k.load_vector(line, place, filters)
-                        k.store_vector(value if first else k.maximum(value, before), line, place)
-
-            gather(k.index(0), first=True)
-            with k.loop(k.index(1), k.index(pd * ph)) as i:
-                gather(i, first=False)
-            with k.loop(k.index(0), k.index(kernel.out.size[2])) as column:
-                window = self._places(k.at(f"a * {pw // early}", column), pw // early)
-                maximum = k.largest([k.load_vector(line, place, filters) for place in window])
-                self._store([maximum], [r], column)
+        """Row by row of the pool's output."""
+        (cpu_conv_pool.overlapping if self.kernel.window.overlaps else cpu_conv_pool.tiling)(self)
 
     def stream(self) -> None:
         """Kernel position by kernel position, each over all tiles, with the sums on the stack."""
         kernel = self.kernel
         columns, tiles = kernel.tile[1], kernel.tiles
         slots = kernel.chunk * tiles * columns
-        stack, zero = self._stack(kernel.chunk * kernel.row_sums, ir.F32Type.get()), k.splat(0.0, kernel.filters)
-        start, stop = self._rows()
+        stack, zero = self.stack(kernel.chunk * kernel.row_sums, ir.F32Type.get()), k.splat(0.0, kernel.filters)
+        start, stop = self.rows()
         with k.loop(k.index(0), k.index(slots)) as slot:
             k.store_vector(zero, stack, k.at(f"a * {kernel.filters}", slot))
 
         def places(r: ir.Value, tile: ir.Value) -> list[ir.Value]:
-            return self._places(k.at(f"((a - b) * {tiles} + c) * {columns}", r, start, tile), columns)
+            return self.places(k.at(f"((a - b) * {tiles} + c) * {columns}", r, start, tile), columns)
 
         kd_count, kh_count = kernel.taps.kernel
         with k.loop(k.index(0), k.index(kd_count)) as kd, k.loop(k.index(0), k.index(kh_count)) as kh:
@@ -262,47 +231,47 @@ class _Workgroup:
                     with k.loop(k.index(0), k.index(tiles)) as tile:
                         where = places(r, tile)
                         sums = [k.load_vector(stack, place, kernel.filters) for place in where]
-                        sums = self._taps(span, [self._base(r, self._column(tile))], sums)
+                        sums = self._taps(span, [self.base(r, self.column(tile))], sums)
                         for total, place in zip(sums, where, strict=True):
                             k.store_vector(total, stack, place)
 
                 self._if_inside(r, kd, kh, tiles_of_row)
         with k.loop(start, stop) as r, k.loop(k.index(0), k.index(tiles)) as tile:
             sums = [k.load_vector(stack, place, kernel.filters) for place in places(r, tile)]
-            column = self._column(tile)
-            self._store(self._finished(sums, [r], column), [r], column)
+            column = self.column(tile)
+            self.store(self.finished(sums, [r], column), [r], column)
 
     def border(self) -> None:
         """The zeros around the interior."""
         for r in range(self.per_row):
             self._if_exists(r, lambda where: self.kernel.out.zero_border(self.target, self.n, where))
 
-    def _stack(self, size: int, element: ir.Type) -> ir.Value:
+    def stack(self, size: int, element: ir.Type) -> ir.Value:
         """Room for as many numbers as `size` bytes of sums are."""
         return memref.alloca(ir.MemRefType.get([size // 4], element), [], [])
 
-    def _places(self, column: ir.Value, count: int) -> list[ir.Value]:
+    def places(self, column: ir.Value, count: int) -> list[ir.Value]:
         """Where `count` columns lie on the stack."""
         filters = self.kernel.filters
         return [k.at(f"a * {filters} + {c * filters}", column) for c in range(count)]
 
-    def _zeros(self) -> Sums:
+    def zeros(self) -> Sums:
         """A tile's sums before the first tap."""
         return [k.splat(0.0, self.kernel.filters)] * prod(self.kernel.tile)
 
-    def _rows(self) -> tuple[ir.Value, ir.Value]:
+    def rows(self) -> tuple[ir.Value, ir.Value]:
         """The output rows of this chunk."""
         size = self.kernel.chunk
         start = k.at(f"a * {size}", self.chunk)
         return start, arith.minsi(k.at(f"a + {size}", start), k.index(self.kernel.rows))
 
-    def _column(self, tile: ir.Value) -> ir.Value:
+    def column(self, tile: ir.Value) -> ir.Value:
         """A tile's first column. The last tile moves left and computes some columns twice, rather than be narrower."""
         width, tw = self.kernel.size[2], self.kernel.tile[1]
         column = k.at(f"a * {tw}", tile)
         return column if width % tw == 0 else arith.minsi(column, k.index(width - tw))
 
-    def _base(self, row: ir.Value, column: ir.Value) -> ir.Value:
+    def base(self, row: ir.Value, column: ir.Value) -> ir.Value:
         """Where the window of an output position starts in the flat input."""
         kernel, source = self.kernel, self.kernel.source
         _, _, height, width = source.full
@@ -317,7 +286,7 @@ class _Workgroup:
         at = k.at(f"(a * {kd_count} + b) * {kh_count} + c", self.p, kd, kh)
         return k.load_index(self.starts, at), k.load_index(self.starts, k.at(f"a + {count}", at))
 
-    def _over_taps(self, r: ir.Value, bases: Sequence[ir.Value], sums: Sums) -> Sums:
+    def over_taps(self, r: ir.Value, bases: Sequence[ir.Value], sums: Sums) -> Sums:
         """All taps of row p that meet the input of output row r (of the tile's rows: they share a depth)."""
         kernel = self.kernel
         (kd_count, kh_count), (th, _) = kernel.taps.kernel, kernel.tile
@@ -361,14 +330,14 @@ class _Workgroup:
         """Adds the taps of a range to the f32 sums of a tile, one vector a column, row by row."""
         return TapLoop(self.kernel, self.x, self.weights, self.offsets).add(span, bases, sums)
 
-    def _finished(self, sums: Sums, rows: Sequence[ir.Value], column: ir.Value) -> Sums:
+    def finished(self, sums: Sums, rows: Sequence[ir.Value], column: ir.Value) -> Sums:
         """The epilogue on the sums of a tile, row by row from `column` on."""
         finish = self.finisher.of(self.n, k.at(f"a * {self.per_row}", self.p), self.per_row)
         columns = len(sums) // len(rows)
         parts = [finish(sums[i * columns : (i + 1) * columns], row, column) for i, row in enumerate(rows)]
         return [value for part in parts for value in part]
 
-    def _store(self, values: Sums, rows: Sequence[ir.Value], column: ir.Value) -> None:
+    def store(self, values: Sums, rows: Sequence[ir.Value], column: ir.Value) -> None:
         """The blocks of a tile, row by row from `column` on, to where the consumer reads them."""
         kernel = self.kernel
         block, columns = kernel.out.block, len(values) // len(rows)

@@ -1,7 +1,8 @@
 """What becomes of a packed conv on a CPU: its kernel, the epilogue and max pool inside, where it reads and writes.
 
-A max pool whose windows tile its input, as all but the last of C3D, is taken into the conv's kernel: the conv's own
-output, the largest tensor of the network, is then never in memory.
+A max pool whose windows tile its input, as all but the last of C3D, or share a row with the next one, as in the stems
+of S3D and ResNets, is taken into the conv's kernel: the conv's own output, the largest tensor of the network, is then
+never in memory.
 """
 
 from dataclasses import dataclass, replace
@@ -12,6 +13,7 @@ from rt3d_mlir.passes.base import State
 from rt3d_mlir.passes.blocked import view
 from rt3d_mlir.passes.constants import constant_value
 from rt3d_mlir.passes.cpu_conv import STACK, ConvKernel
+from rt3d_mlir.passes.cpu_conv_pool import Window, worth_it
 from rt3d_mlir.passes.cpu_taps import arrange
 from rt3d_mlir.passes.cpu_tile import Halo
 from rt3d_mlir.passes.depthwise_conv import DepthwiseConv
@@ -54,27 +56,32 @@ def plan_conv(conv: PackedConv, state: State, target: Target) -> ConvPlan | None
         size=tuple(value.type.shape[2:5]),
         out=to.out,
     )
-    pool = pool_after(value)
+    pool = _pool_after(value)
     if pool is not None and not kernel.streamed:
         pooled_to = destination(pool.op.results[0])
-        pooled = replace(kernel, out=pooled_to.out, pool=pool.kernel)
-        if pooled.row_sums <= STACK:
+        pooled = replace(kernel, out=pooled_to.out, window=Window(pool.kernel, pool.strides, pool.low))
+        sizes = kernel.size, pooled.out.size
+        tiled = pooled.window.tiles(*sizes) and pooled.row_sums <= STACK
+        if tiled or (pooled.window.shares_rows(*sizes) and worth_it(pooled)):
             return ConvPlan(pooled, x, epilogue, pool, pooled_to, weights[1])
     return ConvPlan(kernel, x, epilogue, None, to, weights[1])
 
 
-def pool_after(value: ir.Value) -> MaxPool | None:
+def tiling_pool_after(value: ir.Value) -> MaxPool | None:
     """The only user of a conv's value, if it is a max pool whose windows tile it."""
+    pool = _pool_after(value)
+    if pool is None:
+        return None
+    size, out = (tuple(v.type.shape[2:5]) for v in (value, pool.op.results[0]))
+    return pool if Window(pool.kernel, pool.strides, pool.low).tiles(size, out) else None
+
+
+def _pool_after(value: ir.Value) -> MaxPool | None:
+    """The only user of a conv's value, if it is a max pool."""
     read = only_user(value)
     if read is None or read.name != "tensor.extract" or read.operation.parent is None:
         return None
-    pool = MaxPool.match(read.operation.parent.opview)
-    if pool is None or pool.kernel != pool.strides or any(pool.low):
-        return None
-    size = value.type.shape[2:5]
-    tiled = all(extent % k == 0 for extent, k in zip(size, pool.kernel, strict=True))
-    whole = [extent // k for extent, k in zip(size, pool.kernel, strict=True)] == pool.op.results[0].type.shape[2:5]
-    return pool if tiled and whole else None
+    return MaxPool.match(read.operation.parent.opview)
 
 
 def note_halos(module: ir.Module) -> None:

@@ -1,7 +1,7 @@
 """schedule-cpu: each op of the blocked layout, and the entry conversion, becomes one hand-written dispatch.
 
 A conv or pool takes the elementwise generic behind it along, other activations that it reads included, and a conv a max
-pool whose windows tile its input (cpu_plan); elementwise generics that none took get a kernel of their own. All read
+pool whose windows hardly overlap (cpu_plan); elementwise generics that none took get a kernel of their own. All read
 views of padded tensors in place, and write the padded layout of their consumer, border included, or their part of a
 concatenation (destination). Register tile and way of broadcasting come from the target preset; see cpu_conv, cpu_pool,
 cpu_elementwise and cpu_pack.

@@ -8,7 +8,7 @@ from iree.compiler import rewrite
 from rt3d_mlir.passes.base import NO_MATCH, Failure, State
 from rt3d_mlir.passes.blocked import view
 from rt3d_mlir.passes.build import constant
-from rt3d_mlir.passes.cpu_plan import pool_after
+from rt3d_mlir.passes.cpu_plan import tiling_pool_after
 from rt3d_mlir.passes.cpu_winograd import InputKernel, OutputKernel, ProductKernel
 from rt3d_mlir.passes.destination import destination
 from rt3d_mlir.passes.dispatch import emit_dispatch
@@ -63,7 +63,7 @@ def product_kernel(step: Step, target: Target) -> ProductKernel:
 def _output(step: Step, module: ir.Module, rewriter: rewrite.PatternRewriter, state: State, target: Target) -> None:
     epilogue = epilogue_after(step.op.results[0], state)
     value = epilogue.result if epilogue else step.op.results[0]
-    pool, tile = pool_after(value), step.facts.tiling.tile
+    pool, tile = tiling_pool_after(value), step.facts.tiling.tile
     if pool is not None and any(tile % extent for extent in pool.kernel[1:]):
         pool = None
     to = destination(pool.op.results[0] if pool else value)

@@ -169,6 +169,40 @@ def graphs() -> dict[str, Case]:
         ),
         "pool-inside-tall": Case(nn.Sequential(conv(4, 8, 1), nn.MaxPool3d((1, 32, 2))), (1, 4, 1, 32, 4)),
         "pool-inside-wide": Case(nn.Sequential(conv(4, 8, 1), nn.MaxPool3d((1, 2, 32))), (1, 4, 1, 4, 32)),
+        # Windows that share a row with the next one: into the kernel, too. Several rows a chunk; one; no last row; no
+        # padding; three rows apart; behind a residual.
+        "pool-rows": Case(
+            nn.Sequential(relu_after(conv(4, 20, 1)), nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)), conv(20, 4, 1)),
+            (1, 4, 8, 34, 9),
+        ),
+        "pool-rows-padded": Case(
+            nn.Sequential(
+                relu_after(conv(3, 6, (1, 3, 3), padding=(0, 1, 1))),
+                nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)),
+                conv(6, 5, padding=(0, 1, 1)),
+            ),
+            (2, 3, 3, 9, 11),
+        ),
+        "pool-rows-inside": Case(
+            nn.Sequential(conv(4, 8, 1), nn.MaxPool3d((1, 3, 2), (1, 2, 1)), conv(8, 4, 1)), (1, 4, 16, 31, 6)
+        ),
+        "pool-rows-ceil": Case(
+            nn.Sequential(conv(4, 8, 1), nn.MaxPool3d((1, 3, 3), (1, 2, 2), ceil_mode=True), conv(8, 4, 1)),
+            (1, 4, 10, 32, 8),
+        ),
+        "pool-rows-apart": Case(
+            nn.Sequential(conv(4, 8, 1), nn.MaxPool3d((1, 4, 5), (1, 3, 2), (0, 1, 2)), conv(8, 4, 1)),
+            (1, 4, 16, 35, 9),
+        ),
+        "pool-rows-residual": Case(
+            Net(
+                lambda net, x: net.b(F.max_pool3d(F.relu(net.a(y := net.i(x)) + y), (1, 3, 3), (1, 2, 2), (0, 1, 1))),
+                i=conv(4, 8, 1),
+                a=conv(8, 8, (3, 1, 1), padding=(1, 0, 0)),
+                b=conv(8, 4, 1),
+            ),
+            (1, 4, 9, 33, 10),
+        ),
         "pool-overlap": Case(
             nn.Sequential(conv(4, 8), nn.MaxPool3d(3, stride=(1, 2, 2), padding=1), conv(8, 4, padding=(0, 1, 1))),
             (1, 4, 5, 7, 8),
