@@ -13,6 +13,7 @@ import iree.compiler.ir as ir
 from iree.compiler.dialects import arith
 
 from rt3d_mlir.passes import kernel as k
+from rt3d_mlir.passes.max_pool import clamped
 
 if TYPE_CHECKING:
     from rt3d_mlir.passes.cpu_conv import ConvKernel, Workgroup
@@ -128,17 +129,9 @@ def overlapping(work: "Workgroup") -> None:
         else:
             k.if_else(k.less(k.at(f"a + {sh}", top), k.index(height)), last, forget)
         with k.loop(k.index(0), k.index(kernel.out.size[2])) as column:
-            window = [
-                k.load_vector(rows, work.places(_inside(k.at(f"a * {sw} + {i - lw}", column), width), 1)[0], filters)
-                for i in range(pw)
-                for rows in (line, shared)
-            ]
+            places = [work.places(clamped(column, k.index(i), sw, lw, width), 1)[0] for i in range(pw)]
+            window = [k.load_vector(rows, place, filters) for place in places for rows in (line, shared)]
             work.store([k.largest(window)], [r], column)
-
-
-def _inside(column: ir.Value, width: int) -> ir.Value:
-    """The nearest column that there is: one outside is in no window without it."""
-    return arith.minsi(arith.maxsi(column, k.index(0)), k.index(width - 1))
 
 
 def _gather(work: "Workgroup", row: ir.Value, into: ir.Value, before: ir.Value | None, early: int = 1) -> None:

@@ -14,7 +14,6 @@ what keeping M in a core's cache means.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from itertools import product as pairs
 
 import iree.compiler.ir as ir
@@ -206,12 +205,12 @@ class OutputKernel:
                 sums = self._tile(m, place)
                 values = [finish(row, k.at(f"a + {r}", line), w) for r, row in enumerate(sums)]
                 return [
-                    reduce(arith.maximumf, [values[r * ph + i][c * pw + j] for i, j in pairs(range(ph), range(pw))])
+                    k.largest([values[r * ph + i][c * pw + j] for i, j in pairs(range(ph), range(pw))])
                     for r, c in windows
                 ]
 
             def deeper(i: ir.Value, before: Sequence[ir.Value]) -> Sequence[ir.Value]:
-                return [arith.maximumf(a, b) for a, b in zip(before, plane(i), strict=True)]
+                return [k.maximum(value, old) for value, old in zip(plane(i), before, strict=True)]
 
             values = plane(k.index(0))
             if pd > 1:

@@ -93,10 +93,10 @@ class NarrowF16(Pass):
         if ptr is None:
             return state.refuse(self.name, conv.layer, "its list of taps is no constant at hand")
         _, blocks, *spatial, block = conv.op.results[0].type.shape
-        half = Packed(weights[0], conv.taps, ptr[0], conv.group, (blocks * block,))
+        (array, key), x = weights, conv.x
+        half = Packed(array, conv.taps, ptr[0], conv.group, (blocks * block,))
         with rewriter.ip, conv.op.operation.location:
-            x = narrowed(conv.x)
-            new = packed_conv.build(state, x, half, conv.layer, spatial, conv.strides, conv.dilations, weights[1])
+            new = packed_conv.build(state, narrowed(x), half, conv.layer, spatial, conv.strides, conv.dilations, key)
         _store_half(conv.op, new, rewriter, state)
         return None
 
@@ -106,19 +106,11 @@ class NarrowF16(Pass):
         weights = self._weights(conv.weights, conv.layer, state)
         if weights is None:
             return NO_MATCH
+        (half, key), layer = weights, conv.layer
         spatial, group = conv.op.results[0].type.shape[2:5], (conv.filters, conv.channels)
         with rewriter.ip, conv.op.operation.location:
-            new = depthwise_conv.build(
-                state,
-                narrowed(conv.x),
-                weights[0],
-                group,
-                conv.layer,
-                spatial,
-                conv.strides,
-                conv.dilations,
-                weights[1],
-            )
+            x = narrowed(conv.x)
+            new = depthwise_conv.build(state, x, half, group, layer, spatial, conv.strides, conv.dilations, key)
         _store_half(conv.op, new, rewriter, state)
         return None
 

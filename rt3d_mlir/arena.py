@@ -20,7 +20,6 @@ from rt3d_mlir.mlir_io import without_numbers, write_bytecode
 from rt3d_mlir.weights import WeightTable
 
 _SIZE = re.compile(r"iree\.abi\.transients\.size\.constant = (\d+)")
-_BUFFER = "!hal.buffer"
 _ALLOCATION = """
 util.global private @rt3d$arena : !hal.buffer
 util.initializer {{
@@ -75,7 +74,7 @@ def _attach(module: ir.Module, size: int) -> None:
         with ir.InsertionPoint(leave):
             held = ir.Operation.create(
                 "util.global.load",
-                [ir.Type.parse(_BUFFER)],
+                [ir.Type.parse("!hal.buffer")],
                 attributes={"global": ir.FlatSymbolRefAttr.get("rt3d$arena")},
             ).result
             for i, value in enumerate(leave.operands):

@@ -160,12 +160,13 @@ def _progress(status: object, what: str, verbose: bool) -> None:
 
 def _print(args: argparse.Namespace, manifest: Manifest, report: Report, seconds: float) -> None:
     console.table(report.table())
-    size, arena = (args.output / "module.vmfb").stat().st_size / 2**20, manifest.arena / 2**20
+    size = (args.output / "module.vmfb").stat().st_size / 2**20
+    memory = f", {manifest.arena / 2**20:.1f} MiB for activations" if manifest.arena else ""
     there = f"not run here; check it on the target with --expected_f32_threshold={manifest.tolerance:.2g}"
     checked = "its golden output is right" if manifest.target == "host" else there
     console.out.print(
         f"\n{args.output}: {manifest.model} for {manifest.target} ({manifest.cpu}), groups of "
-        f"{manifest.sparsity['group']}, {manifest.dtype}, {size:.1f} MiB, {arena:.1f} MiB for activations, "
+        f"{manifest.sparsity['group']}, {manifest.dtype}, {size:.1f} MiB{memory}, "
         f"{seconds:.1f} s; {checked}"
     )
 

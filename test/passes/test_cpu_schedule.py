@@ -119,3 +119,10 @@ def test_sums_of_a_very_wide_row_fit_the_stack(tmp_path: Path):
     x = numerics.draw_input((1, 256, 1, 1, 616), "integers")
     built = numerics.build(model, [x], tmp_path, "16x4", target="host")
     np.testing.assert_array_equal(built.run([x.numpy()])[0], numerics.reference(model, [x])[0])
+
+
+@pytest.mark.parametrize(("channels", "inside"), [(4, True), (64, False)])
+def test_a_pool_that_shares_rows_goes_inside_where_a_position_takes_few_products(channels: int, inside: bool):
+    """Of the other one a row computed twice would take longer than all of them through memory."""
+    model = nn.Sequential(cases.conv(channels, 8, (1, 3, 3)), nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)))
+    assert ("@max_pool" in scheduled(model, (1, channels, 2, 18, 18))) is not inside
