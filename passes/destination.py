@@ -14,11 +14,13 @@ Result:
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 
 import iree.compiler.ir as ir
+import numpy as np
 from iree.compiler import rewrite
-from iree.compiler.dialects import tensor
+from iree.compiler.dialects import arith, tensor
 
 from rt3d_mlir.passes.blocked import Blocked
 from rt3d_mlir.passes.build import empty, filled, fused_location
@@ -31,11 +33,13 @@ _LINK = "concat_link"
 
 @dataclass(frozen=True, eq=False)
 class Destination:
-    """`value` is what a dispatch replaces, `out` where in it the kernel writes, `into` what it updates in place."""
+    """`value` is what a dispatch replaces, `out` where in it the kernel writes, `into` what it updates in place; with
+    `first`, the kernel's own tensor is that many channel blocks behind the beginning of `into`."""
 
     value: ir.Value
     out: Blocked
     into: ir.Value | None = None
+    first: int | None = None
 
     @property
     def op(self) -> ir.OpView:
@@ -59,12 +63,22 @@ class Destination:
     ) -> None:
         """Replaces `value` by a dispatch of a kernel; see dispatch.emit_dispatch."""
         kind = ir.RankedTensorType(self.value.type)
-        result = emit_dispatch(module, name, inputs, kind, grid, body, self.into, shader)
+        if self.first is None:
+            result = emit_dispatch(module, name, inputs, kind, grid, body, self.into, shader)
+        else:
+            shape = [self.out.batch, *self.out.full, self.out.block]
+            part = emit_dispatch(
+                module, name, inputs, ir.RankedTensorType.get(shape, kind.element_type), grid, body, shader=shader
+            )
+            result = _update(self.into, part, self.first)
         rewriter.replace_op(self.op, [result])
 
 
-def destination(value: ir.Value) -> Destination:
-    """Where a blocked value goes: what its only user inserts it into, or just itself."""
+def destination(value: ir.Value, alignment: int | None = None) -> Destination:
+    """Where a blocked value goes: what its only user inserts it into, or just itself.
+
+    With `alignment`, parts of a concatenation that begin at a multiple of so many bytes are tensors of their own.
+    """
     itself = Blocked.whole(value)
     user = only_user(value)
     if user is None or user.name != "tensor.insert_slice" or user.operands[0] != value or len(user.operands) != 2:
@@ -73,6 +87,10 @@ def destination(value: ir.Value) -> Destination:
     shape, offsets = tensor.type.shape, integers(user.attributes["static_offsets"])
     out = Blocked(itself.batch, itself.blocks, itself.size, tuple(shape[1:5]), tuple(offsets[1:5]), itself.block)
     if _LINK in user.attributes:
+        width = np.dtype(str(tensor.type.element_type).replace("f", "float")).itemsize
+        if alignment and out.batch == 1 and offsets[1] * prod(out.full[1:]) * out.block * width % alignment == 0:
+            own = replace(out, full=(out.blocks, *out.full[1:]), low=(0, *out.low[1:]))
+            return Destination(tensor, own, dest, offsets[1])
         return Destination(tensor, out, None if _is_empty(dest) else dest)
     if len(shape) == 6 and list(shape[:2]) == [out.batch, out.blocks] and shape[5] == out.block and is_fill(dest, 0.0):
         return Destination(tensor, out)
@@ -154,6 +172,18 @@ def _cover(links: list[ir.OpView]) -> bool:
         covered += part[1]
         places.add((*offsets[2:5], *part[2:5]))
     return covered == links[-1].results[0].type.shape[1] and len(places) == 1
+
+
+def _update(target: ir.Value, part: ir.Value, first: int) -> ir.Value:
+    """`target` with `part` in place of its channel blocks from `first` on."""
+    if _is_empty(target):  # IREE would make a small tensor.empty a constant, and copy it
+        target = ir.Operation.create("flow.tensor.alloca", [target.type]).results[0]
+    numbers = [arith.constant(ir.IndexType.get(), i) for i in (0, first)]
+    start = [numbers[axis == 1] for axis in range(6)]
+    segments = ir.DenseI32ArrayAttr.get([1, 0, 6, 1, 0])
+    return ir.Operation.create(
+        "flow.tensor.update", [target.type], [target, *start, part], {"operandSegmentSizes": segments}
+    ).results[0]
 
 
 def _is_empty(value: ir.Value) -> bool:

@@ -7,11 +7,12 @@ import numpy as np
 from rt3d_mlir.gpu_targets import GpuTarget
 from rt3d_mlir.passes.blocked import Blocked, view
 from rt3d_mlir.passes.cpu_plan import conv_halo
-from rt3d_mlir.passes.cpu_taps import arrange
+from rt3d_mlir.passes.cpu_taps import TapLayout, arrange
+from rt3d_mlir.passes.gpu import LANES
 from rt3d_mlir.passes.gpu_conv import GpuConvKernel
 from rt3d_mlir.passes.gpu_matrix_conv import MATRIX_WIDTHS, matrix_kernel
 from rt3d_mlir.passes.gpu_matvec import FEW, GpuMatvecKernel
-from rt3d_mlir.passes.gpu_taps import whole_blocks
+from rt3d_mlir.passes.gpu_taps import first_rows, narrow_rows, near_taps, whole_blocks
 from rt3d_mlir.passes.packed_conv import PackedConv
 
 
@@ -21,14 +22,24 @@ def conv_kernel(
     """The kernel that writes `out`; `weights` and `ptr` are the numbers of the conv's packed weights and row starts."""
     source = view(conv.x)[1]
     size = tuple(conv.op.results[0].type.shape[2:5])
-    few = prod(size) <= FEW
-    taps = whole_blocks(arrange(conv, weights, ptr, target.widest), all_channels=few)
-    if few:
-        return GpuMatvecKernel(taps, source, conv.strides, size, out)
+
+    def rows(filters: int, all_channels: bool = True) -> TapLayout:
+        """Rows of so many filters, where those of the groups can be merged or cut to it."""
+        taps = whole_blocks(arrange(conv, weights, ptr, filters), all_channels)
+        return first_rows(narrow_rows(taps, filters), out.blocks)
+
+    if prod(size) <= FEW:
+        return GpuMatvecKernel(_spread(rows(target.widest), target), source, conv.strides, size, out)
     rest = source, conv_halo(conv), conv.strides, conv.dilations, size, out, target
     if target.matrices and weights.dtype == np.float16:
-        wider = (arrange(conv, weights, ptr, widest) for widest in MATRIX_WIDTHS)
-        found = matrix_kernel([whole_blocks(each, all_channels=True) for each in wider], *rest)
+        found = matrix_kernel([near_taps(rows(width)) for width in MATRIX_WIDTHS], *rest)
         if found is not None:
             return found
-    return GpuConvKernel(taps, *rest)
+    return GpuConvKernel(near_taps(rows(target.widest, all_channels=False)), *rest)
+
+
+def _spread(taps: TapLayout, target: GpuTarget) -> TapLayout:
+    """Rows so narrow that each processor has two."""
+    while taps.rows < 2 * target.processors and taps.filters % (2 * LANES) == 0 and taps.starts[-1]:
+        taps = narrow_rows(taps, taps.filters // 2)
+    return taps

@@ -31,7 +31,7 @@ from rt3d_mlir.passes.cpu_taps import TapLayout
 from rt3d_mlir.passes.cpu_tile import Halo
 from rt3d_mlir.passes.epilogue import Epilogue
 from rt3d_mlir.passes.gpu_epilogue import GpuFinisher
-from rt3d_mlir.passes.gpu_tile import DEPTH, ConvShape, GpuTile, choose_tile
+from rt3d_mlir.passes.gpu_tile import ConvShape, GpuTile, choose_tile
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class GpuConvKernel:
     @property
     def round_taps(self) -> int:
         """Taps of a round, of all parts."""
-        return self.tile.splits * DEPTH
+        return self.tile.splits * self.tile.depth
 
     @property
     def chunks(self) -> int:
@@ -118,7 +118,7 @@ class GpuConvKernel:
 
     @property
     def threads(self) -> int:
-        return self.tile.lanes * self.tile.splits
+        return self.tile.lanes * self.tile.splits * self.tile.halves
 
     @cached_property
     def grid(self) -> tuple[int, int, int]:
@@ -160,9 +160,10 @@ class Workgroup:
 
     def compute(self) -> None:
         kernel, tile = self.kernel, self.tile
-        lane, self.part = self.thread, k.index(0)
-        if tile.splits > 1:
-            self.part, lane = gpu.split(self.thread, (tile.splits, tile.lanes))
+        place = zip(gpu.split(self.thread, parts := (tile.splits, tile.halves, tile.lanes)), parts, strict=True)
+        self.part, self.share, lane = (k.index(0) if count == 1 else at for at, count in place)
+        if tile.splits * tile.halves == 1:
+            lane = self.thread
         self.lane = lane
         sheet, chunk = k.index(0), self.chunk
         if kernel.skips:
@@ -233,8 +234,8 @@ class Workgroup:
 
         def offsets(r: ir.Value) -> list[ir.Value]:
             """Of the taps of this thread's part in a round."""
-            at = k.at(f"a + b * {taps} + c * {DEPTH}", first, r, self.part)
-            numbers = [arith.minui(k.at(f"a + {step}", at), self._before(last)) for step in range(DEPTH)]
+            at = k.at(f"a + b * {taps} + c * {tile.depth}", first, r, self.part)
+            numbers = [arith.minui(k.at(f"a + {step}", at), self._before(last)) for step in range(tile.depth)]
             return [k.load_index(self.offsets, number) for number in numbers]
 
         def one(r: ir.Value, carried: Sequence[ir.Value]) -> Sequence[ir.Value]:
@@ -247,7 +248,7 @@ class Workgroup:
             gpu.barrier()
             return [*sums, *later]
 
-        count = tile.columns * kernel.quads
+        count = tile.columns * kernel.quads // tile.halves
         put(fetch(k.index(0)), k.index(0))
         begin = [*[gpu.zero(self.f32)] * count, *offsets(k.index(0))]
         gpu.barrier()
@@ -257,17 +258,19 @@ class Workgroup:
         self, kept: ir.Value, half: ir.Value, xs: Sequence[Sequence[ir.Value]], sums: list[ir.Value]
     ) -> list[ir.Value]:
         """One round's taps of this part: the inputs of each, by columns, times the weights in shared memory."""
-        kernel, quads = self.kernel, self.kernel.quads
+        kernel, quads, depth = self.kernel, self.kernel.quads, self.tile.depth
+        mine = quads // self.tile.halves
         totals = [gpu.zero(ir.F16Type.get())] * len(sums) if self.half else sums
         for step, columns_of in enumerate(xs):
-            tap = k.at(f"a * {kernel.round_taps} + b * {DEPTH} + {step}", half, self.part)
+            tap = k.at(f"a * {kernel.round_taps} + b * {depth} + {step}", half, self.part)
             vectors = k.at(f"a * {kernel.tap_vectors}", tap)
             for i, channel in enumerate(kernel.taps.channels):
-                ws = [memref.load(kept, [k.at(f"a + {i * quads + m}", vectors)]) for m in range(quads)]
+                first = k.at(f"a + b * {mine} + {i * quads}", vectors, self.share)
+                ws = [memref.load(kept, [k.at(f"a + {m}", first)]) for m in range(mine)]
                 for column, x in enumerate(columns_of):
                     spread = gpu.lane(x, channel)
-                    for m in range(quads):
-                        totals[column * quads + m] = math.fma(spread, ws[m], totals[column * quads + m])
+                    for m in range(mine):
+                        totals[column * mine + m] = math.fma(spread, ws[m], totals[column * mine + m])
         if not self.half:
             return totals
         return [arith.addf(total, k.widen(part)) for total, part in zip(sums, totals, strict=True)]
@@ -275,21 +278,24 @@ class Workgroup:
     def _finish(self, sums: list[ir.Value]) -> None:
         """The parts' sums added up, column by column; each part then finishes some of the row's vectors of filters."""
         tile, quads = self.tile, self.kernel.quads
+        own = quads // tile.halves
         if tile.splits == 1:
             for column in range(tile.columns):
-                for m in range(quads):
-                    self._store(sums[column * quads + m], column, k.at(f"a * {quads} + {m}", self.p))
+                for m in range(own):
+                    block = k.at(f"a * {quads} + b * {own} + {m}", self.p, self.share)
+                    self._store(sums[column * own + m], column, block)
             return
         table = gpu.shared([tile.splits, quads, tile.lanes], gpu.vector_type(self.f32))
         for column in range(tile.columns):
-            for m in range(quads):
-                mine = k.at(f"(a * {quads} + {m}) * {tile.lanes} + b", self.part, self.lane)
-                memref.store(sums[column * quads + m], table, [mine])
+            for m in range(own):
+                vectors = k.at(f"a * {quads} + b * {own} + {m}", self.part, self.share)
+                memref.store(sums[column * own + m], table, [k.at(f"a * {tile.lanes} + b", vectors, self.lane)])
             gpu.barrier()
-            for turn in range(ceil(quads / tile.splits)):
-                m = k.at(f"a + {turn * tile.splits}", self.part)
+            for turn in range(ceil(own / tile.splits)):
+                inside = k.at(f"a + {turn * tile.splits}", self.part)
 
-                def add(m: ir.Value = m, column: int = column) -> None:
+                def add(inside: ir.Value = inside, column: int = column) -> None:
+                    m = k.at(f"a * {own} + b", self.share, inside)
                     total = None
                     for part in range(tile.splits):
                         at = k.at(f"({part * quads} + a) * {tile.lanes} + b", m, self.lane)
@@ -298,8 +304,8 @@ class Workgroup:
                     assert total is not None
                     self._store(total, column, k.at(f"a * {quads} + b", self.p, m))
 
-                whole = (turn + 1) * tile.splits <= quads
-                add() if whole else k.if_else(gpu.below(m, quads), add)
+                whole = (turn + 1) * tile.splits <= own
+                add() if whole else k.if_else(gpu.below(inside, own), add)
             if column + 1 < tile.columns:
                 gpu.barrier()
 

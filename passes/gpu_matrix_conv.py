@@ -27,7 +27,7 @@ from rt3d_mlir.passes import gpu
 from rt3d_mlir.passes import kernel as k
 from rt3d_mlir.passes.cpu_taps import TapLayout
 from rt3d_mlir.passes.gpu_conv import GpuConvKernel, Workgroup
-from rt3d_mlir.passes.gpu_matrix_tile import DEPTH, SIDE, STRIDE, MatrixTile, choose_matrix_tile, matrix_cycles
+from rt3d_mlir.passes.gpu_matrix_tile import AHEAD, DEPTH, SIDE, STRIDE, MatrixTile, choose_matrix_tile, matrix_cycles
 
 #: Filters that rows of a dense layer are merged to, at most.
 MATRIX_WIDTHS = (16, 32, 64)
@@ -110,20 +110,22 @@ class MatrixWorkgroup(Workgroup):
         bases = [gpu.place(kernel.source, self.n, k.index(0), *self._window(position)) for position in self.positions]
         shares = ceil(vectors / kernel.threads)
 
-        def fetch(r: ir.Value) -> tuple[list[ir.Value], list[ir.Value]]:
+        def places(r: ir.Value) -> list[ir.Value]:
+            """Offsets of this part's taps in a round."""
+            at = k.at(f"a + b * {taps} + c * {DEPTH}", first, r, self.part)
+            numbers = [arith.minui(k.at(f"a + {step}", at), self._before(last)) for step in range(DEPTH)]
+            return [k.load_index(self.offsets, number) for number in numbers]
+
+        def fetch(r: ir.Value, offsets: Sequence[ir.Value]) -> list[ir.Value]:
             """This thread's share of a round's weights, zeros behind the last tap; and the inputs of its positions."""
             at, filters = k.at(f"a + b * {taps}", first, r), kernel.taps.filters
             mine = [k.at(f"a * {filters} + b + {i * kernel.threads}", at, self.thread) for i in range(shares)]
             weights = [self._or_zero(self.weights, vector, k.at(f"a * {filters}", last)) for vector in mine]
-            inputs = []
-            for step in range(DEPTH):
-                tap = k.at(f"a + b * {DEPTH} + {step}", at, self.part)
-                offset = k.load_index(self.offsets, arith.minui(tap, self._before(last)))
-                inputs += [memref.load(self.x, [arith.addi(base, offset)]) for base in bases]
-            return weights, inputs
+            inputs = [memref.load(self.x, [arith.addi(base, offset)]) for offset in offsets for base in bases]
+            return weights + inputs
 
-        def put(fetched: tuple[list[ir.Value], list[ir.Value]], half: ir.Value) -> None:
-            weights, inputs = fetched
+        def put(fetched: Sequence[ir.Value], half: ir.Value) -> None:
+            weights, inputs = fetched[:shares], fetched[shares:]
             for i, value in enumerate(weights):
                 mine = k.at(f"a + {i * kernel.threads}", self.thread)
 
@@ -140,22 +142,25 @@ class MatrixWorkgroup(Workgroup):
                     one, two = (inputs[(2 * pair + j) * self.each + i] for j in (0, 1))
                     memref.store(_both(one, two), self.table, [k.at(f"a + {pair}", row)])
 
-        def one(r: ir.Value, sums: Sequence[ir.Value]) -> Sequence[ir.Value]:
-            following = fetch(k.at("a + 1", r))
+        def one(r: ir.Value, carried: Sequence[ir.Value]) -> Sequence[ir.Value]:
+            following = k.at("a + 1", r)
+            fetched = fetch(following, list(carried)[count:] or places(following))
+            later = places(k.at("a + 2", r)) if ahead else []
             half = k.at("a mod 2", r)
-            sums = self._products(kept, half, list(sums))
-            put(following, k.at("1 - a", half))
+            sums = self._products(kept, half, list(carried[:count]))
+            put(fetched, k.at("1 - a", half))
             gpu.barrier()
-            return sums
+            return [*sums, *later]
 
-        put(fetch(k.index(0)), k.index(0))
+        count = kernel.matrix_tile.matrices * kernel.filter_tiles
+        ahead = count >= AHEAD
+        put(fetch(k.index(0), places(k.index(0))), k.index(0))
+        later = places(k.index(1)) if ahead else []
         gpu.barrier()
         zero = arith.constant(self.f32, 0.0)
         sums = ir.Type.parse(f'!gpu.mma_matrix<{SIDE}x{SIDE}xf32, "COp">')
         empty = gpu_dialect.subgroup_mma_constant_matrix(sums, zero)
-        return list(
-            k.reduce_loop(k.index(0), rounds, [empty] * (kernel.matrix_tile.matrices * kernel.filter_tiles), one)
-        )
+        return list(k.reduce_loop(k.index(0), rounds, [*[empty] * count, *later], one))[:count]
 
     def _products(self, kept: ir.Value, half: ir.Value, sums: list[ir.Value]) -> list[ir.Value]:
         """One round's products of this subgroup, from shared memory."""

@@ -16,10 +16,13 @@ from rt3d_mlir.passes.gpu_tile import BARRIER, MOST_THREADS, ConvShape
 SIDE, DEPTH = 16, 8
 #: 16-byte entries that a position has in shared memory: those of 8 taps or 16 sums, and one that spreads the banks.
 STRIDE = DEPTH // 2 + 1
-#: Cycles: of a round that waits for its loads, and of a subgroup's products of 64 positions and 16 filters in it, which
-#: wait for each other; of a processor to gather a round's inputs of 64 positions, for their products with 16 filters,
-#: and to fetch the weights of 8 taps and 16 filters; to begin, and to finish a matrix of sums.
-LATENCY, SERIAL, GATHER, PRODUCTS, FETCH, BEGIN, FINISH = 1000, 380, 120, 120, 44, 670, 12
+#: Matrices of sums of a subgroup from which on offsets are loaded a round ahead: few sums leave registers for more
+#: subgroups, which hide what a load waits for its offset.
+AHEAD = 4
+#: Cycles: of a round that waits for its loads, with their offsets at hand or not, and of a subgroup's products of 64
+#: positions and 16 filters in it, which wait for each other; of a processor to gather a round's inputs of 64 positions,
+#: for their products with 16 filters, to fetch the weights of 8 taps and 16 filters; to begin, to finish a matrix.
+LATENCY_AHEAD, LATENCY, SERIAL, GATHER, PRODUCTS, FETCH, BEGIN, FINISH = 750, 1000, 380, 120, 120, 44, 670, 12
 #: Matrices of sums, of 16 positions x 16 filters, that a processor's registers have room for.
 RESIDENT = 41
 
@@ -69,10 +72,10 @@ def matrix_cycles(shape: ConvShape, tile: MatrixTile, target: GpuTarget) -> floa
     share = workgroups / target.processors
     resident = max(1, min(int(RESIDENT / (sides * subgroups * tile.matrices)), ceil(share)))
     waves = (share / resident + ceil(share / resident)) / 2
-    rounds = ceil(shape.taps / (tile.splits * DEPTH))
+    rounds, longest = (ceil(count / (tile.splits * DEPTH)) for count in (shape.taps, shape.longest))
     part = tile.reach / 64
     work = resident * (subgroups * part * (GATHER + PRODUCTS * sides) + FETCH * tile.splits * sides)
-    alone = LATENCY + SERIAL * sides * part
+    latency = LATENCY_AHEAD if tile.matrices * sides >= AHEAD else LATENCY
+    alone = latency + SERIAL * sides * part
     ends = BEGIN + FINISH * sides * tile.matrices
-    longest = ceil(shape.longest / (tile.splits * DEPTH))
     return max(waves * (rounds * (max(alone, work) + BARRIER) + ends), longest * alone)

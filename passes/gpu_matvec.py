@@ -100,22 +100,12 @@ class GpuMatvecKernel:
         zeros = [gpu.zero(ir.F32Type.get())] * len(bases)
         sums = k.reduce_loop(first, last, zeros, lambda at, carried: step(at, list(carried)), AHEAD * share)
         table = gpu.shared([len(bases), self.threads], gpu.vector_type(ir.F32Type.get()))
-        for i, total in enumerate(sums):
-            memref.store(total, table, [k.at(f"a + {i * self.threads}", thread)])
-        gpu.barrier()
+        self._add_up(table, thread, sums)
 
         def finish() -> None:
             block = k.at(f"a * {self.quads} + b", p, thread)
             for i, position in enumerate(positions):
-                at = k.at(f"a + {i * self.threads}", thread)
-                (total,) = k.reduce_loop(
-                    k.index(0),
-                    k.index(self.threads),
-                    [gpu.zero(ir.F32Type.get())],
-                    lambda j, carried, at=at: [arith.addf(carried[0], memref.load(table, [k.at("a + b", at, j)]))],
-                    self.quads,
-                )
-
+                total = memref.load(table, [k.at(f"a + {i * self.threads}", thread)])
                 self._if_exists(block, partial(finisher.store, total, n, block, position))
 
         k.if_else(gpu.below(thread, self.quads), finish)
@@ -124,6 +114,25 @@ class GpuMatvecKernel:
                 for m in range(self.quads):
                     block = k.at(f"a * {self.quads} + {m}", p)
                     self._if_exists(block, partial(finisher.border, n, block, number))
+
+    def _add_up(self, table: ir.Value, thread: ir.Value, sums: list[ir.Value]) -> None:
+        """Each thread's sum of each position, of all threads that share filters, to the first of these: by halves."""
+        places = [k.at(f"a + {i * self.threads}", thread) for i in range(len(sums))]
+        for total, mine in zip(sums, places, strict=True):
+            memref.store(total, table, [mine])
+        gpu.barrier()
+        count = self.threads // self.quads
+        while count > 1:
+            half = (count + 1) // 2
+
+            def fold(half: int = half) -> None:
+                for mine in places:
+                    other = memref.load(table, [k.at(f"a + {half * self.quads}", mine)])
+                    memref.store(arith.addf(memref.load(table, [mine]), other), table, [mine])
+
+            k.if_else(gpu.below(thread, (count - half) * self.quads), fold)
+            gpu.barrier()
+            count = half
 
     def _if_exists(self, block: ir.Value, write: Callable[[], None]) -> None:
         """Calls `write` unless the block lies behind the last output channel."""

@@ -1,6 +1,7 @@
 """A packed conv's taps and weights, laid out for the GPU kernels: as cpu_taps, with taps of whole channel blocks."""
 
 from dataclasses import replace
+from math import ceil
 
 import numpy as np
 
@@ -22,6 +23,45 @@ def whole_blocks(layout: TapLayout, all_channels: bool = False) -> TapLayout:
     for i, channel in enumerate(layout.channels):
         weights[np.arange(count), first + channel] = layout.weights[:, i]
     return replace(layout, weights=weights, taps=taps, channels=tuple(range(LANES)), width=LANES)
+
+
+def narrow_rows(layout: TapLayout, filters: int) -> TapLayout:
+    """The layout with rows of so many filters: each row's parts one behind the other, with its taps each.
+
+    As it is where its rows are no wider, or do not divide.
+    """
+    count, channels, wide = layout.weights.shape
+    if wide <= filters or wide % filters or layout.starts[-1] == 0:
+        return layout
+    parts, places = wide // filters, layout.kernel[0] * layout.kernel[1]
+    spans = np.split(np.arange(int(layout.starts[-1])), layout.starts[places:-1:places])
+    order = np.concatenate([np.tile(span, parts) for span in spans])
+    part = np.concatenate([np.repeat(np.arange(parts), len(span)) for span in spans])
+    weights = layout.weights.reshape(count, channels, parts, filters)[order, :, part]
+    lengths = np.repeat(np.diff(layout.starts).reshape(layout.rows, places), parts, axis=0)
+    starts = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    return replace(layout, weights=weights, taps=layout.taps[order], starts=starts, rows=layout.rows * parts)
+
+
+def first_rows(layout: TapLayout, blocks: int) -> TapLayout:
+    """The layout without rows that lie behind so many blocks of output channels."""
+    rows = min(layout.rows, ceil(blocks * LANES / layout.weights.shape[2]))
+    starts = layout.starts[: rows * layout.kernel[0] * layout.kernel[1] + 1]
+    last = int(starts[-1])
+    if rows == layout.rows or last == 0:
+        return layout
+    return replace(layout, rows=rows, starts=starts, taps=layout.taps[:last], weights=layout.weights[:last])
+
+
+def near_taps(layout: TapLayout) -> TapLayout:
+    """The layout with a row's taps at one kd by channel block first, then by place: those that follow each other read
+    nearly the same lines of the input, which the first one brought into the cache. Starts hold at each kd only."""
+    if layout.starts[-1] == 0:
+        return layout
+    row = np.repeat(np.arange(layout.rows), layout.lengths)
+    q, d, h, w = layout.taps.T
+    order = np.lexsort((w, h, q, d, row))
+    return replace(layout, weights=np.ascontiguousarray(layout.weights[order]), taps=layout.taps[order])
 
 
 def offsets(layout: TapLayout, source: Blocked, dilations: tuple[int, ...]) -> np.ndarray:

@@ -1,9 +1,9 @@
 """The tile of a GPU conv: how many threads share a row's taps and positions, and what each keeps in registers.
 
-Chosen by a model of the machine: a round of taps takes what its products and its weights take on a processor, or where
+Chosen by a model of the machine: a round of taps takes what its products and its loads take on a processor, or where
 too few threads are there to hide it, the latency of a round; and no less than the longest row takes by itself. The
-numbers are a fit to 300 timed kernels of an NVIDIA data center GPU, met within 14 % (root mean square); the tile that
-it chooses takes 4 % longer than the best one, on average over 12 layers, 15 % at most. Only their ratios matter.
+numbers are a fit to 500 timed kernels of an NVIDIA data center GPU, met within 15 % (root mean square); the tile that
+it chooses takes 5 % longer than the best one, on average over 25 layers, 14 % at most. Only their ratios matter.
 """
 
 import itertools
@@ -15,24 +15,32 @@ from rt3d_mlir.passes.gpu import LANES
 
 #: Threads of a workgroup that most devices can run.
 MOST_THREADS = 256
-#: Taps of a part and round.
-DEPTH = 4
-#: Whole lines of a cache, which 8 neighbouring positions are.
-LANE_COUNTS = (8, 16, 32, 64)
-#: Cycles: of a round whose loads wait for each other, of its barrier, to fetch a vector of weights, to add up a vector
-#: of the parts' sums, to begin and end.
-LATENCY, BARRIER, FETCH, ADD_UP, BEGIN = 900, 18, 0.34, 13, 4800
-#: What products and loads take, over what they would if nothing else was there.
-PRODUCT, LOAD = 1.9, 0.0023
+#: Taps of a part and round; whole lines of a cache, which 8 neighbouring positions are.
+DEPTHS, LANE_COUNTS = (2, 4), (8, 16, 32, 64)
+#: Cycles: of a round whose loads wait for each other, and more for each input of a thread; of its barrier, to fetch a
+#: vector of weights, to store a vector of sums, those of several parts or of one, to begin and end.
+LATENCY, INPUT, BARRIER, FETCH, ADD_UP, STORE, BEGIN = 750, 4.3, 35, 0.3, 290, 120, 5400
+#: What products and loads of inputs and weights take, over what they would if nothing else was there; and a tap whose
+#: subgroup has the processor to itself, over its share of a busy one.
+PRODUCT, LOAD, LOAD_WEIGHTS, ALONE = 0.96, 0.98, 0.075, 6
+#: Inputs that a thread has on their way.
+MOST_INPUTS = 16
+#: Registers of a thread besides sums and inputs, and at most.
+OTHERS, MOST_REGISTERS = 60, 255
 
 
 @dataclass(frozen=True)
 class GpuTile:
-    """`lanes` x `columns` positions and `splits` parts of the taps a workgroup."""
+    """`lanes` x `columns` positions and `splits` parts of the taps a workgroup, `depth` taps a part and round.
+
+    `halves` threads share a row's filters at a position.
+    """
 
     lanes: int
     columns: int
     splits: int
+    depth: int = 4
+    halves: int = 1
 
 
 @dataclass(frozen=True)
@@ -57,40 +65,45 @@ def choose_tile(shape: ConvShape, target: GpuTarget) -> GpuTile:
 def _tiles(shape: ConvShape, target: GpuTarget) -> list[GpuTile]:
     """All tiles that fill a subgroup, whose sums fit the registers, and whose weights fit the shared memory."""
     found = []
-    fitting = [columns for columns in (2, 4, 8) if columns * shape.filters <= target.accumulators]
-    for lanes, columns, splits in itertools.product(LANE_COUNTS, fitting or [1], (1, 2, 4, 8, 16)):
-        if splits > 1 and splits * DEPTH > 2 * shape.taps:
-            continue
-        tile = GpuTile(lanes, columns, splits)
-        if target.subgroup <= lanes * splits <= MOST_THREADS and shared_bytes(shape, tile) <= target.shared_memory:
-            found.append(tile)
+    for halves in (1, 2) if shape.filters % (2 * LANES) == 0 else (1,):
+        most = target.accumulators * halves // shape.filters
+        columns = [count for count in (2, 4, 8) if count <= most] or [1]
+        for lanes, count, splits, depth in itertools.product(LANE_COUNTS, columns, (1, 2, 4, 8, 16), DEPTHS):
+            tile = GpuTile(lanes, count, splits, depth, halves)
+            if splits > 1 and splits * depth > 2 * shape.taps:
+                continue
+            if not target.subgroup <= lanes * splits * halves <= MOST_THREADS:
+                continue
+            if count * depth <= MOST_INPUTS and shared_bytes(shape, tile) <= target.shared_memory:
+                found.append(tile)
     return found
 
 
 def shared_bytes(shape: ConvShape, tile: GpuTile) -> int:
     """Shared memory of a workgroup: two rounds of weights, and the parts' sums of a column."""
-    weights = 2 * tile.splits * DEPTH * shape.channels * shape.filters * shape.bytes
+    weights = 2 * tile.splits * tile.depth * shape.channels * shape.filters * shape.bytes
     sums = tile.splits * shape.filters * tile.lanes * 4 if tile.splits > 1 else 0
     return weights + sums
 
 
 def model_cycles(shape: ConvShape, tile: GpuTile, target: GpuTarget) -> float:
     """Cycles of one processor: the time of a layer, if they were all that counts."""
-    subgroups = ceil(tile.lanes * tile.splits / target.subgroup)
+    subgroups = ceil(tile.lanes * tile.splits * tile.halves / target.subgroup)
     workgroups = ceil(shape.positions / (tile.lanes * tile.columns)) * shape.rows
-    rounds = ceil(shape.taps / (tile.splits * DEPTH))
+    taps = tile.splits * tile.depth
+    rounds, longest = (ceil(count / taps) for count in (shape.taps, shape.longest))
+    own = shape.filters / tile.halves
     vectors = shape.channels * shape.filters / LANES
-    products = tile.columns * shape.filters * shape.channels * target.subgroup / target.multiplies
-    loads = (tile.columns + vectors) * LANES * 4 * target.subgroup / target.load_bytes
-    tap = (PRODUCT * products + LOAD * loads) * shape.bytes / 4
-    registers = min(255, tile.columns * (shape.filters + LANES * DEPTH) + 48)
-    most = target.registers // (registers * target.subgroup * subgroups)
+    products = tile.columns * own * shape.channels * target.subgroup / target.multiplies
+    loads = LOAD * tile.columns + LOAD_WEIGHTS * vectors / tile.halves
+    tap = (PRODUCT * products + loads * LANES * 4 * target.subgroup / target.load_bytes) * shape.bytes / 4
+    registers = min(MOST_REGISTERS, tile.columns * (own + LANES * tile.depth) + OTHERS)
+    most = target.registers // int(registers * target.subgroup * subgroups)
     resident = max(1, min(most, ceil(workgroups / target.processors)))
     waves = workgroups / target.processors / resident
     waves = (waves + ceil(waves)) / 2
-    fetch = FETCH * tile.splits * DEPTH * vectors * shape.bytes / 4
-    alone = 2 * tap * DEPTH + fetch + LATENCY
-    a_round = max(resident * (subgroups * tap * DEPTH + fetch + BARRIER), alone)
-    finish = tile.columns * shape.filters / LANES * ADD_UP * (1 if tile.splits > 1 else 0.3)
-    longest = ceil(shape.longest / (tile.splits * DEPTH))
+    fetch = FETCH * taps * vectors * shape.bytes / 4
+    alone = ALONE * tap * tile.depth + fetch + LATENCY + INPUT * tile.columns * tile.depth
+    a_round = max(resident * (subgroups * tap * tile.depth + fetch + BARRIER), alone)
+    finish = tile.columns * own / LANES * (ADD_UP if tile.splits > 1 else STORE)
     return max(waves * (rounds * a_round + BEGIN + finish), longest * alone)

@@ -100,7 +100,7 @@ class _Rules:
         found = elementwise(op, self.state)
         if found is None or not self._fits(op, "elementwise"):
             return NO_MATCH
-        to = destination(found.result)
+        to = self._destination(found.result)
         kernel = GpuElementwiseKernel(to.out)
         with to.place(op):
             self._emit(rewriter, "elementwise", to, [], kernel.grid, kernel.body, Shader(kernel.threads), found)
@@ -113,7 +113,7 @@ class _Rules:
             return self.state.refuse(self.step.name, "linalg.pack", reason)
         if not self._fits(op, "linalg.pack"):
             return NO_MATCH
-        to = destination(op.results[0])
+        to = self._destination(op.results[0])
         kernel = GpuPackKernel(shape[1], to.out)
         with to.place(op):
             x, shader = _before_truncf(op.operands[0]), Shader(kernel.threads, frozenset({0}))
@@ -170,7 +170,10 @@ class _Rules:
     def _behind(self, op: ir.OpView) -> tuple[Epilogue | None, Destination]:
         """The epilogue of an op's result, and where it goes."""
         epilogue = epilogue_after(op.results[0], self.state)
-        return epilogue, destination(epilogue.result if epilogue else op.results[0])
+        return epilogue, self._destination(epilogue.result if epilogue else op.results[0])
+
+    def _destination(self, value: ir.Value) -> Destination:
+        return destination(value, self.step.target.offset_alignment)
 
     def _emit(
         self,

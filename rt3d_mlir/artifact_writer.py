@@ -130,7 +130,7 @@ def _fill(
         explanation = trace.explain(state)
         flags = [*target.iree_flags, *iree_flags]
         progress("measuring the arena")
-        arena = add_arena(module, table, flags) if isinstance(target, Target) else 0
+        arena = add_arena(module, table, flags)
         write_bytecode(module, table, source)
     progress("running iree-compile")
     iree_compile(source, work / MODULE, flags)

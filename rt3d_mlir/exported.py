@@ -84,7 +84,7 @@ def export_config(
     source = open_source(model, num_classes=num_classes)
     if config == "dense":
         return export_source(source, dense=True, dtype=dtype, winograd=winograd)
-    masks = masks_for(load_config(config), source.parameters, target.group)
+    masks = masks_for(load_config(config), source.parameters, target.group_of(dtype))
     return export_source(source, masks, dtype=dtype, winograd=winograd)
 
 

@@ -18,7 +18,7 @@ class GpuTarget:
     registers      32-bit registers of a processor
     accumulators   sums that a thread keeps in registers
     shared_memory  bytes of a workgroup
-    group          the default of pruning
+    group          the default of pruning; `half_group` is that of f16, where it is another
     widest         filters a tile may have where rows of groups are merged (dense layers)
     features       SPIR-V version and capabilities of the shaders: 1.3 is Vulkan 1.1's, which every driver reads; by
                    newer rules IREE 3.13 writes shaders that say SPIR-V 1.0 but do not keep to it (static/shader.py)
@@ -43,6 +43,7 @@ class GpuTarget:
     abi: str = "descriptors"
     half: bool = True
     matrices: bool = False
+    half_group: GroupSize | None = None
     triple = "spirv"
     device = "vulkan"
 
@@ -50,6 +51,15 @@ class GpuTarget:
     def cpu(self) -> str:
         """What manifests call the chip that a module was compiled for."""
         return self.arch
+
+    def group_of(self, dtype: str) -> GroupSize:
+        """The default of pruning for f32 or f16."""
+        return self.half_group or self.group if dtype == "f16" else self.group
+
+    @property
+    def offset_alignment(self) -> int:
+        """Bytes: where a kernel may begin to write in a buffer. Vulkan lets devices ask for 256 of a descriptor."""
+        return 16 if self.abi == "bda" else 256
 
     @property
     def iree_flags(self) -> list[str]:
@@ -59,6 +69,7 @@ class GpuTarget:
             f"--iree-vulkan-target={self.arch}",
             f"--iree-vulkan-target-features={self.features}",
             f"--iree-vulkan-dispatch-abi={self.abi}",
+            "--iree-stream-partitioning-favor=max-concurrency",  # kernels of branches run side by side
         ]
 
 
@@ -121,6 +132,7 @@ _PRESETS = [
         features="spirv:v1.6,cap:Shader",  # 1.6 has cooperative matrices
         abi="bda",
         matrices=True,
+        half_group=GroupSize(32, 4),
     ),
 ]
 

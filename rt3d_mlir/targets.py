@@ -55,6 +55,11 @@ class Target:
         """f32 lanes of a vector register."""
         return self.vector_bits // 32
 
+    def group_of(self, dtype: str) -> GroupSize:
+        """The default of pruning, which is the same for f32 and f16."""
+        del dtype
+        return self.group
+
     @property
     def iree_flags(self) -> list[str]:
         """The flags that describe this target to iree-compile."""

@@ -138,7 +138,7 @@ def _export(args: argparse.Namespace, target: Target | GpuTarget) -> Exported:
     elif not Path(args.model).suffix:
         console.log.print(f"no --weights: {args.model} gets random weights (seed 0); its answers mean nothing")
     group = args.group
-    masks = _masks(args, {**source.parameters, **(weights or {})}, group or target.group)
+    masks = _masks(args, {**source.parameters, **(weights or {})}, group or target.group_of(args.dtype))
     if args.masks and group is not None and masks is not None and group != masks.group:
         raise MaskError(f"{args.masks} has masks for groups of {masks.group}, --group says {group}; leave --group out")
     return export_source(source, masks, group, args.dense, weights, args.dtype, not args.no_winograd)
@@ -197,7 +197,8 @@ def _target_table() -> Table:
         table.add_row(name, target.cpu, str(target.group), tile, what)
     for name in gpu_target_names():
         target = get_gpu_target(name)
-        table.add_row(name, target.cpu, str(target.group), f"{target.subgroup} threads in step", target.description)
+        group = f"{target.group}" + (f", f16 {target.half_group}" if target.half_group else "")
+        table.add_row(name, target.cpu, group, f"{target.subgroup} threads in step", target.description)
     return table
 
 

@@ -2,10 +2,12 @@
 
 import copy
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import compiler
 import iree.compiler.ir as ir
+import matrices
 import numpy as np
 import pytest
 import torch
@@ -16,8 +18,11 @@ from torch import nn
 from rt3d_mlir import mlir_io
 from rt3d_mlir.backend import compile_command
 from rt3d_mlir.frontend.torch_import import import_torch
-from rt3d_mlir.gpu_targets import get_gpu_target
+from rt3d_mlir.gpu_targets import GpuTarget, get_gpu_target
+from rt3d_mlir.passes import gpu_choice, gpu_conv, gpu_matrix_conv
 from rt3d_mlir.passes.base import State
+from rt3d_mlir.passes.gpu_matrix_tile import MatrixTile
+from rt3d_mlir.passes.gpu_tile import GpuTile
 from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
 from rt3d_mlir.passes.schedule_vulkan import ScheduleVulkan
 from rt3d_mlir.sparsity import GroupSize, expand
@@ -38,6 +43,21 @@ class Residual(nn.Module):
         y = torch.relu(self.a(x))
         y = torch.relu(self.b(y) + y)
         return self.d(torch.cat([y, torch.relu(self.c(y))], 1))
+
+
+class Inception(nn.Module):
+    """Branches side by side, whose results lie one behind the other."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Conv3d(8, 16, 1), nn.Conv3d(8, 4, 1)
+        self.c, self.d = nn.Conv3d(4, 8, 3, padding=1), nn.Conv3d(8, 4, 1)
+        self.first, self.last = nn.Conv3d(8, 8, 1), nn.Conv3d(28, 5, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = self.first(x).relu()
+        pooled = nn.functional.max_pool3d(x, 3, 1, 1)
+        return self.last(torch.cat([self.a(x).relu(), self.c(self.b(x).relu()), self.d(pooled)], 1))
 
 
 class SqueezeExcite(nn.Module):
@@ -71,31 +91,32 @@ NETS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
     ),
     "residual": (Residual(), (1, 8, 3, 6, 7)),
     "gate": (SqueezeExcite(), (1, 16, 3, 6, 7)),
+    "branches": (Inception(), (1, 8, 4, 4, 4)),
 }
 
 
-def build(model: nn.Module, inputs: list[torch.Tensor], folder: Path, dtype: str) -> str:
-    """Compiles a model for TARGET into `folder`; returns its IR."""
-    passes = default_pipeline(TARGET.group, get_target("cortex-a76"), dtype=dtype, winograd=False)[:-1]
+def build(model: nn.Module, inputs: list[torch.Tensor], folder: Path, dtype: str, target: GpuTarget = TARGET) -> str:
+    """Compiles a model into `folder`; returns its IR."""
+    passes = default_pipeline(target.group, get_target("cortex-a76"), dtype=dtype, winograd=False)[:-1]
     with ir.Context(), ir.Location.unknown():
         module, weights = import_torch(model, tuple(inputs))
-        run_pipeline(module, [*passes, ScheduleVulkan(target=TARGET)], State(weights))
+        run_pipeline(module, [*passes, ScheduleVulkan(target=target)], State(weights))
         mlir_io.write_text(module, weights, folder / "module.mlir")
         text = str(module)
-    command = compiler.quick(compile_command(folder / "module.mlir", folder / "module.vmfb", TARGET.iree_flags))
+    command = compiler.quick(compile_command(folder / "module.mlir", folder / "module.vmfb", target.iree_flags))
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[:4000]
     return text
 
 
-def prune(model: nn.Module, keep: float) -> None:
-    """Zeroes blocks of the large convs, in groups of 8x4."""
+def prune(model: nn.Module, keep: float, group: GroupSize = TARGET.group) -> None:
+    """Zeroes blocks of the large convs."""
     rng = np.random.default_rng(0)
     for layer in model.modules():
         if isinstance(layer, nn.Conv3d) and layer.groups == 1 and layer.weight.shape[1] >= 8:
             m, n, *kernel = layer.weight.shape
-            mask = rng.random((-(-m // 8), -(-n // 4), *kernel)) < keep
-            layer.weight.data *= torch.from_numpy(expand(mask, (m, n, *kernel), GroupSize(8, 4)))
+            mask = rng.random((group.rows(m), group.cols(n), *kernel)) < keep
+            layer.weight.data *= torch.from_numpy(expand(mask, (m, n, *kernel), group))
 
 
 @pytest.mark.parametrize(("dtype", "keep", "bound"), [("f32", 0.3, 2e-6), ("f16", 0.3, 5e-3)])
@@ -125,3 +146,58 @@ def test_integers_are_exact(tmp_path: Path):
     answers = vulkan.load(tmp_path / "module.vmfb", len(exact))([x.numpy() for x in inputs])
     for name, answer, want in zip(exact, answers, model.double()(*(x.double() for x in inputs)), strict=True):
         assert np.array_equal(answer, want.detach().numpy()), name
+
+
+def test_branches_write_their_parts_of_a_concatenation_at_once(tmp_path: Path):
+    """Each into its own range: IREE has them wait for each other where they update the same tensor."""
+    net, shape = NETS["branches"]
+    text = build(copy.deepcopy(net).eval(), [torch.zeros(shape)], tmp_path, "f32")
+    assert text.count("flow.tensor.update") == 3
+    assert "tied_operands" not in text
+
+
+@pytest.mark.parametrize(
+    "tile",
+    [
+        GpuTile(lanes=8, columns=2, splits=4, depth=2, halves=2),
+        GpuTile(lanes=16, columns=4, splits=1, depth=4, halves=2),
+        GpuTile(lanes=32, columns=1, splits=2, depth=4, halves=1),
+        GpuTile(lanes=8, columns=8, splits=1, depth=2, halves=1),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("dtype", ["f32", "f16"])
+def test_tiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tile: GpuTile, dtype: str):
+    monkeypatch.setattr(gpu_conv, "choose_tile", lambda _shape, _target: tile)
+    check_one(tmp_path, replace(TARGET, widest=16, group=GroupSize(16, 4)), dtype)
+
+
+@pytest.mark.parametrize(
+    ("width", "tile"),
+    [
+        (16, MatrixTile(subgroups=2, splits=1, matrices=2)),
+        (16, MatrixTile(subgroups=1, splits=2, matrices=4)),
+        (32, MatrixTile(subgroups=2, splits=2, matrices=2)),
+        (64, MatrixTile(subgroups=1, splits=1, matrices=4)),
+    ],
+    ids=str,
+)
+def test_matrix_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int, tile: MatrixTile):
+    """With products of matrices by threads, for Mesa's device multiplies none; all else is the kernel's own."""
+    monkeypatch.setattr(gpu_matrix_conv, "gpu_dialect", matrices.Matrices)
+    monkeypatch.setattr(gpu_matrix_conv, "choose_matrix_tile", lambda _shape, _target: tile)
+    monkeypatch.setattr(gpu_choice, "MATRIX_WIDTHS", (width,))
+    target = replace(TARGET, matrices=True, subgroup=matrices.THREADS, widest=16, group=GroupSize(width, 4))
+    check_one(tmp_path, target, "f16")
+
+
+def check_one(folder: Path, target: GpuTarget, dtype: str) -> None:
+    """A pruned conv with depth padding and a last row of few filters, and a dense one, against PyTorch."""
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Conv3d(12, 72, 3, padding=1), nn.ReLU(), nn.Conv3d(72, 64, (1, 3, 3), (1, 2, 1))).eval()
+    prune(net[:1], 0.4, target.group)
+    clip = torch.randn(1, 12, 3, 9, 7)
+    build(net, [clip], folder, dtype, target)
+    (answer,) = vulkan.load(folder / "module.vmfb", 1)([clip.numpy()])
+    want = net.double()(clip.double()).detach().numpy()
+    assert np.abs(answer - want).max() / np.ptp(want) < (2e-6 if dtype == "f32" else 2e-3)
