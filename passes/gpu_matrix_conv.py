@@ -116,16 +116,17 @@ class MatrixWorkgroup(Workgroup):
             numbers = [arith.minui(k.at(f"a + {step}", at), self._before(last)) for step in range(DEPTH)]
             return [k.load_index(self.offsets, number) for number in numbers]
 
-        def fetch(r: ir.Value, offsets: Sequence[ir.Value]) -> list[ir.Value]:
-            """This thread's share of a round's weights, zeros behind the last tap; and the inputs of its positions."""
+        def fetch(r: ir.Value) -> list[ir.Value]:
+            """This thread's share of a round's weights, zeros behind the last tap."""
             at, filters = k.at(f"a + b * {taps}", first, r), kernel.taps.filters
             mine = [k.at(f"a * {filters} + b + {i * kernel.threads}", at, self.thread) for i in range(shares)]
-            weights = [self._or_zero(self.weights, vector, k.at(f"a * {filters}", last)) for vector in mine]
-            inputs = [memref.load(self.x, [arith.addi(base, offset)]) for offset in offsets for base in bases]
-            return weights + inputs
+            return [self._or_zero(self.weights, vector, k.at(f"a * {filters}", last)) for vector in mine]
 
-        def put(fetched: Sequence[ir.Value], half: ir.Value) -> None:
-            weights, inputs = fetched[:shares], fetched[shares:]
+        def gather(offsets: Sequence[ir.Value]) -> list[ir.Value]:
+            """The inputs of this thread's positions: by taps, then by positions."""
+            return [memref.load(self.x, [arith.addi(base, offset)]) for offset in offsets for base in bases]
+
+        def put(weights: Sequence[ir.Value], inputs: Sequence[ir.Value], half: ir.Value) -> None:
             for i, value in enumerate(weights):
                 mine = k.at(f"a + {i * kernel.threads}", self.thread)
 
@@ -142,25 +143,27 @@ class MatrixWorkgroup(Workgroup):
                     one, two = (inputs[(2 * pair + j) * self.each + i] for j in (0, 1))
                     memref.store(_both(one, two), self.table, [k.at(f"a + {pair}", row)])
 
-        def one(r: ir.Value, carried: Sequence[ir.Value]) -> Sequence[ir.Value]:
-            following = k.at("a + 1", r)
-            fetched = fetch(following, list(carried)[count:] or places(following))
+        def one(r: ir.Value, carried: list[ir.Value]) -> Sequence[ir.Value]:
+            sums, offsets, waiting = carried[:count], carried[count : count + ahead], carried[count + ahead :]
+            following, half = k.at("a + 1", r), k.at("a mod 2", r)
+            fetched = fetch(k.at("a + 2", r) if waiting else following)
+            inputs = gather(offsets or places(following))
             later = places(k.at("a + 2", r)) if ahead else []
-            half = k.at("a mod 2", r)
-            sums = self._products(kept, half, list(carried[:count]))
-            put(fetched, k.at("1 - a", half))
+            sums = self._products(kept, half, sums)
+            put(waiting or fetched, inputs, k.at("1 - a", half))
             gpu.barrier()
-            return [*sums, *later]
+            return [*sums, *later, *(fetched if waiting else [])]
 
         count = kernel.matrix_tile.matrices * kernel.filter_tiles
-        ahead = count >= AHEAD
-        put(fetch(k.index(0), places(k.index(0))), k.index(0))
-        later = places(k.index(1)) if ahead else []
+        ahead = DEPTH if count >= AHEAD else 0
+        put(fetch(k.index(0)), gather(places(k.index(0))), k.index(0))
+        following = k.index(1)
+        later = [*(places(following) if ahead else []), *(fetch(following) if kernel.far else [])]
         gpu.barrier()
         zero = arith.constant(self.f32, 0.0)
         sums = ir.Type.parse(f'!gpu.mma_matrix<{SIDE}x{SIDE}xf32, "COp">')
-        empty = gpu_dialect.subgroup_mma_constant_matrix(sums, zero)
-        return list(k.reduce_loop(k.index(0), rounds, [*[empty] * count, *later], one))[:count]
+        begin = [*[gpu_dialect.subgroup_mma_constant_matrix(sums, zero)] * count, *later]
+        return list(k.reduce_loop(k.index(0), rounds, begin, lambda r, carried: one(r, list(carried))))[:count]
 
     def _products(self, kept: ir.Value, half: ir.Value, sums: list[ir.Value]) -> list[ir.Value]:
         """One round's products of this subgroup, from shared memory."""

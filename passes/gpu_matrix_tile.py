@@ -2,7 +2,7 @@
 
 A round's taps take their latency, or what the processor's loads and matrix units take for all that reside on it,
 whichever is more; and all is no less than the longest row takes by itself. A fit to 667 timed kernels, met within 27 %;
-of the tiles that were timed for a layer, it chooses those that take 1 % longer than the best ones, all layers together.
+of the tiles that were timed for 25 layers since, it chooses those that take 2 % longer than the best ones, on average.
 """
 
 import itertools
@@ -19,10 +19,10 @@ STRIDE = DEPTH // 2 + 1
 #: Matrices of sums of a subgroup from which on offsets are loaded a round ahead: few sums leave registers for more
 #: subgroups, which hide what a load waits for its offset.
 AHEAD = 4
-#: Cycles: of a round that waits for its loads, with their offsets at hand or not, and of a subgroup's products of 64
-#: positions and 16 filters in it, which wait for each other; of a processor to gather a round's inputs of 64 positions,
-#: for their products with 16 filters, to fetch the weights of 8 taps and 16 filters; to begin, to finish a matrix.
-LATENCY_AHEAD, LATENCY, SERIAL, GATHER, PRODUCTS, FETCH, BEGIN, FINISH = 750, 1000, 380, 120, 120, 44, 670, 12
+#: Cycles: of a round that waits for its loads, and of a subgroup's products of 64 positions and 16 filters in it, which
+#: wait for each other; of a processor to gather a round's inputs of 64 positions, for their products with 16 filters,
+#: and to fetch the weights of 8 taps and 16 filters; to begin, and to finish a matrix of sums.
+LATENCY, SERIAL, GATHER, PRODUCTS, FETCH, BEGIN, FINISH = 1000, 380, 120, 120, 44, 670, 12
 #: Matrices of sums, of 16 positions x 16 filters, that a processor's registers have room for.
 RESIDENT = 41
 
@@ -75,7 +75,6 @@ def matrix_cycles(shape: ConvShape, tile: MatrixTile, target: GpuTarget) -> floa
     rounds, longest = (ceil(count / (tile.splits * DEPTH)) for count in (shape.taps, shape.longest))
     part = tile.reach / 64
     work = resident * (subgroups * part * (GATHER + PRODUCTS * sides) + FETCH * tile.splits * sides)
-    latency = LATENCY_AHEAD if tile.matrices * sides >= AHEAD else LATENCY
-    alone = latency + SERIAL * sides * part
+    alone = LATENCY + SERIAL * sides * part
     ends = BEGIN + FINISH * sides * tile.matrices
     return max(waves * (rounds * (max(alone, work) + BARRIER) + ends), longest * alone)

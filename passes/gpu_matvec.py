@@ -100,7 +100,7 @@ class GpuMatvecKernel:
         zeros = [gpu.zero(ir.F32Type.get())] * len(bases)
         sums = k.reduce_loop(first, last, zeros, lambda at, carried: step(at, list(carried)), AHEAD * share)
         table = gpu.shared([len(bases), self.threads], gpu.vector_type(ir.F32Type.get()))
-        self._add_up(table, thread, sums)
+        self._add_up(table, thread, list(sums))
 
         def finish() -> None:
             block = k.at(f"a * {self.quads} + b", p, thread)

@@ -55,7 +55,7 @@ class GpuPackKernel:
 
 @dataclass(frozen=True)
 class GpuUnpackKernel:
-    """The exit conversion: `source` to [N, C, D, H, W] of the same type. The output is bound as numbers."""
+    """The exit conversion: `source` to [N, C, D, H, W] of its type or of f32. The output is bound as numbers."""
 
     channels: int
     source: Blocked
@@ -77,6 +77,8 @@ class GpuUnpackKernel:
 
         def copy() -> None:
             value = memref.load(x, [gpu.place(self.source, n, block, *gpu.split(number, self.source.size))])
+            if ir.MemRefType(target.type).element_type == ir.F32Type.get():
+                value = k.widen(value)
             for lane in range(gpu.LANES):
                 channel = k.at(f"a * {gpu.LANES} + {lane}", block)
 

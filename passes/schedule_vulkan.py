@@ -40,7 +40,7 @@ from rt3d_mlir.passes.gpu_elementwise import GpuElementwiseKernel
 from rt3d_mlir.passes.gpu_pack import GpuPackKernel, GpuUnpackKernel
 from rt3d_mlir.passes.gpu_pool import GpuPoolKernel
 from rt3d_mlir.passes.gpu_taps import offsets
-from rt3d_mlir.passes.match import defining_op, is_f32, static_shape
+from rt3d_mlir.passes.match import defining_op, is_f32, only_user, static_shape
 from rt3d_mlir.passes.max_pool import MaxPool
 from rt3d_mlir.passes.pack_kgs import is_channel_layout
 from rt3d_mlir.passes.packed_conv import PackedConv
@@ -125,10 +125,14 @@ class _Rules:
         if not is_channel_layout(op) or source.block != LANES:
             return NO_MATCH
         kernel = GpuUnpackKernel(op.results[0].type.shape[1], source)
-        to = Destination(op.results[0], source)
+        user = only_user(op.results[0])
+        widened = user is not None and user.name == "arith.extf"
+        to = Destination(user.results[0] if widened else op.results[0], source)
         with to.place():
             shader = Shader(kernel.threads, frozenset({1}))
             to.dispatch(rewriter, self.module, "channel_layout", [x], kernel.grid, kernel.body, shader)
+        if widened:
+            rewriter.erase_op(op)
         return None
 
     def _packed(self, conv: PackedConv, rewriter: rewrite.PatternRewriter) -> Failure | None:
