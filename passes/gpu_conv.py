@@ -33,9 +33,6 @@ from rt3d_mlir.passes.epilogue import Epilogue
 from rt3d_mlir.passes.gpu_epilogue import GpuFinisher
 from rt3d_mlir.passes.gpu_tile import ConvShape, GpuTile, choose_tile
 
-#: Workgroups a processor from which on most find their weights in a cache.
-FAR = 8
-
 
 @dataclass(frozen=True)
 class GpuConvKernel:
@@ -118,13 +115,6 @@ class GpuConvKernel:
     def chunks(self) -> int:
         """Workgroups a sheet."""
         return ceil(self.positions / self.reach)
-
-    @property
-    def far(self) -> bool:
-        """Whether weights are loaded two rounds ahead, not one. Where few workgroups follow others that read the same
-        row, all wait for what no cache has yet."""
-        workgroups = self.chunks * self.sheets * self.taps.rows * self.out.batch
-        return workgroups < FAR * self.target.processors and int(self.taps.lengths.max()) > 2 * self.round_taps
 
     @property
     def threads(self) -> int:
@@ -249,20 +239,20 @@ class Workgroup:
             return [k.load_index(self.offsets, number) for number in numbers]
 
         def one(r: ir.Value, carried: Sequence[ir.Value]) -> Sequence[ir.Value]:
-            sums, places, waiting = carried[:count], carried[count : count + tile.depth], carried[count + tile.depth :]
-            fetched, half = fetch(k.at(f"a + {2 if waiting else 1}", r)), k.at("a mod 2", r)
+            sums, places = list(carried[:count]), carried[count:]
+            following, half = fetch(k.at("a + 1", r)), k.at("a mod 2", r)
             xs = [[memref.load(self.x, [arith.addi(base, place)]) for base in bases] for place in places]
             later = offsets(k.at("a + 1", r))
-            sums = self._taps(kept, half, xs, list(sums))
-            put(waiting or fetched, k.at("1 - a", half))
+            sums = self._taps(kept, half, xs, sums)
+            put(following, k.at("1 - a", half))
             gpu.barrier()
-            return [*sums, *later, *(fetched if waiting else [])]
+            return [*sums, *later]
 
         count = tile.columns * kernel.quads // tile.halves
         put(fetch(k.index(0)), k.index(0))
-        begin = [*[gpu.zero(self.f32)] * count, *offsets(k.index(0)), *(fetch(k.index(1)) if kernel.far else [])]
+        begin = [*[gpu.zero(self.f32)] * count, *offsets(k.index(0))]
         gpu.barrier()
-        return list(k.reduce_loop(k.index(0), rounds, begin, lambda r, carried: one(r, list(carried))))[:count]
+        return list(k.reduce_loop(k.index(0), rounds, begin, one))[:count]
 
     def _taps(
         self, kept: ir.Value, half: ir.Value, xs: Sequence[Sequence[ir.Value]], sums: list[ir.Value]
@@ -280,10 +270,15 @@ class Workgroup:
                 for column, x in enumerate(columns_of):
                     spread = gpu.lane(x, channel)
                     for m in range(mine):
-                        totals[column * mine + m] = math.fma(spread, ws[m], totals[column * mine + m])
+                        totals[column * mine + m] = self._add(totals[column * mine + m], spread, ws[m])
         if not self.half:
             return totals
         return [arith.addf(total, k.widen(part)) for total, part in zip(sums, totals, strict=True)]
+
+    def _add(self, total: ir.Value, x: ir.Value, weight: ir.Value) -> ir.Value:
+        """total + x * weight. Drivers make one instruction of a product and a sum of f16; Qualcomm's was seen to
+        calculate Fma of f16 in f32 (docs/projection.md)."""
+        return arith.addf(total, arith.mulf(x, weight)) if self.half else math.fma(x, weight, total)
 
     def _finish(self, sums: list[ir.Value]) -> None:
         """The parts' sums added up, column by column; each part then finishes some of the row's vectors of filters."""

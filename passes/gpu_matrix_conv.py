@@ -27,10 +27,13 @@ from rt3d_mlir.passes import gpu
 from rt3d_mlir.passes import kernel as k
 from rt3d_mlir.passes.cpu_taps import TapLayout
 from rt3d_mlir.passes.gpu_conv import GpuConvKernel, Workgroup
-from rt3d_mlir.passes.gpu_matrix_tile import AHEAD, DEPTH, SIDE, STRIDE, MatrixTile, choose_matrix_tile, matrix_cycles
+from rt3d_mlir.passes.gpu_matrix_tile import DEPTH, SIDE, STRIDE, MatrixTile, choose_matrix_tile, matrix_cycles
 
 #: Filters that rows of a dense layer are merged to, at most.
 MATRIX_WIDTHS = (16, 32, 64)
+#: Matrices of sums of a subgroup from which on offsets are loaded a round ahead; fewer leave registers for more
+#: subgroups, which hide what a load waits for its offset.
+AHEAD = 4
 #: Taps that fill the 16 inputs of a matrix.
 TAPS = SIDE // gpu.LANES
 
@@ -116,17 +119,16 @@ class MatrixWorkgroup(Workgroup):
             numbers = [arith.minui(k.at(f"a + {step}", at), self._before(last)) for step in range(DEPTH)]
             return [k.load_index(self.offsets, number) for number in numbers]
 
-        def fetch(r: ir.Value) -> list[ir.Value]:
-            """This thread's share of a round's weights, zeros behind the last tap."""
+        def fetch(r: ir.Value, offsets: Sequence[ir.Value]) -> list[ir.Value]:
+            """This thread's share of a round's weights, zeros behind the last tap; and the inputs of its positions."""
             at, filters = k.at(f"a + b * {taps}", first, r), kernel.taps.filters
             mine = [k.at(f"a * {filters} + b + {i * kernel.threads}", at, self.thread) for i in range(shares)]
-            return [self._or_zero(self.weights, vector, k.at(f"a * {filters}", last)) for vector in mine]
+            weights = [self._or_zero(self.weights, vector, k.at(f"a * {filters}", last)) for vector in mine]
+            inputs = [memref.load(self.x, [arith.addi(base, offset)]) for offset in offsets for base in bases]
+            return weights + inputs
 
-        def gather(offsets: Sequence[ir.Value]) -> list[ir.Value]:
-            """The inputs of this thread's positions: by taps, then by positions."""
-            return [memref.load(self.x, [arith.addi(base, offset)]) for offset in offsets for base in bases]
-
-        def put(weights: Sequence[ir.Value], inputs: Sequence[ir.Value], half: ir.Value) -> None:
+        def put(fetched: Sequence[ir.Value], half: ir.Value) -> None:
+            weights, inputs = fetched[:shares], fetched[shares:]
             for i, value in enumerate(weights):
                 mine = k.at(f"a + {i * kernel.threads}", self.thread)
 
@@ -143,27 +145,25 @@ class MatrixWorkgroup(Workgroup):
                     one, two = (inputs[(2 * pair + j) * self.each + i] for j in (0, 1))
                     memref.store(_both(one, two), self.table, [k.at(f"a + {pair}", row)])
 
-        def one(r: ir.Value, carried: list[ir.Value]) -> Sequence[ir.Value]:
-            sums, offsets, waiting = carried[:count], carried[count : count + ahead], carried[count + ahead :]
-            following, half = k.at("a + 1", r), k.at("a mod 2", r)
-            fetched = fetch(k.at("a + 2", r) if waiting else following)
-            inputs = gather(offsets or places(following))
+        def one(r: ir.Value, carried: Sequence[ir.Value]) -> Sequence[ir.Value]:
+            following = k.at("a + 1", r)
+            fetched = fetch(following, list(carried)[count:] or places(following))
             later = places(k.at("a + 2", r)) if ahead else []
-            sums = self._products(kept, half, sums)
-            put(waiting or fetched, inputs, k.at("1 - a", half))
+            half = k.at("a mod 2", r)
+            sums = self._products(kept, half, list(carried[:count]))
+            put(fetched, k.at("1 - a", half))
             gpu.barrier()
-            return [*sums, *later, *(fetched if waiting else [])]
+            return [*sums, *later]
 
         count = kernel.matrix_tile.matrices * kernel.filter_tiles
-        ahead = DEPTH if count >= AHEAD else 0
-        put(fetch(k.index(0)), gather(places(k.index(0))), k.index(0))
-        following = k.index(1)
-        later = [*(places(following) if ahead else []), *(fetch(following) if kernel.far else [])]
+        ahead = count >= AHEAD
+        put(fetch(k.index(0), places(k.index(0))), k.index(0))
+        later = places(k.index(1)) if ahead else []
         gpu.barrier()
         zero = arith.constant(self.f32, 0.0)
         sums = ir.Type.parse(f'!gpu.mma_matrix<{SIDE}x{SIDE}xf32, "COp">')
-        begin = [*[gpu_dialect.subgroup_mma_constant_matrix(sums, zero)] * count, *later]
-        return list(k.reduce_loop(k.index(0), rounds, begin, lambda r, carried: one(r, list(carried))))[:count]
+        empty = gpu_dialect.subgroup_mma_constant_matrix(sums, zero)
+        return list(k.reduce_loop(k.index(0), rounds, [*[empty] * count, *later], one))[:count]
 
     def _products(self, kept: ir.Value, half: ir.Value, sums: list[ir.Value]) -> list[ir.Value]:
         """One round's products of this subgroup, from shared memory."""

@@ -16,9 +16,6 @@ from rt3d_mlir.passes.gpu_tile import BARRIER, MOST_THREADS, ConvShape
 SIDE, DEPTH = 16, 8
 #: 16-byte entries that a position has in shared memory: those of 8 taps or 16 sums, and one that spreads the banks.
 STRIDE = DEPTH // 2 + 1
-#: Matrices of sums of a subgroup from which on offsets are loaded a round ahead: few sums leave registers for more
-#: subgroups, which hide what a load waits for its offset.
-AHEAD = 4
 #: Cycles: of a round that waits for its loads, and of a subgroup's products of 64 positions and 16 filters in it, which
 #: wait for each other; of a processor to gather a round's inputs of 64 positions, for their products with 16 filters,
 #: and to fetch the weights of 8 taps and 16 filters; to begin, and to finish a matrix of sums.

@@ -4,7 +4,8 @@ SPIR-V is structured: a loop is what lies between its header, which names the bl
 
 Issue slots are what a GPU of scalar instructions, as Adreno and Valhall, makes of it: an operation on a vector is one
 slot a number, on f16 half of that, for two go together; a load, a store, an address, a branch is one. Vectors are taken
-apart and put together for nothing: their numbers lie in registers of their own.
+apart and put together for nothing: their numbers lie in registers of their own. A product and the sum that takes it are
+one FMA, which drivers make of them.
 """
 
 import re
@@ -156,22 +157,28 @@ def _innermost(lines: Sequence[_Line], types: Mapping[str, _Type]) -> list[TapLo
 
 
 def _loop(body: Sequence[_Line], types: Mapping[str, _Type]) -> TapLoop:
-    """A tap is where an offset, a whole number, is loaded: from shared memory, where the kernel keeps them there."""
-    fmas = [line for line in body if line[1] == "OpExtInst" and "Fma" in line[2]]
+    """A tap is where an offset, a whole number, is loaded."""
+    products = {result for result, op, _ in body if op == "OpFMul"}
+    fused = products & {word for _, op, words in body if op == "OpFAdd" for word in words}
+    fmas = [line for line in body if (line[1] == "OpExtInst" and "Fma" in line[2]) or _takes(line, fused)]
     loads = [words for _, op, words in body if op == "OpLoad"]
     classes = {result: types[words[0]].pointer for result, op, words in body if op.endswith("AccessChain")}
-    offsets = [classes.get(words[1], "") for words in loads if words[0] in ("%uint", "%int")]
     moved = [(classes[words[1]], types[words[0]].bytes) for words in loads if words[1] in classes]
     return TapLoop(
         instructions=len(body),
         loads=len(loads),
         fmas=len(fmas),
-        taps=offsets.count("Workgroup") or len(offsets),
+        taps=sum(words[0] in ("%uint", "%int") for words in loads),
         shared_bytes=sum(size for place, size in moved if place == "Workgroup"),
         buffer_bytes=sum(size for place, size in moved if place.endswith("StorageBuffer")),
-        slots=sum(_slots(line, types) for line in body),
+        slots=sum(_slots(line, types) for line in body if line[0] not in fused),
         fma_slots=sum(_slots(line, types) for line in fmas),
     )
+
+
+def _takes(line: _Line, products: set[str]) -> bool:
+    """Whether it is the sum of one of the products."""
+    return line[1] == "OpFAdd" and not products.isdisjoint(line[2])
 
 
 def _slots(line: _Line, types: Mapping[str, _Type]) -> float:

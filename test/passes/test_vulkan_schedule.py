@@ -169,9 +169,7 @@ def test_branches_write_their_parts_of_a_concatenation_at_once(tmp_path: Path):
 @pytest.mark.parametrize("dtype", ["f32", "f16"])
 def test_tiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tile: GpuTile, dtype: str):
     monkeypatch.setattr(gpu_conv, "choose_tile", lambda _shape, _target: tile)
-    check_one(
-        tmp_path, replace(TARGET, processors=1 if dtype == "f16" else 100, widest=16, group=GroupSize(16, 4)), dtype
-    )
+    check_one(tmp_path, replace(TARGET, widest=16, group=GroupSize(16, 4)), dtype)
 
 
 @pytest.mark.parametrize(
@@ -189,8 +187,7 @@ def test_matrix_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: 
     monkeypatch.setattr(gpu_matrix_conv, "gpu_dialect", matrices.Matrices)
     monkeypatch.setattr(gpu_matrix_conv, "choose_matrix_tile", lambda _shape, _target: tile)
     monkeypatch.setattr(gpu_choice, "MATRIX_WIDTHS", (width,))
-    processors = 1 if width == 32 else 100  # on many, weights are loaded two rounds ahead
-    target = replace(TARGET, processors=processors, matrices=True, subgroup=matrices.THREADS, group=GroupSize(width, 4))
+    target = replace(TARGET, matrices=True, subgroup=matrices.THREADS, widest=16, group=GroupSize(width, 4))
     check_one(tmp_path, target, "f16")
 
 

@@ -75,17 +75,19 @@ def test_a_kernel():
 def test_the_loop_over_taps():
     loop = parse_shader(SHADER).loop
     assert loop is not None
-    assert (loop.instructions, loop.loads, loop.fmas, loop.taps) == (19, 4, 2, 2)
+    assert (loop.instructions, loop.loads, loop.fmas, loop.taps) == (19, 4, 2, 3)
     assert (loop.shared_bytes, loop.buffer_bytes) == (4 + 4, 4 + 16)
     # branch, 4 addresses, 4 loads, 2 FMAs of 4 numbers, 4 halves, an addition, a store
     assert (loop.fma_slots, loop.slots) == (8, 1 + 4 + 4 + 8 + 2 + 1 + 1)
     assert loop.share == pytest.approx(8 / 21)
 
 
-def test_where_no_offset_is_in_shared_memory_those_of_buffers_are_taps():
-    loop = parse_shader(SHADER.replace("%wu %places", "%pu %offsets")).loop
+def test_a_product_and_its_sum_are_an_fma():
+    pair = "OpFMul %v4half %29 %w\n         %36 = OpFAdd %v4half %s %30"
+    loop = parse_shader(SHADER.replace("OpExtInst %v4float %1 Fma %29 %w %s", pair)).loop
     assert loop is not None
-    assert loop.taps == 3
+    # the other one is of f32; the sum of halves takes no product
+    assert (loop.fmas, loop.fma_slots, loop.slots) == (2, 2 + 4, 19)
 
 
 def test_f16_goes_twice_as_fast():
