@@ -65,10 +65,11 @@ def choose_tile(shape: ConvShape, target: GpuTarget) -> GpuTile:
 def _tiles(shape: ConvShape, target: GpuTarget) -> list[GpuTile]:
     """All tiles that fill a subgroup, whose sums fit the registers, and whose weights fit the shared memory."""
     found = []
+    depths = DEPTHS if shape.bytes == 4 else DEPTHS[-1:]  # f16 is summed up over a part's round, which has its price
     for halves in (1, 2) if shape.filters % (2 * LANES) == 0 else (1,):
         most = target.accumulators * halves // shape.filters
         columns = [count for count in (2, 4, 8) if count <= most] or [1]
-        for lanes, count, splits, depth in itertools.product(LANE_COUNTS, columns, (1, 2, 4, 8, 16), DEPTHS):
+        for lanes, count, splits, depth in itertools.product(LANE_COUNTS, columns, (1, 2, 4, 8, 16), depths):
             tile = GpuTile(lanes, count, splits, depth, halves)
             if splits > 1 and splits * depth > 2 * shape.taps:
                 continue

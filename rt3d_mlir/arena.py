@@ -2,7 +2,8 @@
 
 Without it IREE allocates their memory anew in every call. Its CPU devices hand blocks over 64 MiB back to the system
 behind the call (local-task, whatever the allocator; local-sync, all blocks unless its allocator caches), so that the
-next one faults in every page again. With it a loaded module runs one call at a time; load it twice to run two.
+next one faults in every page again; on a GPU allocation was half of a call. With it a loaded module runs one call at a
+time; load it twice to run two.
 
 IREE says how large the buffer has to be only in what it compiles: `hal.tensor.transients` makes it add the number to
 the function's reflection. So a copy without the kernels' code is brought to that phase first.

@@ -18,7 +18,7 @@ from rt3d_mlir.bench.case import CaseSpec
 from rt3d_mlir.bench.gpu import measure as measuring
 from rt3d_mlir.bench.gpu import prepare as preparing
 from rt3d_mlir.bench.gpu.answer import describe
-from rt3d_mlir.bench.gpu.measure import find_artifacts, measure
+from rt3d_mlir.bench.gpu.measure import at_full_clock, find_artifacts, measure
 from rt3d_mlir.bench.gpu.prepare import prepare
 from rt3d_mlir.bench.gpu.profile import Kernel, median_kernels, span, split_calls
 from rt3d_mlir.bench.gpu.report import to_markdown, write
@@ -53,6 +53,21 @@ def test_the_kernels_of_a_call_are_medians_over_the_calls_after_the_warm_up():
 
 def test_a_submission_is_from_the_first_kernel_to_the_last_with_what_lies_between():
     assert span([event("a", 100, start=1000), event("b", 40, start=1080)]) == pytest.approx(200e-6)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "medians", "found"),
+    [((2,), (5,), 5), ((9, 2), (9, 3), 3), ((9, 9, 9), (9, 7, 8), 7)],
+    ids=["at-once", "shaders-first", "shaders-each-time"],
+)
+def test_a_process_that_began_late_is_run_again(
+    monkeypatch: pytest.MonkeyPatch, seconds: tuple[float, ...], medians: tuple[float, ...], found: float
+):
+    clock = iter([at for spent in seconds for at in (0, spent)])
+    monkeypatch.setattr(measuring, "monotonic", lambda: next(clock))
+    taken = iter(medians)
+    assert at_full_clock(lambda: [next(taken)], lambda times: times, long=4) == [found]
+    assert next(taken, None) is None
 
 
 def test_a_device_without_timestamps():
