@@ -25,11 +25,13 @@ def place(part: Blocked, n: ir.Value, block: ir.Value, *position: ir.Value) -> i
 
 
 def split(number: ir.Value, sizes: Sequence[int]) -> list[ir.Value]:
-    """A number as a position in a box of `sizes`, the last axis fastest."""
+    """A number as a position in a box of `sizes`, the last axis fastest; it lies in the box."""
     position = []
-    for size in reversed(sizes[1:]):
-        position.insert(0, arith.remui(number, k.index(size)))
-        number = arith.divui(number, k.index(size))
+    for axis in range(len(sizes) - 1, 0, -1):
+        if all(size == 1 for size in sizes[:axis]):
+            return [*[k.index(0)] * axis, number, *position]
+        position.insert(0, arith.remui(number, k.index(sizes[axis])))
+        number = arith.divui(number, k.index(sizes[axis]))
     return [number, *position]
 
 

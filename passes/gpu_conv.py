@@ -148,7 +148,7 @@ class Workgroup:
     """Builds the code of one thread of a workgroup."""
 
     def __init__(self, kernel: GpuConvKernel, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue | None):
-        self.kernel, self.tile = kernel, kernel.tile
+        self.kernel = kernel
         self.x, self.weights, self.offsets, self.starts, *operands, target = bindings
         self.chunk, self.p, self.n, self.thread = ids
         if kernel.uneven:
@@ -158,17 +158,17 @@ class Workgroup:
         self.half = str(gpu.element(self.x)) == "f16"
         self.f32 = ir.F32Type.get()
 
+    @property
+    def tile(self) -> GpuTile:
+        return self.kernel.tile
+
     def compute(self) -> None:
         kernel, tile = self.kernel, self.tile
-        place = zip(gpu.split(self.thread, parts := (tile.splits, tile.halves, tile.lanes)), parts, strict=True)
-        self.part, self.share, lane = (k.index(0) if count == 1 else at for at, count in place)
-        if tile.splits * tile.halves == 1:
-            lane = self.thread
-        self.lane = lane
+        self.part, self.share, self.lane = gpu.split(self.thread, (tile.splits, tile.halves, tile.lanes))
         sheet, chunk = k.index(0), self.chunk
         if kernel.skips:
             sheet, chunk = gpu.split(self.chunk, (kernel.sheets, kernel.chunks))
-        first = k.at(f"a * {kernel.reach} + b", chunk, lane)
+        first = k.at(f"a * {kernel.reach} + b", chunk, self.lane)
         numbers = [k.at(f"a + {i * tile.lanes}", first) for i in range(tile.columns)]
         self.exists = [gpu.below(number, kernel.positions) for number in numbers]
         self.positions = [

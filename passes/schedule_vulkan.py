@@ -126,12 +126,12 @@ class _Rules:
             return NO_MATCH
         kernel = GpuUnpackKernel(op.results[0].type.shape[1], source)
         user = only_user(op.results[0])
-        widened = user is not None and user.name == "arith.extf"
-        to = Destination(user.results[0] if widened else op.results[0], source)
+        widened = user if user is not None and user.name == "arith.extf" else None
+        to = Destination((widened or op).results[0], source)
         with to.place():
             shader = Shader(kernel.threads, frozenset({1}))
             to.dispatch(rewriter, self.module, "channel_layout", [x], kernel.grid, kernel.body, shader)
-        if widened:
+        if widened is not None:
             rewriter.erase_op(op)
         return None
 
