@@ -192,12 +192,12 @@ def test_matrix_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: 
 
 
 def check_one(folder: Path, target: GpuTarget, dtype: str) -> None:
-    """A pruned conv with depth padding and a last row of few filters, and a dense one, against PyTorch."""
+    """Two clips: a pruned conv with depth padding and a last row of few filters, then a dense one, against PyTorch."""
     torch.manual_seed(0)
     net = nn.Sequential(nn.Conv3d(12, 72, 3, padding=1), nn.ReLU(), nn.Conv3d(72, 64, (1, 3, 3), (1, 2, 1))).eval()
     prune(net[:1], 0.4, target.group)
-    clip = torch.randn(1, 12, 3, 9, 7)
-    build(net, [clip], folder, dtype, target)
-    (answer,) = vulkan.load(folder / "module.vmfb", 1)([clip.numpy()])
-    want = net.double()(clip.double()).detach().numpy()
+    clips = torch.randn(2, 12, 3, 9, 7)
+    build(net, [clips], folder, dtype, target)
+    (answer,) = vulkan.load(folder / "module.vmfb", 1)([clips.numpy()])
+    want = net.double()(clips.double()).detach().numpy()
     assert np.abs(answer - want).max() / np.ptp(want) < (2e-6 if dtype == "f32" else 2e-3)
