@@ -10,6 +10,12 @@ Given:
 Result:
     %1 = flow.dispatch @a::@a(...) : (...) -> tensor<1x6x4x9x9x4xf32>
     %2 = flow.dispatch @b::@b(..., %1) : (..., tensor<1x6x4x9x9x4xf32>) -> %1
+or, on a GPU, where the parts of one clip begin at whole lines, so that one kernel need not wait for the other:
+    %0 = flow.tensor.alloca : tensor<1x6x4x9x9x4xf32>
+    %a = flow.dispatch @a::@a(...) : (...) -> tensor<1x2x4x9x9x4xf32>
+    %1 = flow.tensor.update %a, %0[0, 0, 0, 0, 0, 0]
+    %b = flow.dispatch @b::@b(...) : (...) -> tensor<1x4x4x9x9x4xf32>
+    %2 = flow.tensor.update %b, %1[0, 2, 0, 0, 0, 0]
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +24,6 @@ from dataclasses import dataclass, replace
 from math import prod
 
 import iree.compiler.ir as ir
-import numpy as np
 from iree.compiler import rewrite
 from iree.compiler.dialects import arith, tensor
 
@@ -87,8 +92,8 @@ def destination(value: ir.Value, alignment: int | None = None) -> Destination:
     shape, offsets = tensor.type.shape, integers(user.attributes["static_offsets"])
     out = Blocked(itself.batch, itself.blocks, itself.size, tuple(shape[1:5]), tuple(offsets[1:5]), itself.block)
     if _LINK in user.attributes:
-        width = np.dtype(str(tensor.type.element_type).replace("f", "float")).itemsize
-        if alignment and out.batch == 1 and offsets[1] * prod(out.full[1:]) * out.block * width % alignment == 0:
+        begin = offsets[1] * prod(out.full[1:]) * out.block * tensor.type.element_type.width // 8
+        if alignment and out.batch == 1 and begin % alignment == 0:
             own = replace(out, full=(out.blocks, *out.full[1:]), low=(0, *out.low[1:]))
             return Destination(tensor, own, dest, offsets[1])
         return Destination(tensor, out, None if _is_empty(dest) else dest)
@@ -178,8 +183,8 @@ def _update(target: ir.Value, part: ir.Value, first: int) -> ir.Value:
     """`target` with `part` in place of its channel blocks from `first` on."""
     if _is_empty(target):  # IREE would make a small tensor.empty a constant, and copy it
         target = ir.Operation.create("flow.tensor.alloca", [target.type]).results[0]
-    numbers = [arith.constant(ir.IndexType.get(), i) for i in (0, first)]
-    start = [numbers[axis == 1] for axis in range(6)]
+    zero, block = (arith.constant(ir.IndexType.get(), i) for i in (0, first))
+    start = [zero, block, zero, zero, zero, zero]
     segments = ir.DenseI32ArrayAttr.get([1, 0, 6, 1, 0])
     return ir.Operation.create(
         "flow.tensor.update", [target.type], [target, *start, part], {"operandSegmentSizes": segments}

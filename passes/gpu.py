@@ -28,7 +28,7 @@ def split(number: ir.Value, sizes: Sequence[int]) -> list[ir.Value]:
     """A number as a position in a box of `sizes`, the last axis fastest; it lies in the box."""
     position = []
     for axis in range(len(sizes) - 1, 0, -1):
-        if all(size == 1 for size in sizes[:axis]):
+        if prod(sizes[:axis]) == 1:
             return [*[k.index(0)] * axis, number, *position]
         position.insert(0, arith.remui(number, k.index(sizes[axis])))
         number = arith.divui(number, k.index(sizes[axis]))

@@ -232,17 +232,11 @@ class Workgroup:
                 whole = (i + 1) * kernel.threads <= vectors
                 store() if whole else k.if_else(gpu.below(mine, vectors), store)
 
-        def offsets(r: ir.Value) -> list[ir.Value]:
-            """Of the taps of this thread's part in a round."""
-            at = k.at(f"a + b * {taps} + c * {tile.depth}", first, r, self.part)
-            numbers = [arith.minui(k.at(f"a + {step}", at), self._before(last)) for step in range(tile.depth)]
-            return [k.load_index(self.offsets, number) for number in numbers]
-
         def one(r: ir.Value, carried: Sequence[ir.Value]) -> Sequence[ir.Value]:
             sums, places = list(carried[:count]), carried[count:]
             following, half = fetch(k.at("a + 1", r)), k.at("a mod 2", r)
             xs = [[memref.load(self.x, [arith.addi(base, place)]) for base in bases] for place in places]
-            later = offsets(k.at("a + 1", r))
+            later = self._offsets(k.at("a + 1", r), span, tile.depth)
             sums = self._taps(kept, half, xs, sums)
             put(following, k.at("1 - a", half))
             gpu.barrier()
@@ -250,9 +244,16 @@ class Workgroup:
 
         count = tile.columns * kernel.quads // tile.halves
         put(fetch(k.index(0)), k.index(0))
-        begin = [*[gpu.zero(self.f32)] * count, *offsets(k.index(0))]
+        begin = [*[gpu.zero(self.f32)] * count, *self._offsets(k.index(0), span, tile.depth)]
         gpu.barrier()
         return list(k.reduce_loop(k.index(0), rounds, begin, one))[:count]
+
+    def _offsets(self, r: ir.Value, span: tuple[ir.Value, ir.Value], count: int) -> list[ir.Value]:
+        """Those of the `count` taps of this thread's part in a round; behind the last tap, that one's again."""
+        first, last = span
+        at = k.at(f"a + b * {self.kernel.round_taps} + c * {count}", first, r, self.part)
+        numbers = [arith.minui(k.at(f"a + {step}", at), self._before(last)) for step in range(count)]
+        return [k.load_index(self.offsets, number) for number in numbers]
 
     def _taps(
         self, kept: ir.Value, half: ir.Value, xs: Sequence[Sequence[ir.Value]], sums: list[ir.Value]

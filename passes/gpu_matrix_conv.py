@@ -113,12 +113,6 @@ class MatrixWorkgroup(Workgroup):
         bases = [gpu.place(kernel.source, self.n, k.index(0), *self._window(position)) for position in self.positions]
         shares = ceil(vectors / kernel.threads)
 
-        def places(r: ir.Value) -> list[ir.Value]:
-            """Offsets of this part's taps in a round."""
-            at = k.at(f"a + b * {taps} + c * {DEPTH}", first, r, self.part)
-            numbers = [arith.minui(k.at(f"a + {step}", at), self._before(last)) for step in range(DEPTH)]
-            return [k.load_index(self.offsets, number) for number in numbers]
-
         def fetch(r: ir.Value, offsets: Sequence[ir.Value]) -> list[ir.Value]:
             """This thread's share of a round's weights, zeros behind the last tap; and the inputs of its positions."""
             at, filters = k.at(f"a + b * {taps}", first, r), kernel.taps.filters
@@ -145,25 +139,27 @@ class MatrixWorkgroup(Workgroup):
                     one, two = (inputs[(2 * pair + j) * self.each + i] for j in (0, 1))
                     memref.store(_both(one, two), self.table, [k.at(f"a + {pair}", row)])
 
-        def one(r: ir.Value, carried: Sequence[ir.Value]) -> Sequence[ir.Value]:
-            following = k.at("a + 1", r)
-            fetched = fetch(following, list(carried)[count:] or places(following))
-            later = places(k.at("a + 2", r)) if ahead else []
-            half = k.at("a mod 2", r)
-            sums = self._products(kept, half, list(carried[:count]))
+        def one(r: ir.Value, sums: list[ir.Value], offsets: list[ir.Value]) -> Sequence[ir.Value]:
+            following, half = k.at("a + 1", r), k.at("a mod 2", r)
+            fetched = fetch(following, offsets or self._offsets(following, span, DEPTH))
+            later = self._offsets(k.at("a + 2", r), span, DEPTH) if ahead else []
+            sums = self._products(kept, half, sums)
             put(fetched, k.at("1 - a", half))
             gpu.barrier()
             return [*sums, *later]
 
         count = kernel.matrix_tile.matrices * kernel.filter_tiles
         ahead = count >= AHEAD
-        put(fetch(k.index(0), places(k.index(0))), k.index(0))
-        later = places(k.index(1)) if ahead else []
+        put(fetch(k.index(0), self._offsets(k.index(0), span, DEPTH)), k.index(0))
+        later = self._offsets(k.index(1), span, DEPTH) if ahead else []
         gpu.barrier()
         zero = arith.constant(self.f32, 0.0)
         sums = ir.Type.parse(f'!gpu.mma_matrix<{SIDE}x{SIDE}xf32, "COp">')
-        empty = gpu_dialect.subgroup_mma_constant_matrix(sums, zero)
-        return list(k.reduce_loop(k.index(0), rounds, [*[empty] * count, *later], one))[:count]
+        begin = [*[gpu_dialect.subgroup_mma_constant_matrix(sums, zero)] * count, *later]
+        results = k.reduce_loop(
+            k.index(0), rounds, begin, lambda r, carried: one(r, list(carried[:count]), list(carried[count:]))
+        )
+        return list(results)[:count]
 
     def _products(self, kept: ir.Value, half: ir.Value, sums: list[ir.Value]) -> list[ir.Value]:
         """One round's products of this subgroup, from shared memory."""

@@ -4,7 +4,9 @@ import platform
 import pytest
 
 from rt3d_mlir.errors import TargetError
+from rt3d_mlir.exported import export_config
 from rt3d_mlir.gpu_targets import get_gpu_target, gpu_target_names
+from rt3d_mlir.sparsity import GroupSize
 from rt3d_mlir.targets import check_dtype, find_target, get_target, target_names
 
 PRESETS = [name for name in target_names() if name != "host"]
@@ -73,3 +75,13 @@ def test_gpu_presets(name: str):
     assert (target.device, target.group.n) == ("vulkan", 4)
     assert f"--iree-vulkan-target={target.arch}" in target.iree_flags
     check_dtype(target, "f16")
+
+
+def test_the_group_of_pruning_is_that_of_the_dtype():
+    """Wider in f16 where subgroups multiply matrices alone."""
+    others = [get_gpu_target(name) for name in gpu_target_names() if name != "vulkan-nvidia"]
+    assert all(target.group_of("f16") == target.group for target in others)
+    nvidia = get_gpu_target("vulkan-nvidia")
+    assert (nvidia.group_of("f32"), nvidia.group_of("f16")) == (GroupSize(16, 4), GroupSize(32, 4))
+    exported = [export_config("c3d", "c3d-3.57x", nvidia, dtype) for dtype in ("f32", "f16")]
+    assert [each.group_for(nvidia) for each in exported] == [GroupSize(16, 4), GroupSize(32, 4)]

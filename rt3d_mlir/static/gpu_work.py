@@ -63,7 +63,7 @@ def _packed(conv: PackedConv, state: State, target: GpuTarget) -> int:
     assert weights is not None
     assert ptr is not None
     epilogue = epilogue_after(conv.op.results[0], state)
-    out = destination(epilogue.result if epilogue else conv.op.results[0]).out
+    out = destination(epilogue.result if epilogue else conv.op.results[0], target.offset_alignment).out
     return conv_macs(conv_kernel(conv, weights[0], ptr[0], out, target))
 
 
