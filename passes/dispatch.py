@@ -12,6 +12,8 @@ from math import prod
 
 import iree.compiler.ir as ir
 
+from rt3d_mlir.passes.gpu_indices import narrow_indices
+
 Body = Callable[[list[ir.Value], list[ir.Value]], None]
 
 
@@ -20,11 +22,12 @@ class Shader:
     """A kernel of threads, for a GPU: how many a workgroup has.
 
     Its body also gets the thread's number in the workgroup, behind the workgroup id, and all bindings but those of
-    integers and the `scalar` ones are memrefs of vectors of 4.
+    integers and the `scalar` ones are memrefs of vectors of 4; so are integers of `vectors`.
     """
 
     threads: int
     scalar: frozenset[int] = frozenset()
+    vectors: frozenset[int] = frozenset()
 
 
 def emit_dispatch(
@@ -46,7 +49,9 @@ def emit_dispatch(
     types = [ir.RankedTensorType(value.type) for value in inputs]
     source = ir.Module.parse(_skeleton(symbol, types, result, grid, shader))
     executable = source.body.operations[0]
-    _build_body(executable, body)
+    block = _build_body(executable, body)
+    if shader is not None:
+        narrow_indices(block)
     executable.operation.detach_from_parent()
     ir.InsertionPoint.at_block_begin(module.body).insert(executable)
     operands = [*inputs, *([] if into is None else [into])]
@@ -112,12 +117,13 @@ hal.executable.source private @{symbol} {{
 def _memref(kind: ir.RankedTensorType, position: int, shader: Shader | None) -> str:
     """The flat memref that a tensor is bound as."""
     count, element = prod(kind.shape), str(kind.element_type)
-    if shader is None or position in shader.scalar or element.startswith("i"):
+    alone = shader is None or position in shader.scalar or (element.startswith("i") and position not in shader.vectors)
+    if alone:
         return f"memref<{count}x{element}>"
     return f"memref<{count // 4}xvector<4x{element}>>"
 
 
-def _build_body(executable: ir.OpView, body: Body) -> None:
+def _build_body(executable: ir.OpView, body: Body) -> ir.Block:
     inner = executable.operation.regions[0].blocks[0].operations[1]
     function = inner.operation.regions[0].blocks[0].operations[0]
     block = function.operation.regions[0].blocks[0]
@@ -126,6 +132,7 @@ def _build_body(executable: ir.OpView, body: Body) -> None:
     ids = [op.results[0] for op in ops if op.operation.name in ("hal.interface.workgroup.id", "gpu.thread_id")]
     with ir.InsertionPoint(ops[-1]):
         body(bindings, ids)
+    return block
 
 
 def symbol_of(name: str) -> str:

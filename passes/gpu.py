@@ -24,6 +24,11 @@ def place(part: Blocked, n: ir.Value, block: ir.Value, *position: ir.Value) -> i
     return k.at(f"a + (b * {height} + c) * {width} + d", first, *position) if position else first
 
 
+def load_at(source: ir.Value, base: ir.Value, offset: ir.Value) -> ir.Value:
+    """A vector `offset`, an i32, behind `base`."""
+    return memref.load(source, [arith.addi(base, arith.index_cast(ir.IndexType.get(), offset))])
+
+
 def split(number: ir.Value, sizes: Sequence[int]) -> list[ir.Value]:
     """A number as a position in a box of `sizes`, the last axis fastest; it lies in the box."""
     position = []
@@ -61,12 +66,21 @@ def element(bound: ir.Value) -> ir.Type:
 
 def shared(shape: Sequence[int], kind: ir.Type) -> ir.Value:
     """Memory of a workgroup, a flat memref."""
-    space = ir.Attribute.parse("#gpu.address_space<workgroup>")
-    return memref.alloc(ir.MemRefType.get([prod(shape)], kind, memory_space=space), [], [])
+    return memref.alloc(ir.MemRefType.get([prod(shape)], kind, memory_space=_workgroup()), [], [])
 
 
 def barrier() -> None:
     gpu.barrier()
+
+
+def subgroup_barrier() -> None:
+    """For threads that run in step: what one has written to shared memory, the others read."""
+    spaces = ir.ArrayAttr.get([_workgroup()])
+    gpu.barrier(address_spaces=spaces, scope=ir.Attribute.parse("#gpu.barrier_scope<subgroup>"))
+
+
+def _workgroup() -> ir.Attribute:
+    return ir.Attribute.parse("#gpu.address_space<workgroup>")
 
 
 def select(condition: ir.Value, then: ir.Value, otherwise: ir.Value) -> ir.Value:

@@ -63,7 +63,7 @@ class GpuConvKernel:
         return ConvShape(
             filters=self.taps.filters,
             channels=len(self.taps.channels),
-            taps=max(1, round(share * len(self.taps.taps) / self.taps.rows)),
+            taps=max(1, round(share * int(self.taps.starts[-1]) / self.taps.rows)),
             longest=int(self.taps.lengths.max()),
             positions=self.positions,
             rows=self.taps.rows * self.sheets * self.out.batch,
@@ -112,6 +112,18 @@ class GpuConvKernel:
         return self.tile.splits * self.tile.depth
 
     @property
+    def team(self) -> int:
+        """Threads that load weights for each other: those that run in step, where they have all of a part, or all of a
+        workgroup."""
+        tile, target = self.tile, self.target
+        return target.subgroup if target.in_step and tile.lanes * tile.halves <= target.subgroup else self.threads
+
+    @property
+    def team_parts(self) -> int:
+        """Parts of the taps that a team has threads of."""
+        return self.tile.splits * self.team // self.threads
+
+    @property
     def chunks(self) -> int:
         """Workgroups a sheet."""
         return ceil(self.positions / self.reach)
@@ -122,8 +134,16 @@ class GpuConvKernel:
 
     @cached_property
     def grid(self) -> tuple[int, int, int]:
-        border = ceil(prod(self.out.full[1:]) / self.threads) if self.out.padded else 0
-        return self.chunks * self.sheets + border, self.taps.rows, self.out.batch
+        """Behind the rows are more for the border: workgroups that have little to do come last, for where they come
+        between the others, some processors get two of these and some none."""
+        across = self.chunks * self.sheets
+        border = self.border_chunks * self.taps.rows if self.out.padded else 0
+        return across, self.taps.rows + ceil(border / across), self.out.batch
+
+    @property
+    def border_chunks(self) -> int:
+        """Workgroups that write the border of a row's channel blocks."""
+        return ceil(prod(self.out.full[1:]) / self.threads)
 
     @property
     def quads(self) -> int:
@@ -138,10 +158,15 @@ class GpuConvKernel:
     def body(self, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue | None) -> None:
         """Bindings: input, weights, offsets, starts, then the epilogue's inputs, then the output."""
         work = self.workgroup(self, bindings, ids, epilogue)
-        if not self.out.padded:
+
+        def compute() -> None:
+            work.take_row()
             work.compute()
-            return
-        k.if_else(gpu.below(ids[0], self.chunks * self.sheets), work.compute, work.border)
+
+        if self.out.padded:
+            k.if_else(gpu.below(ids[1], self.taps.rows), compute, work.border)
+        else:
+            compute()
 
 
 class Workgroup:
@@ -150,9 +175,8 @@ class Workgroup:
     def __init__(self, kernel: GpuConvKernel, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue | None):
         self.kernel = kernel
         self.x, self.weights, self.offsets, self.starts, *operands, target = bindings
-        self.chunk, self.p, self.n, self.thread = ids
-        if kernel.uneven:
-            self.p = k.load_index(self.starts, k.at(f"a + {len(kernel.taps.starts)}", self.p))
+        self.chunk, self.y, self.n, self.thread = ids
+        self.p = self.y
         self.finisher = GpuFinisher(epilogue, operands, kernel.out, target)
         self.target = target
         self.half = str(gpu.element(self.x)) == "f16"
@@ -161,6 +185,11 @@ class Workgroup:
     @property
     def tile(self) -> GpuTile:
         return self.kernel.tile
+
+    def take_row(self) -> None:
+        """The row that is this workgroup's."""
+        if self.kernel.uneven:
+            self.p = k.load_index(self.starts, k.at(f"a + {len(self.kernel.taps.starts)}", self.p))
 
     def compute(self) -> None:
         kernel, tile = self.kernel, self.tile
@@ -180,14 +209,16 @@ class Workgroup:
     def border(self) -> None:
         """One position of the padded planes a thread: zero, where it is not inside."""
         kernel = self.kernel
-        number = k.at(f"(a - {kernel.chunks * kernel.sheets}) * {kernel.threads} + b", self.chunk, self.thread)
+        number = k.at(f"(a - {kernel.taps.rows}) * {kernel.chunks * kernel.sheets} + b", self.y, self.chunk)
+        p, piece = gpu.split(number, (kernel.taps.rows, kernel.border_chunks))
+        at = k.at(f"a * {kernel.threads} + b", piece, self.thread)
 
         def clear() -> None:
             for i in range(kernel.quads):
-                block = k.at(f"a * {kernel.quads} + {i}", self.p)
-                self._if_exists(block, partial(self.finisher.border, self.n, block, number))
+                block = k.at(f"a * {kernel.quads} + {i}", p)
+                k.if_else(gpu.below(block, kernel.out.blocks), partial(self.finisher.border, self.n, block, at))
 
-        k.if_else(gpu.below(number, prod(kernel.out.full[1:])), clear)
+        k.if_else(gpu.below(at, prod(kernel.out.full[1:])), clear)
 
     def _position(self, number: ir.Value, sheet: ir.Value) -> list[ir.Value]:
         """(d, h, w) of a position of the sheet."""
@@ -209,51 +240,54 @@ class Workgroup:
         """The sums of this thread's part over the taps of a range: [columns x quads] vectors of f32."""
         kernel, tile = self.kernel, self.tile
         taps = kernel.round_taps
-        vectors = taps * kernel.tap_vectors
-        kept = gpu.shared([2, vectors], gpu.vector_type(gpu.element(self.weights)))
+        vectors = kernel.team_parts * tile.depth * kernel.tap_vectors
+        team, mate = gpu.split(self.thread, (kernel.threads // kernel.team, kernel.team))
+        kept = gpu.shared([kernel.threads // kernel.team, 2, vectors], gpu.vector_type(gpu.element(self.weights)))
         first, last = span
+        begin = k.at(f"a + (b floordiv {kernel.team_parts}) * {kernel.team_parts * tile.depth}", first, self.part)
         rounds = k.at(f"(b - a + {taps - 1}) floordiv {taps}", first, last)
         bases = [gpu.place(kernel.source, self.n, k.index(0), *self._window(position)) for position in self.positions]
 
         def fetch(r: ir.Value) -> list[ir.Value]:
             """This thread's share of a round's weights, zeros behind the last tap."""
-            at = k.at(f"(a + b * {taps}) * {kernel.tap_vectors} + c", first, r, self.thread)
+            at = k.at(f"(a + b * {taps}) * {kernel.tap_vectors} + c", begin, r, mate)
             end = k.at(f"a * {kernel.tap_vectors}", last)
-            shares = ceil(vectors / kernel.threads)
-            return [self._or_zero(self.weights, k.at(f"a + {i * kernel.threads}", at), end) for i in range(shares)]
+            shares = ceil(vectors / kernel.team)
+            return [self._or_zero(self.weights, k.at(f"a + {i * kernel.team}", at), end) for i in range(shares)]
 
         def put(fetched: list[ir.Value], half: ir.Value) -> None:
             for i, value in enumerate(fetched):
-                mine = k.at(f"a + {i * kernel.threads}", self.thread)
+                mine = k.at(f"a + {i * kernel.team}", mate)
 
                 def store(mine: ir.Value = mine, value: ir.Value = value) -> None:
-                    memref.store(value, kept, [k.at(f"a * {vectors} + b", half, mine)])
+                    memref.store(value, kept, [k.at(f"(a * 2 + b) * {vectors} + c", team, half, mine)])
 
-                whole = (i + 1) * kernel.threads <= vectors
+                whole = (i + 1) * kernel.team <= vectors
                 store() if whole else k.if_else(gpu.below(mine, vectors), store)
 
         def one(r: ir.Value, carried: Sequence[ir.Value]) -> Sequence[ir.Value]:
             sums, places = list(carried[:count]), carried[count:]
             following, half = fetch(k.at("a + 1", r)), k.at("a mod 2", r)
-            xs = [[memref.load(self.x, [arith.addi(base, place)]) for base in bases] for place in places]
+            xs = [[gpu.load_at(self.x, base, place) for base in bases] for place in places]
             later = self._offsets(k.at("a + 1", r), span, tile.depth)
-            sums = self._taps(kept, half, xs, sums)
+            sums = self._taps(kept, k.at("a * 2 + b", team, half), xs, sums)
             put(following, k.at("1 - a", half))
-            gpu.barrier()
+            wait()
             return [*sums, *later]
 
+        wait = gpu.barrier if kernel.team == kernel.threads else gpu.subgroup_barrier
         count = tile.columns * kernel.quads // tile.halves
         put(fetch(k.index(0)), k.index(0))
-        begin = [*[gpu.zero(self.f32)] * count, *self._offsets(k.index(0), span, tile.depth)]
-        gpu.barrier()
-        return list(k.reduce_loop(k.index(0), rounds, begin, one))[:count]
+        carried = [*[gpu.zero(self.f32)] * count, *self._offsets(k.index(0), span, tile.depth)]
+        wait()
+        return list(k.reduce_loop(k.index(0), rounds, carried, one))[:count]
 
     def _offsets(self, r: ir.Value, span: tuple[ir.Value, ir.Value], count: int) -> list[ir.Value]:
         """Those of the `count` taps of this thread's part in a round; behind the last tap, that one's again."""
         first, last = span
         at = k.at(f"a + b * {self.kernel.round_taps} + c * {count}", first, r, self.part)
         numbers = [arith.minui(k.at(f"a + {step}", at), self._before(last)) for step in range(count)]
-        return [k.load_index(self.offsets, number) for number in numbers]
+        return [memref.load(self.offsets, [number]) for number in numbers]
 
     def _taps(
         self, kept: ir.Value, half: ir.Value, xs: Sequence[Sequence[ir.Value]], sums: list[ir.Value]
@@ -263,7 +297,8 @@ class Workgroup:
         mine = quads // self.tile.halves
         totals = [gpu.zero(ir.F16Type.get())] * len(sums) if self.half else sums
         for step, columns_of in enumerate(xs):
-            tap = k.at(f"a * {kernel.round_taps} + b * {depth} + {step}", half, self.part)
+            parts = kernel.team_parts
+            tap = k.at(f"(a * {parts} + b mod {parts}) * {depth} + {step}", half, self.part)
             vectors = k.at(f"a * {kernel.tap_vectors}", tap)
             for i, channel in enumerate(kernel.taps.channels):
                 first = k.at(f"a + b * {mine} + {i * quads}", vectors, self.share)

@@ -64,6 +64,22 @@ def near_taps(layout: TapLayout) -> TapLayout:
     return replace(layout, weights=np.ascontiguousarray(layout.weights[order]), taps=layout.taps[order])
 
 
+def whole_rounds(layout: TapLayout, depth: int, by_place: bool) -> TapLayout:
+    """The layout with taps of zeros behind those of each row, `by_place` of each row's kd, so that they are a multiple
+    of `depth`, and as many behind all. Starts hold at each kd, or row, only."""
+    places = layout.kernel[0] if by_place else 1
+    starts = layout.starts[:: layout.kernel[0] * layout.kernel[1] // places]
+    counts = np.diff(starts)
+    whole = -(-counts // depth) * depth
+    at = np.concatenate([[0], np.cumsum(whole)])
+    mine = np.arange(starts[-1])
+    to = mine + np.repeat(at[:-1] - starts[:-1], counts)
+    weights = np.zeros((at[-1] + depth, *layout.weights.shape[1:]), layout.weights.dtype)
+    taps = np.zeros((at[-1] + depth, 4), layout.taps.dtype)
+    weights[to], taps[to] = layout.weights[mine], layout.taps[mine]
+    return replace(layout, weights=weights, taps=taps, starts=at.astype(np.int32), kernel=(places, 1))
+
+
 def offsets(layout: TapLayout, source: Blocked, dilations: tuple[int, ...]) -> np.ndarray:
     """[T] int32: each tap's place in the input, in blocks, from where the window of position (0, 0, 0) begins."""
     _, depth, height, width = source.full

@@ -2,8 +2,8 @@
 
 Chosen by a model of the machine: a round of taps takes what its products and its loads take on a processor, or where
 too few threads are there to hide it, the latency of a round; and no less than the longest row takes by itself. The
-numbers are a fit to 1,180 timed kernels of an NVIDIA data center GPU: of the tiles that were timed for a layer, those
-that it chooses take 2 % longer than the best ones in three pruned nets, 7 % in single layers. Only their ratios matter.
+numbers are a fit to 664 timed kernels of an NVIDIA data center GPU: of the tiles that were timed for a layer, those
+that it chooses take 3 % longer than the best ones in three pruned nets, 6 % in single layers. Only their ratios matter.
 """
 
 import itertools
@@ -19,14 +19,14 @@ MOST_THREADS = 256
 DEPTHS, LANE_COUNTS = (2, 4), (8, 16, 32, 64)
 #: Cycles: of a round whose loads wait for each other, and more for each input of a thread; of its barrier, to fetch a
 #: vector of weights, to store a vector of sums, those of several parts or of one, to begin and end.
-LATENCY, INPUT, BARRIER, FETCH, ADD_UP, STORE, BEGIN = 750, 4.3, 35, 0.3, 290, 120, 5400
+LATENCY, INPUT, BARRIER, FETCH, ADD_UP, STORE, BEGIN = 252, 1.3, 42, 0.41, 313, 356, 390
 #: What products and loads of inputs and weights take, over what they would if nothing else was there; and a tap whose
 #: subgroup has the processor to itself, over its share of a busy one.
-PRODUCT, LOAD, LOAD_WEIGHTS, ALONE = 0.96, 0.98, 0.075, 6
+PRODUCT, LOAD, LOAD_WEIGHTS, ALONE = 1.32, 0.065, 0.016, 8.2
 #: Inputs that a thread has on their way.
 MOST_INPUTS = 16
 #: Registers of a thread besides sums and inputs, and at most.
-OTHERS, MOST_REGISTERS = 60, 255
+OTHERS, MOST_REGISTERS = 90, 255
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,8 @@ def _tiles(shape: ConvShape, target: GpuTarget) -> list[GpuTile]:
                 continue
             if not target.subgroup <= lanes * splits * halves <= MOST_THREADS:
                 continue
+            if 2 * count * shape.filters // halves < target.accumulators and lanes > LANE_COUNTS[0]:
+                continue  # so few sums for each load are for layers of few positions
             if count * depth <= MOST_INPUTS and shared_bytes(shape, tile) <= target.shared_memory:
                 found.append(tile)
     return found

@@ -37,6 +37,7 @@ from rt3d_mlir.passes.gpu import LANES
 from rt3d_mlir.passes.gpu_choice import conv_kernel
 from rt3d_mlir.passes.gpu_depthwise import GpuDepthwiseKernel
 from rt3d_mlir.passes.gpu_elementwise import GpuElementwiseKernel
+from rt3d_mlir.passes.gpu_matrix_conv import GpuMatrixKernel
 from rt3d_mlir.passes.gpu_pack import GpuPackKernel, GpuUnpackKernel
 from rt3d_mlir.passes.gpu_pool import GpuPoolKernel
 from rt3d_mlir.passes.gpu_taps import offsets
@@ -152,7 +153,7 @@ class _Rules:
                 constant(self.state, f"{conv.layer}.offsets", offsets(taps, source, conv.dilations)),
                 constant(self.state, f"{conv.layer}.starts", kernel.starts),
             ]
-            shader = Shader(kernel.threads)
+            shader = Shader(kernel.threads, vectors=frozenset({2} if isinstance(kernel, GpuMatrixKernel) else ()))
             channels = taps.rows * taps.filters
             self._emit(rewriter, conv.layer, to, inputs, kernel.grid, kernel.body, shader, epilogue, channels)
         return None

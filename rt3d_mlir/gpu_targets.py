@@ -24,6 +24,7 @@ class GpuTarget:
                    newer rules IREE 3.13 writes shaders that say SPIR-V 1.0 but do not keep to it (static/shader.py)
     abi            how iree-compile binds buffers: by descriptors, or by address ("bda"), 10 % faster where it was timed
     half           whether it multiplies f16, so that dtype f16 is of use
+    in_step        whether all of its subgroups have that width, so that their threads need not wait for the workgroup
     matrices       whether subgroups multiply 16x16 matrices of f16 with f32 sums (VK_KHR_cooperative_matrix)
     """
 
@@ -42,6 +43,7 @@ class GpuTarget:
     features: str = "spirv:v1.3,cap:Shader"
     abi: str = "descriptors"
     half: bool = True
+    in_step: bool = False
     matrices: bool = False
     half_group: GroupSize | None = None
     triple = "spirv"
@@ -131,6 +133,7 @@ _PRESETS = [
         widest=16,
         features="spirv:v1.6,cap:Shader",  # 1.6 has cooperative matrices
         abi="bda",
+        in_step=True,
         matrices=True,
         half_group=GroupSize(32, 4),
     ),

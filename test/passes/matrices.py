@@ -1,13 +1,18 @@
 """Matrices of a subgroup, multiplied by its threads: for devices that have none, so that the kernels can be tested.
 
 A thread of 32 holds 8 columns of one row of the 16x16 sums, as f16 in the bits of 4 f32, for a loop carries it. Inputs
-stay where they lie in shared memory, and each product reads them there.
+stay where they lie in shared memory, and each product reads them there. All threads of a
+workgroup wait where a subgroup's would.
 """
+
+from collections.abc import Callable
+from typing import Any
 
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, gpu, memref, vector
 
 from rt3d_mlir.passes import gpu as kernels
+from rt3d_mlir.passes import gpu_matrix_conv
 from rt3d_mlir.passes import kernel as k
 
 THREADS, COLUMNS = 32, 8
@@ -34,30 +39,40 @@ def _place() -> list[ir.Value]:
     return kernels.split(k.at(f"a mod {THREADS}", gpu.thread_id(gpu.Dimension.x)), (16, 16 // COLUMNS))
 
 
+def emulate(put: Callable[[Any, str, Any], None] = setattr) -> None:
+    """Kernels that are built from here on."""
+    put(gpu_matrix_conv, "gpu_dialect", Matrices())
+    put(kernels, "subgroup_barrier", kernels.barrier)
+
+
 class Matrices:
-    """Stands for the gpu dialect in passes/gpu_matrix_conv.py; vectors of `source` are of 16 bytes of A, of 8 of B."""
+    """Stands for the gpu dialect in passes/gpu_matrix_conv.py; shared memory has vectors of 16 bytes.
+
+    A matrix is where it begins; which memory it lies in, and with which stride, all of a kernel share.
+    """
+
+    def __init__(self) -> None:
+        self.memory: dict[bool, tuple[ir.Value, int]] = {}
 
     @staticmethod
     def subgroup_mma_constant_matrix(_kind: ir.Type, _zero: ir.Value) -> ir.Value:
         return kernels.zero(ir.F32Type.get())
 
-    @staticmethod
     def subgroup_mma_load_matrix(
-        _kind: ir.Type, source: ir.Value, at: list[ir.Value], stride: int, transpose: bool = False
-    ) -> tuple[ir.Value, ir.Value, int, bool]:
-        return source, at[0], stride, transpose
+        self, _kind: ir.Type, source: ir.Value, at: list[ir.Value], stride: int, transpose: bool = False
+    ) -> ir.Value:
+        self.memory[transpose] = source, stride
+        return at[0]
 
-    @staticmethod
-    def subgroup_mma_compute(a: tuple, b: tuple, sums: ir.Value) -> ir.Value:
-        (inputs, first, stride, _), (weights, at, each, transposed) = a, b
-        assert transposed
+    def subgroup_mma_compute(self, first: ir.Value, at: ir.Value, sums: ir.Value) -> ir.Value:
+        (inputs, stride), (weights, each) = self.memory[False], self.memory[True]
         row, part = _place()
         totals = [vector.extract(_four(sums, i // 4), [], [i % 4]) for i in range(COLUMNS)]
         for four in range(4):
             x = _four(memref.load(inputs, [k.at(f"a + b * {stride} + {four // 2}", first, row)]), four % 2)
             for i in range(COLUMNS):
-                column = k.at(f"a + (b * {COLUMNS} + {i}) * {each} + {four}", at, part)
-                product = arith.mulf(x, k.widen(memref.load(weights, [column])))
+                column = k.at(f"a + (b * {COLUMNS} + {i}) * {each} + {four // 2}", at, part)
+                product = arith.mulf(x, _four(memref.load(weights, [column]), four % 2))
                 for lane in range(4):
                     totals[i] = arith.addf(totals[i], vector.extract(product, [], [lane]))
         return _bits(totals)

@@ -1,10 +1,12 @@
 """Rows and taps rearranged for GPUs: the weight of each filter, channel and place stays what it was."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from rt3d_mlir.passes.cpu_taps import TapLayout
-from rt3d_mlir.passes.gpu_taps import first_rows, narrow_rows, near_taps
+from rt3d_mlir.passes.gpu_taps import first_rows, narrow_rows, near_taps, whole_rounds
 
 
 @pytest.fixture
@@ -56,3 +58,28 @@ def test_taps_at_one_kd_are_by_channel_block_then_by_place(layout: TapLayout):
     order = list(zip(np.repeat(np.arange(3), near.lengths), d, q, h, w, strict=True))
     assert order == sorted(order)
     assert not np.array_equal(near.taps, layout.taps)
+
+
+@pytest.mark.parametrize("by_place", [False, True])
+def test_whole_rounds(layout: TapLayout, by_place: bool):
+    """Taps of zeros fill up rounds of 8, of each row or of each kd of it; one round of them is behind all."""
+    near = near_taps(layout)
+    whole = whole_rounds(near, 8, by_place)
+    assert whole.kernel == ((2, 1) if by_place else (1, 1))
+    assert (whole.starts % 8 == 0).all()
+    assert len(whole.taps) == whole.starts[-1] + 8
+    assert not whole.weights[whole.starts[-1] :].any()
+    inside = replace(whole, weights=whole.weights[:-8], taps=whole.taps[:-8])
+    assert np.array_equal(summed(inside), dense(layout))
+    if by_place:
+        span = np.repeat(np.arange(6), np.diff(whole.starts))
+        real = inside.weights.any(axis=(1, 2))
+        assert (inside.taps[real, 1] == span[real] % 2).all()
+
+
+def summed(layout: TapLayout) -> np.ndarray:
+    """As dense, of taps of which some share a place: those of zeros."""
+    real = layout.weights.any(axis=(1, 2))
+    row = np.repeat(np.arange(layout.rows), layout.lengths)[real]
+    starts = np.concatenate([[0], np.cumsum(np.bincount(row, minlength=layout.rows))])
+    return dense(replace(layout, weights=layout.weights[real], taps=layout.taps[real], starts=starts, kernel=(1, 1)))

@@ -174,24 +174,30 @@ def test_branches_write_their_parts_of_a_concatenation_at_once(tmp_path: Path):
     ids=str,
 )
 @pytest.mark.parametrize("dtype", ["f32", "f16"])
-def test_tiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tile: GpuTile, dtype: str):
+@pytest.mark.parametrize("in_step", [False, True])
+def test_tiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tile: GpuTile, dtype: str, in_step: bool):
+    """Threads that run in step load their weights themselves; here they wait for the workgroup, too."""
+    matrices.emulate(monkeypatch.setattr)
     monkeypatch.setattr(gpu_conv, "choose_tile", lambda _shape, _target: tile)
-    check_one(tmp_path, replace(TARGET, widest=16, group=GroupSize(16, 4)), dtype)
+    subgroup = min(16, tile.lanes * tile.splits * tile.halves)
+    target = replace(TARGET, widest=16, group=GroupSize(16, 4), in_step=in_step, subgroup=subgroup)
+    check_one(tmp_path, target, dtype)
 
 
 @pytest.mark.parametrize(
     ("width", "tile"),
     [
-        (16, MatrixTile(subgroups=2, splits=1, matrices=2)),
-        (16, MatrixTile(subgroups=1, splits=2, matrices=4)),
-        (32, MatrixTile(subgroups=2, splits=2, matrices=2)),
-        (64, MatrixTile(subgroups=1, splits=1, matrices=4)),
+        (16, MatrixTile(splits=1, matrices=2)),
+        (16, MatrixTile(splits=2, matrices=4)),
+        (32, MatrixTile(splits=2, matrices=2)),
+        (64, MatrixTile(splits=1, matrices=4)),
+        (16, MatrixTile(splits=8, matrices=2)),
     ],
     ids=str,
 )
 def test_matrix_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int, tile: MatrixTile):
     """With products of matrices by threads, for Mesa's device multiplies none; all else is the kernel's own."""
-    monkeypatch.setattr(gpu_matrix_conv, "gpu_dialect", matrices.Matrices)
+    matrices.emulate(monkeypatch.setattr)
     monkeypatch.setattr(gpu_matrix_conv, "choose_matrix_tile", lambda _shape, _target: tile)
     monkeypatch.setattr(gpu_choice, "MATRIX_WIDTHS", (width,))
     group = GroupSize(max(width, 32), 4)  # rows of 16 are cut from wider ones, of which the last is half empty

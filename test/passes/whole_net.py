@@ -18,12 +18,11 @@ from rt3d_mlir.artifact_writer import write_artifact
 from rt3d_mlir.bench.gpu.answer import answer
 from rt3d_mlir.exported import export_config
 from rt3d_mlir.gpu_targets import get_gpu_target
-from rt3d_mlir.passes import gpu_matrix_conv
 
 
 def error(model: str, config: str, folder: Path) -> float:
     """Of the golden input's answer; `folder` is made."""
-    gpu_matrix_conv.gpu_dialect = matrices.Matrices
+    matrices.emulate()
     target = get_gpu_target("vulkan-nvidia")
     write_artifact(export_config(model, config, target, "f16"), folder, target)
     os.environ["VK_DRIVER_FILES"] = vulkan.driver()
