@@ -2,7 +2,7 @@
 
 Chosen by a model of the machine: a round of taps takes what its products and its loads take on a processor, or where
 too few threads are there to hide it, the latency of a round; and no less than the longest row takes by itself. The
-numbers are a fit to 664 timed kernels of an NVIDIA data center GPU: of the tiles that were timed for a layer, those
+numbers are a fit to 725 timed kernels of an NVIDIA data center GPU: of the tiles that were timed for a layer, those
 that it chooses take 3 % longer than the best ones in three pruned nets, 6 % in single layers. Only their ratios matter.
 """
 
@@ -19,10 +19,10 @@ MOST_THREADS = 256
 DEPTHS, LANE_COUNTS = (2, 4), (8, 16, 32, 64)
 #: Cycles: of a round whose loads wait for each other, and more for each input of a thread; of its barrier, to fetch a
 #: vector of weights, to store a vector of sums, those of several parts or of one, to begin and end.
-LATENCY, INPUT, BARRIER, FETCH, ADD_UP, STORE, BEGIN = 252, 1.3, 42, 0.41, 313, 356, 390
+LATENCY, INPUT, BARRIER, FETCH, ADD_UP, STORE, BEGIN = 252, 1.2, 44, 0.41, 178, 204, 187
 #: What products and loads of inputs and weights take, over what they would if nothing else was there; and a tap whose
 #: subgroup has the processor to itself, over its share of a busy one.
-PRODUCT, LOAD, LOAD_WEIGHTS, ALONE = 1.32, 0.065, 0.016, 8.2
+PRODUCT, LOAD, LOAD_WEIGHTS, ALONE = 1.5, 0.13, 0.023, 8.2
 #: Inputs that a thread has on their way.
 MOST_INPUTS = 16
 #: Registers of a thread besides sums and inputs, and at most.
