@@ -269,7 +269,7 @@ class Workgroup:
             sums, places = list(carried[:count]), carried[count:]
             following, half = fetch(k.at("a + 1", r)), k.at("a mod 2", r)
             xs = [[gpu.load_at(self.x, base, place) for base in bases] for place in places]
-            later = self._offsets(k.at("a + 1", r), span, tile.depth)
+            later = self._offsets(k.at("a + 1", r), span)
             sums = self._taps(kept, k.at("a * 2 + b", team, half), xs, sums)
             put(following, k.at("1 - a", half))
             wait()
@@ -278,27 +278,27 @@ class Workgroup:
         wait = gpu.barrier if kernel.team == kernel.threads else gpu.subgroup_barrier
         count = tile.columns * kernel.quads // tile.halves
         put(fetch(k.index(0)), k.index(0))
-        carried = [*[gpu.zero(self.f32)] * count, *self._offsets(k.index(0), span, tile.depth)]
+        carried = [*[gpu.zero(self.f32)] * count, *self._offsets(k.index(0), span)]
         wait()
         return list(k.reduce_loop(k.index(0), rounds, carried, one))[:count]
 
-    def _offsets(self, r: ir.Value, span: tuple[ir.Value, ir.Value], count: int) -> list[ir.Value]:
-        """Those of the `count` taps of this thread's part in a round; behind the last tap, that one's again."""
-        first, last = span
-        at = k.at(f"a + b * {self.kernel.round_taps} + c * {count}", first, r, self.part)
-        numbers = [arith.minui(k.at(f"a + {step}", at), self._before(last)) for step in range(count)]
+    def _offsets(self, r: ir.Value, span: tuple[ir.Value, ir.Value]) -> list[ir.Value]:
+        """Those of the taps of this thread's part in a round, i32; behind the last tap, that one's again."""
+        (first, last), depth = span, self.tile.depth
+        at = k.at(f"a + b * {self.kernel.round_taps} + c * {depth}", first, r, self.part)
+        numbers = [arith.minui(k.at(f"a + {step}", at), self._before(last)) for step in range(depth)]
         return [memref.load(self.offsets, [number]) for number in numbers]
 
     def _taps(
-        self, kept: ir.Value, half: ir.Value, xs: Sequence[Sequence[ir.Value]], sums: list[ir.Value]
+        self, kept: ir.Value, round_at: ir.Value, xs: Sequence[Sequence[ir.Value]], sums: list[ir.Value]
     ) -> list[ir.Value]:
-        """One round's taps of this part: the inputs of each, by columns, times the weights in shared memory."""
+        """One round's taps of this part: the inputs of each, by columns, times the team's weights in shared memory."""
         kernel, quads, depth = self.kernel, self.kernel.quads, self.tile.depth
         mine = quads // self.tile.halves
         totals = [gpu.zero(ir.F16Type.get())] * len(sums) if self.half else sums
         for step, columns_of in enumerate(xs):
             parts = kernel.team_parts
-            tap = k.at(f"(a * {parts} + b mod {parts}) * {depth} + {step}", half, self.part)
+            tap = k.at(f"(a * {parts} + b mod {parts}) * {depth} + {step}", round_at, self.part)
             vectors = k.at(f"a * {kernel.tap_vectors}", tap)
             for i, channel in enumerate(kernel.taps.channels):
                 first = k.at(f"a + b * {mine} + {i * quads}", vectors, self.share)

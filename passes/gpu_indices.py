@@ -9,6 +9,8 @@ from collections.abc import Callable
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith
 
+from rt3d_mlir.passes.match import defining_op
+
 
 def narrow_indices(block: ir.Block) -> None:
     """Rebuilds the index arithmetic of a kernel's body on i32, in place."""
@@ -35,7 +37,7 @@ def _narrow(value: ir.Value) -> ir.Value:
     if value.type != ir.IndexType.get():
         return value
     i32 = ir.IntegerType.get_signless(32)
-    source = value.owner if isinstance(value.owner, ir.Operation) else None
+    source = defining_op(value)
     if source is not None and source.name == "arith.index_cast" and source.operands[0].type == i32:
         return source.operands[0]
     if source is not None and source.name == "arith.constant":

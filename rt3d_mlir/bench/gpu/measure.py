@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
 from statistics import median
-from time import monotonic
 from typing import Any, TypeVar
 
 from rt3d_mlir.bench import machine
@@ -26,9 +25,9 @@ _PATIENCE_MS = 10_000
 #: Calls before those that are timed, and milliseconds that they take at least: a GPU that idled while its driver
 #: compiled shaders takes some tenths of a second to raise its clock.
 _WARMUP, _WARM_MS = 10, 500
-#: Seconds that a process may take besides its calls, and how often it is tried. One that takes longer has compiled
-#: shaders; then the clock was seen to stay down for good, at a third of what it is in a process that begins at once.
-_START_S, _TRIES = 4, 3
+#: Processes that measure the same, at most, and what the next one takes at most of the last one's time to go on. In one
+#: that compiles shaders the clock was seen to stay down, at a third to two thirds of what it is in the next one.
+_TRIES, _FASTER = 4, 0.95
 
 Progress = Callable[[str, float], None]
 T = TypeVar("T")
@@ -108,9 +107,8 @@ def _row(folder: Path, manifest: Manifest, engine: str, title: str, results: r.G
     _check(said["error"], manifest.dtype)
     calls = max(3, min(results.calls, int(_PATIENCE_MS / said["call_ms"])))
     warmup = max(min(_WARMUP, calls // 3), int(_WARM_MS / said["call_ms"]))
-    long = _START_S + 2e-3 * said["call_ms"] * (calls + warmup)
-    submissions, kernels = at_full_clock(lambda: device_times(folder, calls, warmup), lambda times: times[0], long)
-    walls = at_full_clock(lambda: wall_times(folder, calls, warmup), lambda times: times, long)
+    submissions, kernels = at_full_clock(lambda: device_times(folder, calls, warmup), lambda times: times[0])
+    walls = at_full_clock(lambda: wall_times(folder, calls, warmup), lambda times: times)
     return r.GpuRow(
         case=folder.name,
         model=manifest.model,
@@ -132,13 +130,13 @@ def _row(folder: Path, manifest: Manifest, engine: str, title: str, results: r.G
     )
 
 
-def at_full_clock(take: Callable[[], T], times: Callable[[T], list[float]], long: float) -> T:
-    """What `take` measures, again where it took longer than `long` seconds; of several the fastest, by its median."""
-    found = []
-    for _ in range(_TRIES):
-        start = monotonic()
+def at_full_clock(take: Callable[[], T], times: Callable[[T], list[float]]) -> T:
+    """What `take` measures in a process of its own, again until that is no faster; the fastest, by its median."""
+    found = [take()]
+    for _ in range(_TRIES - 1):
         found.append(take())
-        if monotonic() - start <= long:
+        last, now = (median(times(each)) for each in found[-2:])
+        if now > _FASTER * last:
             break
     return min(found, key=lambda each: median(times(each)))
 
