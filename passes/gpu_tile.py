@@ -1,9 +1,8 @@
 """The tile of a GPU conv: how many threads share a row's taps and positions, and what each keeps in registers.
 
 Chosen by a model of the machine: a round of taps takes what its products and its loads take on a processor, or where
-too few threads are there to hide it, the latency of a round; and no less than the longest row takes by itself. The
-numbers are a fit to 725 timed kernels of an NVIDIA data center GPU: of the tiles that were timed for a layer, those
-that it chooses take 3 % longer than the best ones in three pruned nets, 6 % in single layers. Only their ratios matter.
+too few threads are there to hide it, the latency of a round; and no less than the longest row takes by itself. Only the
+ratios of its numbers matter.
 """
 
 import itertools
@@ -17,16 +16,46 @@ from rt3d_mlir.passes.gpu import LANES
 MOST_THREADS = 256
 #: Taps of a part and round; whole lines of a cache, which 8 neighbouring positions are.
 DEPTHS, LANE_COUNTS = (2, 4), (8, 16, 32, 64)
-#: Cycles: of a round whose loads wait for each other, and more for each input of a thread; of its barrier, to fetch a
-#: vector of weights, to store a vector of sums, those of several parts or of one, to begin and end.
-LATENCY, INPUT, BARRIER, FETCH, ADD_UP, STORE, BEGIN = 252, 1.2, 44, 0.41, 178, 204, 187
-#: What products and loads of inputs and weights take, over what they would if nothing else was there; and a tap whose
-#: subgroup has the processor to itself, over its share of a busy one.
-PRODUCT, LOAD, LOAD_WEIGHTS, ALONE = 1.5, 0.13, 0.023, 8.2
 #: Inputs that a thread has on their way.
 MOST_INPUTS = 16
-#: Registers of a thread besides sums and inputs, and at most.
-OTHERS, MOST_REGISTERS = 90, 255
+#: Registers of a thread, at most.
+MOST_REGISTERS = 255
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What the model's numbers are, a fit to timed kernels; cycles, but for the last six.
+
+    latency    of a round whose loads wait for each other; `an_input` more for each input of a thread
+    barrier    of a round's end
+    fetch      of a vector of weights, on its way to shared memory
+    add_up     to add up and store a vector of several parts' sums; `store` of one
+    begin      to begin and end
+    product    what products take, over what they would if nothing else was there; so `load` of inputs and
+    weights    loads of weights from shared memory
+    alone      what a tap takes whose subgroup has the processor to itself, over its share of a busy one
+    registers  of a thread besides sums and inputs
+    """
+
+    latency: float
+    an_input: float
+    barrier: float
+    fetch: float
+    add_up: float
+    store: float
+    begin: float
+    product: float
+    load: float
+    weights: float
+    alone: float
+    registers: int
+
+
+#: Of kernels whose threads wait for the workgroup: a fit to 1,180 kernels of an NVIDIA data center GPU.
+TOGETHER = Costs(750, 4.3, 35, 0.3, 290, 120, 5400, product=0.96, load=0.98, weights=0.075, alone=6, registers=60)
+#: Where subgroups are on their own, if they can be: a fit to 725 kernels. Of the tiles that were timed for a layer, the
+#: ones that it chooses take 3 % longer than the best ones in three pruned nets, 6 % in single layers.
+IN_STEP = Costs(252, 1.2, 44, 0.41, 178, 204, 187, product=1.5, load=0.13, weights=0.023, alone=8.2, registers=90)
 
 
 @dataclass(frozen=True)
@@ -75,8 +104,9 @@ def _tiles(shape: ConvShape, target: GpuTarget) -> list[GpuTile]:
                 continue
             if not target.subgroup <= lanes * splits * halves <= MOST_THREADS:
                 continue
-            if 2 * count * shape.filters // halves < target.accumulators and lanes > LANE_COUNTS[0]:
-                continue  # so few sums for each load are for layers of few positions
+            few = 2 * count * shape.filters // halves < target.accumulators and lanes > LANE_COUNTS[0]
+            if target.in_step and few:  # so few sums for each load are for layers of few positions
+                continue
             if count * depth <= MOST_INPUTS and shared_bytes(shape, tile) <= target.shared_memory:
                 found.append(tile)
     return found
@@ -91,6 +121,7 @@ def shared_bytes(shape: ConvShape, tile: GpuTile) -> int:
 
 def model_cycles(shape: ConvShape, tile: GpuTile, target: GpuTarget) -> float:
     """Cycles of one processor: the time of a layer, if they were all that counts."""
+    costs = IN_STEP if target.in_step else TOGETHER
     subgroups = ceil(tile.lanes * tile.splits * tile.halves / target.subgroup)
     workgroups = ceil(shape.positions / (tile.lanes * tile.columns)) * shape.rows
     taps = tile.splits * tile.depth
@@ -98,15 +129,15 @@ def model_cycles(shape: ConvShape, tile: GpuTile, target: GpuTarget) -> float:
     own = shape.filters / tile.halves
     vectors = shape.channels * shape.filters / LANES
     products = tile.columns * own * shape.channels * target.subgroup / target.multiplies
-    loads = LOAD * tile.columns + LOAD_WEIGHTS * vectors / tile.halves
-    tap = (PRODUCT * products + loads * LANES * 4 * target.subgroup / target.load_bytes) * shape.bytes / 4
-    registers = min(MOST_REGISTERS, tile.columns * (own + LANES * tile.depth) + OTHERS)
+    loads = costs.load * tile.columns + costs.weights * vectors / tile.halves
+    tap = (costs.product * products + loads * LANES * 4 * target.subgroup / target.load_bytes) * shape.bytes / 4
+    registers = min(MOST_REGISTERS, tile.columns * (own + LANES * tile.depth) + costs.registers)
     most = target.registers // int(registers * target.subgroup * subgroups)
     resident = max(1, min(most, ceil(workgroups / target.processors)))
     waves = workgroups / target.processors / resident
     waves = (waves + ceil(waves)) / 2
-    fetch = FETCH * taps * vectors * shape.bytes / 4
-    alone = ALONE * tap * tile.depth + fetch + LATENCY + INPUT * tile.columns * tile.depth
-    a_round = max(resident * (subgroups * tap * tile.depth + fetch + BARRIER), alone)
-    finish = tile.columns * own / LANES * (ADD_UP if tile.splits > 1 else STORE)
-    return max(waves * (rounds * a_round + BEGIN + finish), longest * alone)
+    fetch = costs.fetch * taps * vectors * shape.bytes / 4
+    alone = costs.alone * tap * tile.depth + fetch + costs.latency + costs.an_input * tile.columns * tile.depth
+    a_round = max(resident * (subgroups * tap * tile.depth + fetch + costs.barrier), alone)
+    finish = tile.columns * own / LANES * (costs.add_up if tile.splits > 1 else costs.store)
+    return max(waves * (rounds * a_round + costs.begin + finish), longest * alone)

@@ -5,9 +5,9 @@
 // CHECK: hal.executable.source private @conv_0
 // CHECK: memref.alloc() : memref<{{.*}}xvector<4xf32>, #gpu.address_space<workgroup>>
 // CHECK: gpu.barrier
-// Two positions a thread, 16 filters, or 8, and the offsets of 2 taps of the next round.
+// Two positions a thread, 16 filters, or half of 8, and the offsets of 2 taps of the next round.
 // WIDE: scf.for {{.*}} -> ([[F:vector<4xf32>]], [[F]], [[F]], [[F]], [[F]], [[F]], [[F]], [[F]], i32, i32)
-// NARROW: scf.for {{.*}} -> ([[F:vector<4xf32>]], [[F]], [[F]], [[F]], i32, i32)
+// NARROW: scf.for {{.*}} -> ([[F:vector<4xf32>]], [[F]], i32, i32)
 // CHECK: math.fma {{.*}} : vector<4xf32>
 // CHECK: gpu.barrier
 // CHECK: scf.yield
