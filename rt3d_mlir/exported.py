@@ -79,12 +79,16 @@ def export_config(
     dtype: str = "f32",
     winograd: bool = True,
     num_classes: int | None = None,
+    group: GroupSize | None = None,
 ) -> "Exported":
-    """MODEL of the command line pruned by a config (a shipped name or a file), or `dense`; zoo weights are random."""
+    """MODEL of the command line pruned by a config (a shipped name or a file), or `dense`; zoo weights are random.
+
+    Masks are of `group`, the target's default where none is named.
+    """
     source = open_source(model, num_classes=num_classes)
     if config == "dense":
         return export_source(source, dense=True, dtype=dtype, winograd=winograd)
-    masks = masks_for(load_config(config), source.parameters, target.group_of(dtype))
+    masks = masks_for(load_config(config), source.parameters, group or target.group_of(dtype))
     return export_source(source, masks, dtype=dtype, winograd=winograd)
 
 

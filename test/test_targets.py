@@ -85,3 +85,5 @@ def test_the_group_of_pruning_is_that_of_the_dtype():
     assert (nvidia.group_of("f32"), nvidia.group_of("f16")) == (GroupSize(16, 4), GroupSize(32, 4))
     exported = [export_config("c3d", "c3d-3.57x", nvidia, dtype) for dtype in ("f32", "f16")]
     assert [each.group_for(nvidia) for each in exported] == [GroupSize(16, 4), GroupSize(32, 4)]
+    named = export_config("c3d", "c3d-3.57x", nvidia, "f16", group=GroupSize(16, 4))
+    assert named.group_for(nvidia) == GroupSize(16, 4)

@@ -94,14 +94,14 @@ def _gpu(args: argparse.Namespace, target: GpuTarget, specs: list[CaseSpec], com
     check_engines(engines)
     if args.compile_only:
         with _progress() as progress:
-            skips = prepare(specs, target, args.dtypes, engines, args.output, progress)
+            skips = prepare(specs, target, args.dtypes, engines, args.output, args.group, progress)
         for skip in skips:
             console.log.print(f"warning: {skip.case}, {skip.title}: {skip.reason}")
         console.log.print(f"to measure it where the GPU is: python -m rt3d_mlir.bench.gpu {args.output}")
         return 0
     args.output.mkdir(parents=True, exist_ok=True)
     with _progress() as progress, tempfile.TemporaryDirectory(dir=args.output, prefix=".work.") as work:
-        skips = prepare(specs, target, args.dtypes, engines, Path(work), progress)
+        skips = prepare(specs, target, args.dtypes, engines, Path(work), args.group, progress)
         results = measure_gpu(Path(work), engines, args.rounds or CALLS, args.peak, command, progress)
     results.skips += skips
     gpu_report.write(results, args.output)
@@ -120,7 +120,7 @@ def _static(args: argparse.Namespace) -> int:
     for spec, dtype in [(spec, dtype) for spec in specs for dtype in args.dtypes]:
         what = f"{spec.model} {spec.config}"
         console.log.print(f"{what}: compiling for {target.name}, {dtype}")
-        exported = export_config(spec.model, spec.config, target, dtype, num_classes=args.classes)
+        exported = export_config(spec.model, spec.config, target, dtype, num_classes=args.classes, group=args.group)
         report = analyse_gpu(exported, target) if isinstance(target, GpuTarget) else analyse(exported, target)
         found.append({"config": spec.config, **report.to_json()})
         if not args.json:
@@ -174,7 +174,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         metavar="N",
         help=f"timed runs an engine (default: {ROUNDS}, on a GPU {CALLS})",
     )
-    parser.add_argument("--group", type=GroupSize.parse, metavar="16x4", help="of pruning (default: this machine's)")
+    parser.add_argument("--group", type=GroupSize.parse, metavar="16x4", help="of pruning (default: the target's)")
     parser.add_argument(
         "-o", dest="output", type=Path, metavar="DIR", default=Path("rt3d-bench"), help="default: rt3d-bench"
     )

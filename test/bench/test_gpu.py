@@ -29,6 +29,7 @@ from rt3d_mlir.errors import ArtifactError, DeviceError
 from rt3d_mlir.gpu_targets import get_gpu_target
 from rt3d_mlir.runtime.artifact import Layer
 from rt3d_mlir.runtime.timing import Latency
+from rt3d_mlir.sparsity import GroupSize
 from rt3d_mlir.tools import bench
 
 
@@ -140,6 +141,16 @@ def test_artifacts_are_measured_by_the_runtime_alone(compiled: Path, tmp_path: P
     page = (tmp_path / "gpu.md").read_text()
     assert "- llvmpipe" in page
     assert "| weight | weight |" in page
+
+
+def test_the_group_of_the_command_is_that_of_the_masks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    groups = []
+    monkeypatch.setattr(preparing, "export_config", lambda *_, group, **__: groups.append(group))
+    monkeypatch.setattr(preparing, "write_artifact", lambda *_, **__: None)
+    argv = ["--target", "vulkan-lavapipe", "--models", "c3d", "--configs", "c3d-3.57x", "--compile-only"]
+    assert bench.main([*argv, "--group", "4x4", "-o", str(tmp_path)]) == 0
+    assert bench.main([*argv, "-o", str(tmp_path)]) == 0
+    assert groups == [GroupSize(4, 4), None]
 
 
 def test_a_wrong_answer_has_no_time(compiled: Path, monkeypatch: pytest.MonkeyPatch):

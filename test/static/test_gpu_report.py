@@ -13,6 +13,7 @@ from torch import nn
 import rt3d_mlir
 from rt3d_mlir.errors import ConfigError
 from rt3d_mlir.gpu_targets import get_gpu_target
+from rt3d_mlir.sparsity import GroupSize
 from rt3d_mlir.static.gpu_report import GpuLayer, GpuReport, analyse_gpu, project_gpu
 from rt3d_mlir.static.phones import GPUS
 from rt3d_mlir.static.shader import Shader, TapLoop, fault, read_shader
@@ -142,10 +143,12 @@ def test_what_is_no_spirv(spirv_tools: None, tmp_path: Path):
 def test_the_command(
     reports: dict[str, GpuReport], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):
-    monkeypatch.setattr(bench, "export_config", lambda *_, **__: None)
+    groups = []
+    monkeypatch.setattr(bench, "export_config", lambda *_, group, **__: groups.append(group))
     monkeypatch.setattr(bench, "analyse_gpu", lambda *_: reports["vulkan-adreno"])
-    argv = ["--static", "--target", "vulkan-adreno", "--configs", "dense", "--dtype", "f16,f32"]
+    argv = ["--static", "--target", "vulkan-adreno", "--configs", "dense", "--dtype", "f16,f32", "--group", "4x4"]
     assert bench.main(argv) == 0
+    assert groups == [GroupSize(4, 4)] * 2
     out = capsys.readouterr().out
     assert "c3d dense, compiled for vulkan-adreno, f16, by its SPIR-V" in out
     assert out.count("projected, not measured") == 2

@@ -13,6 +13,7 @@ from rt3d_mlir.bench.gpu.results import STOCK, GpuSkip
 from rt3d_mlir.exported import Exported, export_config
 from rt3d_mlir.gpu_targets import GpuTarget
 from rt3d_mlir.runtime.artifact import MODULE, Manifest, sha256_file
+from rt3d_mlir.sparsity import GroupSize
 
 
 def prepare(
@@ -21,10 +22,12 @@ def prepare(
     dtypes: Sequence[str],
     engines: Sequence[str],
     folder: Path,
+    group: GroupSize | None = None,
     progress: Callable[[str, float], None] = lambda _what, _share: None,
 ) -> list[GpuSkip]:
     """Compiles ours for each case and dtype, and stock IREE's for dense ones in f32, into folders of `folder`.
 
+    Masks are of `group`, by default of the one that the target takes for the dtype.
     Returns what stock IREE cannot compile. Raises what our compiler does.
     """
     skips: list[GpuSkip] = []
@@ -32,7 +35,8 @@ def prepare(
     for i, (spec, dtype) in enumerate(cases):
         name = f"{spec.label.replace(' ', '-')}-{dtype}"
         progress(f"{name}: compiling for {target.name}", i / len(cases))
-        exported = export_config(spec.model, spec.config, target, dtype, num_classes=spec.options.get("num_classes"))
+        classes = spec.options.get("num_classes")
+        exported = export_config(spec.model, spec.config, target, dtype, num_classes=classes, group=group)
         write_artifact(exported, folder / name, target, force=True)
         if STOCK in engines and (spec.config, dtype) == (DENSE, "f32"):
             progress(f"{name}: stock IREE", (i + 0.5) / len(cases))
