@@ -192,19 +192,24 @@ class Workgroup:
             self.p = k.load_index(self.starts, k.at(f"a + {len(self.kernel.taps.starts)}", self.p))
 
     def compute(self) -> None:
-        kernel, tile = self.kernel, self.tile
+        tile = self.tile
         self.part, self.share, self.lane = gpu.split(self.thread, (tile.splits, tile.halves, tile.lanes))
+        sheet = self.take_positions(tile.lanes)
+        self._finish(self._rounds(self._range(sheet)))
+
+    def take_positions(self, lanes: int) -> ir.Value:
+        """This thread's positions, `lanes` apart, those behind the last one at it; returns their sheet."""
+        kernel = self.kernel
         sheet, chunk = k.index(0), self.chunk
         if kernel.skips:
             sheet, chunk = gpu.split(self.chunk, (kernel.sheets, kernel.chunks))
         first = k.at(f"a * {kernel.reach} + b", chunk, self.lane)
-        numbers = [k.at(f"a + {i * tile.lanes}", first) for i in range(tile.columns)]
+        numbers = [k.at(f"a + {i}", first) for i in range(0, kernel.reach, lanes)]
         self.exists = [gpu.below(number, kernel.positions) for number in numbers]
         self.positions = [
             self._position(arith.minui(number, k.index(kernel.positions - 1)), sheet) for number in numbers
         ]
-        sums = self._rounds(self._range(sheet))
-        self._finish(sums)
+        return sheet
 
     def border(self) -> None:
         """One position of the padded planes a thread: zero, where it is not inside."""

@@ -2,6 +2,16 @@
 
 An index has 64 where buffers are bound by address: a division then takes a hundred instructions, and each kernel has a
 dozen. What is calculated here stays below 2^31, for it counts vectors; what addresses memory is an index again.
+
+Given:
+    %1 = affine.apply affine_map<(d0) -> (d0 * 8 + 3)>(%0)
+    %2 = memref.load %x[%1]
+Result:
+    %a = arith.index_cast %0 : index to i32
+    %b = arith.muli %a, %c8 : i32
+    %c = arith.addi %b, %c3 : i32
+    %1 = arith.index_cast %c : i32 to index
+    %2 = memref.load %x[%1]
 """
 
 from collections.abc import Callable
@@ -17,7 +27,7 @@ def narrow_indices(block: ir.Block) -> None:
     found: list[ir.OpView] = []
 
     def visit(op: ir.Operation) -> ir.WalkResult:
-        if _REBUILD.get(op.name) and any(value.type == ir.IndexType.get() for value in op.operands):
+        if op.name in _REBUILD and any(value.type == ir.IndexType.get() for value in op.operands):
             found.append(op.opview)
         return ir.WalkResult.ADVANCE
 
@@ -68,39 +78,38 @@ def _expand(expression: ir.AffineExpr, operands: list[ir.Value]) -> ir.Value:
         return _constant(expression.value)
     if isinstance(expression, ir.AffineDimExpr):
         return operands[expression.position]
-    return _BINARY[type(expression)](_expand(expression.lhs, operands), _expand(expression.rhs, operands))
+    number = _expand(expression.lhs, operands)
+    if type(expression) in _BY_CONSTANTS:
+        return _BY_CONSTANTS[type(expression)](number, expression.rhs.value)
+    return _SUMS[type(expression)](number, _expand(expression.rhs, operands))
 
 
-def _floor(number: ir.Value, by: ir.Value) -> ir.Value:
-    """number / by, rounded down, for a positive constant."""
-    size = _value(by)
-    if size & (size - 1) == 0:
-        return number if size == 1 else arith.shrsi(number, _constant(size.bit_length() - 1))
+def _floor(number: ir.Value, by: int) -> ir.Value:
+    """number / by, rounded down."""
+    if by & (by - 1) == 0:
+        return number if by == 1 else arith.shrsi(number, _constant(by.bit_length() - 1))
     ones = _constant(-1)
     negative = arith.cmpi(arith.CmpIPredicate.slt, number, _constant(0))
-    quotient = arith.divui(arith.select(negative, arith.subi(ones, number), number), by)
+    quotient = arith.divui(arith.select(negative, arith.subi(ones, number), number), _constant(by))
     return arith.select(negative, arith.subi(ones, quotient), quotient)
 
 
-def _ceil(number: ir.Value, by: ir.Value) -> ir.Value:
+def _ceil(number: ir.Value, by: int) -> ir.Value:
     zero = _constant(0)
     return arith.subi(zero, _floor(arith.subi(zero, number), by))
 
 
-def _mod(number: ir.Value, by: ir.Value) -> ir.Value:
-    size = _value(by)
-    if size & (size - 1) == 0:
-        return arith.andi(number, _constant(size - 1))
-    return arith.subi(number, arith.muli(_floor(number, by), by))
+def _mod(number: ir.Value, by: int) -> ir.Value:
+    if by & (by - 1) == 0:
+        return arith.andi(number, _constant(by - 1))
+    return arith.subi(number, arith.muli(_floor(number, by), _constant(by)))
 
 
-def _value(constant: ir.Value) -> int:
-    return ir.IntegerAttr(constant.owner.attributes["value"]).value
-
-
-_BINARY: dict[type, Callable[[ir.Value, ir.Value], ir.Value]] = {
+_SUMS: dict[type, Callable[[ir.Value, ir.Value], ir.Value]] = {
     ir.AffineAddExpr: arith.addi,
     ir.AffineMulExpr: arith.muli,
+}
+_BY_CONSTANTS: dict[type, Callable[[ir.Value, int], ir.Value]] = {
     ir.AffineFloorDivExpr: _floor,
     ir.AffineCeilDivExpr: _ceil,
     ir.AffineModExpr: _mod,

@@ -106,16 +106,8 @@ class MatrixWorkgroup(Workgroup):
         kernel, tile = self.kernel, self.kernel.matrix_tile
         subgroup = kernel.target.subgroup
         self.part, self.lane = gpu.split(self.thread, (tile.splits, subgroup))
-        self.each = tile.positions // subgroup
-        sheet, chunk = k.index(0), self.chunk
-        if kernel.skips:
-            sheet, chunk = gpu.split(self.chunk, (kernel.sheets, kernel.chunks))
-        first = k.at(f"a * {tile.positions} + b", chunk, self.lane)
-        numbers = [k.at(f"a + {i * subgroup}", first) for i in range(self.each)]
-        self.exists = [gpu.below(number, kernel.positions) for number in numbers]
-        self.positions = [
-            self._position(arith.minui(number, k.index(kernel.positions - 1)), sheet) for number in numbers
-        ]
+        sheet = self.take_positions(subgroup)
+        self.each = len(self.positions)
         self.table = gpu.shared([tile.splits, tile.positions, STRIDE], gpu.vector_type(self.f32))
         self.kept = gpu.shared([tile.splits, kernel.taps.filters, STRIDE], gpu.vector_type(self.f32))
         self.finish(self.rounds(self._range(sheet)))

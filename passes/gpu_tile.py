@@ -24,7 +24,7 @@ MOST_REGISTERS = 255
 
 @dataclass(frozen=True)
 class Costs:
-    """What the model's numbers are, a fit to timed kernels; cycles, but for the last six.
+    """What the model's numbers are, a fit to timed kernels; cycles, but for the last five.
 
     latency    of a round whose loads wait for each other; `an_input` more for each input of a thread
     barrier    of a round's end

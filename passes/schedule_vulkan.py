@@ -153,7 +153,8 @@ class _Rules:
                 constant(self.state, f"{conv.layer}.offsets", offsets(taps, source, conv.dilations)),
                 constant(self.state, f"{conv.layer}.starts", kernel.starts),
             ]
-            shader = Shader(kernel.threads, vectors=frozenset({2} if isinstance(kernel, GpuMatrixKernel) else ()))
+            by_fours = {2} if isinstance(kernel, GpuMatrixKernel) else ()  # offsets: its rounds are whole
+            shader = Shader(kernel.threads, vectors=frozenset(by_fours))
             channels = taps.rows * taps.filters
             self._emit(rewriter, conv.layer, to, inputs, kernel.grid, kernel.body, shader, epilogue, channels)
         return None

@@ -20,7 +20,7 @@ from rt3d_mlir import mlir_io
 from rt3d_mlir.backend import compile_command
 from rt3d_mlir.frontend.torch_import import import_torch
 from rt3d_mlir.gpu_targets import GpuTarget, get_gpu_target
-from rt3d_mlir.passes import gpu_choice, gpu_conv, gpu_matrix_conv
+from rt3d_mlir.passes import gpu, gpu_choice, gpu_conv, gpu_matrix_conv
 from rt3d_mlir.passes.base import State
 from rt3d_mlir.passes.gpu_matrix_tile import MatrixTile
 from rt3d_mlir.passes.gpu_tile import GpuTile
@@ -170,18 +170,21 @@ def test_branches_write_their_parts_of_a_concatenation_at_once(tmp_path: Path):
         GpuTile(lanes=16, columns=4, splits=1, depth=4, halves=2),
         GpuTile(lanes=32, columns=1, splits=2, depth=4, halves=1),
         GpuTile(lanes=8, columns=8, splits=1, depth=2, halves=1),
+        GpuTile(lanes=8, columns=2, splits=4, depth=2, halves=1),
     ],
     ids=str,
 )
 @pytest.mark.parametrize("dtype", ["f32", "f16"])
 @pytest.mark.parametrize("in_step", [False, True])
 def test_tiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tile: GpuTile, dtype: str, in_step: bool):
-    """Threads that run in step load their weights themselves; here they wait for the workgroup, too."""
-    matrices.emulate(monkeypatch.setattr)
+    """Threads that run in step and have all of a part wait for no others; here a subgroup waits for the workgroup."""
+    alone = count_subgroup_barriers(monkeypatch)
     monkeypatch.setattr(gpu_conv, "choose_tile", lambda _shape, _target: tile)
-    subgroup = min(16, tile.lanes * tile.splits * tile.halves)
+    threads = tile.lanes * tile.splits * tile.halves
+    subgroup = min(16, threads)
     target = replace(TARGET, widest=16, group=GroupSize(16, 4), in_step=in_step, subgroup=subgroup)
     check_one(tmp_path, target, dtype)
+    assert bool(alone) == (in_step and tile.lanes * tile.halves <= subgroup < threads)
 
 
 @pytest.mark.parametrize(
@@ -198,11 +201,26 @@ def test_tiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tile: GpuTile, d
 def test_matrix_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: int, tile: MatrixTile):
     """With products of matrices by threads, for Mesa's device multiplies none; all else is the kernel's own."""
     matrices.emulate(monkeypatch.setattr)
+    alone = count_subgroup_barriers(monkeypatch)
     monkeypatch.setattr(gpu_matrix_conv, "choose_matrix_tile", lambda _shape, _target: tile)
     monkeypatch.setattr(gpu_choice, "MATRIX_WIDTHS", (width,))
     group = GroupSize(max(width, 32), 4)  # rows of 16 are cut from wider ones, of which the last is half empty
     target = replace(TARGET, matrices=True, subgroup=matrices.THREADS, widest=16, group=group)
     check_one(tmp_path, target, "f16")
+    at_the_end = 2 * width // 16 if tile.splits == 1 else 0  # else the parts meet there
+    assert len(alone) == 2 * (2 + at_the_end)
+
+
+def count_subgroup_barriers(monkeypatch: pytest.MonkeyPatch) -> list[None]:
+    """Grows with each that a kernel has; Mesa's subgroups are narrower, so that the whole workgroup waits there."""
+    found: list[None] = []
+
+    def barrier() -> None:
+        found.append(None)
+        gpu.barrier()
+
+    monkeypatch.setattr(gpu, "subgroup_barrier", barrier)
+    return found
 
 
 def check_one(folder: Path, target: GpuTarget, dtype: str) -> None:

@@ -7,6 +7,13 @@
 // CHECK: [[Y:%.+]] = arith.index_cast %workgroup_id_y : index to i32
 // CHECK-NEXT: [[INSIDE:%.+]] = arith.cmpi ult, [[Y]], [[ROWS]] : i32
 // CHECK-NEXT: scf.if [[INSIDE]]
+// Of the 16 x 16 positions and 32 channel blocks, none behind the last.
+// CHECK: } else {
+// CHECK: arith.cmpi ult, {{.*}}, %c256_i32 : i32
+// CHECK-NEXT: scf.if
+// CHECK-NEXT: arith.muli
+// CHECK-NEXT: arith.cmpi ult, {{.*}}, %c32_i32 : i32
+// CHECK-NEXT: scf.if
 func.func @main(%x: tensor<1x4x1x14x14xf32>) -> tensor<1x8x1x14x14xf32> {
   %w = arith.constant dense<2.0> : tensor<128x4x1x1x1xf32>
   %v = arith.constant dense<1.0> : tensor<8x128x1x3x3xf32>
