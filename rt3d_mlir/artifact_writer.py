@@ -1,8 +1,6 @@
 """Compiles an exported model into an artifact folder; nothing half-written is ever left under its name."""
 
 import json
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,6 +13,7 @@ from rt3d_mlir.arena import add_arena
 from rt3d_mlir.backend import check_versions, compile_command, iree_compile
 from rt3d_mlir.errors import ArtifactError, CompileError
 from rt3d_mlir.explain import Trace
+from rt3d_mlir.files import is_there, replacing_folder
 from rt3d_mlir.gpu_targets import GpuTarget
 from rt3d_mlir.mlir_io import without_numbers, write_bytecode
 from rt3d_mlir.passes.base import Pass, State
@@ -62,32 +61,32 @@ def write_artifact(
     check_versions()
     check_folder(folder, force, dump_ir)
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
-            work = Path(temporary, "artifact")
-            work.mkdir()
+        with replacing_folder(folder) as work:
             manifest = _fill(exported, work, target, list(iree_flags), dump_ir, progress)
             if target.name == "host":
                 progress("checking against the golden output")
                 _check(work, manifest)
             check_folder(folder, force)  # it may have come into being meanwhile
-            if folder.exists():
-                os.replace(folder, Path(temporary, "replaced"))
-            os.replace(work, folder)
     except OSError as error:
         raise ArtifactError(f"{folder} cannot be written: {error}") from error
     return manifest
 
 
 def check_folder(folder: Path, force: bool, dump_ir: Path | None = None) -> None:
-    """Raises ArtifactError if writing to `folder` would lose something."""
+    """Raises ArtifactError if writing to `folder` would lose something, or nothing can have that name."""
     if dump_ir is not None and dump_ir.resolve().is_relative_to(folder.resolve()):
         raise ArtifactError(f"{dump_ir} lies in {folder}, which holds the artifact alone; dump the IR elsewhere")
-    if not folder.exists():
-        return
+    try:
+        if not is_there(folder):
+            return
+        if not folder.is_dir():
+            raise ArtifactError(f"{folder} is no folder, and stays as it is; name one with -o")
+        taken = any(folder.iterdir()) and not _is_artifact(folder)
+    except OSError as error:
+        raise ArtifactError(f"{folder} cannot be written: {error}") from None
     if not force:
         raise ArtifactError(f"{folder} exists; choose another folder, or --force to replace it")
-    if not folder.is_dir() or (any(folder.iterdir()) and not _is_artifact(folder)):
+    if taken:
         raise ArtifactError(
             f"{folder} is not an artifact folder (it has no {MANIFEST} of ours): --force replaces artifacts only"
         )

@@ -16,6 +16,7 @@ import torch
 from torch.export import ExportedProgram
 
 from rt3d_mlir.artifact_writer import write_artifact
+from rt3d_mlir.errors import ArtifactError
 from rt3d_mlir.explain import Explanation, Trace
 from rt3d_mlir.frontend.open_source import open_source
 from rt3d_mlir.frontend.source import Floor1, Source, TorchSource
@@ -156,10 +157,16 @@ class Exported:
         return build_report(state, self.source.macs(), shapes)
 
     def save_mlir(self, path: str | Path) -> None:
-        """Floor 1 with its masked weights, as .mlir text that rt3d-mlir-compile and rt3d-mlir-opt read."""
+        """Floor 1 with its masked weights, as .mlir text that rt3d-mlir-compile and rt3d-mlir-opt read.
+
+        Raises ArtifactError where the file cannot be written.
+        """
         with ir.Context(), ir.Location.unknown():
             module, table = self.floor1.parse()
-            write_text(module, table, Path(path))
+            try:
+                write_text(module, table, Path(path))
+            except OSError as error:
+                raise ArtifactError(f"{path} cannot be written: {error.strerror}") from None
 
     def compile(self, path: str | Path, target: str = "host", force: bool = False) -> Manifest:
         """Writes the artifact folder `path` for a target preset.

@@ -3,7 +3,6 @@
 Text is split from its `{-# ... #-}` section before parsing: the numbers go straight to the side table.
 """
 
-import os
 import re
 from collections.abc import Set
 from pathlib import Path
@@ -12,6 +11,7 @@ import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler.passmanager import PassManager
 
+from rt3d_mlir import files
 from rt3d_mlir.errors import ModelError
 from rt3d_mlir.weights import WeightTable, resource_key
 
@@ -73,10 +73,8 @@ def to_text(module: ir.Module, table: WeightTable) -> str:
 
 
 def write_text(module: ir.Module, table: WeightTable, path: Path) -> None:
-    """Writes `to_text` through a temporary name."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(to_text(module, table))
-    os.replace(temporary, path)
+    """Writes `to_text`. Raises OSError where that cannot be done."""
+    files.write(path, to_text(module, table))
 
 
 def write_bytecode(module: ir.Module, table: WeightTable, path: Path) -> None:
@@ -87,10 +85,8 @@ def write_bytecode(module: ir.Module, table: WeightTable, path: Path) -> None:
     """
     PassManager.parse("builtin.module(strip-debuginfo)", module.context).run(module.operation)
     attach_numbers(module, table)
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
+    with files.replacing(path) as new, new.open("wb") as file:
         module.operation.write_bytecode(file)
-    os.replace(temporary, path)
 
 
 def attach_numbers(module: ir.Module, table: WeightTable, keep: Set[str] = frozenset()) -> None:

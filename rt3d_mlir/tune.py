@@ -6,7 +6,6 @@ profiler; for aarch64 their time is the static analysis's cycles.
 """
 
 import json
-import os
 import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -21,6 +20,7 @@ from rt3d_mlir.backend import iree_compile
 from rt3d_mlir.bench.profiler import Call, profile_calls
 from rt3d_mlir.errors import TargetError
 from rt3d_mlir.exported import Exported
+from rt3d_mlir.files import write
 from rt3d_mlir.mlir_io import write_bytecode
 from rt3d_mlir.passes.base import State
 from rt3d_mlir.passes.pipeline import run_pipeline
@@ -92,9 +92,7 @@ def write_table(tuned: Sequence[Tuned], target: Target, path: Path) -> None:
     tiles = {key: tile for key, tile in old.items() if key not in {each.key for each in tuned}}
     tiles |= {each.key: list(each.best) for each in tuned if each.worth_it}
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_text(json.dumps({"cpu": target.cpu, "tiles": tiles}, indent=1, sort_keys=True) + "\n")
-    os.replace(temporary, path)
+    write(path, json.dumps({"cpu": target.cpu, "tiles": tiles}, indent=1, sort_keys=True) + "\n")
 
 
 @contextmanager

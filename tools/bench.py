@@ -136,7 +136,7 @@ def _model_options(args: argparse.Namespace) -> dict[str, int]:
 
 
 def _show(text: str) -> None:
-    print(text, end="", flush=True)
+    console.write(console.STDOUT, text)
 
 
 @contextmanager

@@ -61,7 +61,8 @@ def _run(argv: Sequence[str]) -> None:
     command = shlex.join(iree_command(args.output, target, args.iree_flags, args.dump_ir))
     if args.json:
         shown = {"command": command} if args.print_command else {}
-        print(json.dumps({**asdict(manifest), **shown, "seconds": time.monotonic() - started}, indent=2))
+        facts = {**asdict(manifest), **shown, "seconds": time.monotonic() - started}
+        console.write(console.STDOUT, json.dumps(facts, indent=2) + "\n")
     else:
         _print(args, manifest, report, time.monotonic() - started)
         if args.explain:

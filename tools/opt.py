@@ -8,7 +8,7 @@ from pathlib import Path
 import iree.compiler.ir as ir
 
 from rt3d_mlir import mlir_io
-from rt3d_mlir.errors import ArtifactError, Rt3dError
+from rt3d_mlir.errors import Rt3dError
 from rt3d_mlir.passes.base import Pass, State
 from rt3d_mlir.passes.pipeline import all_passes, parse_pipeline, run_pipeline
 from rt3d_mlir.tools import console
@@ -29,7 +29,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("input", metavar="IN.mlir", help="MLIR text; - reads stdin")
     parser.add_argument("--passes", default="", metavar="PIPELINE", help="pack-kgs{group=8x4},block-layout")
-    parser.add_argument("-o", "--output", type=Path, metavar="OUT.mlir", help="default: stdout")
+    parser.add_argument("-o", "--output", default=console.STDOUT, metavar="OUT.mlir", help="default: -, stdout")
     parser.add_argument("--print-ir-after-all", action="store_true", help="print the IR after each pass on stderr")
     return parser.parse_args(argv)
 
@@ -54,10 +54,8 @@ def _run(args: argparse.Namespace) -> None:
             raise
         for note in state.notes:
             console.log.print(f"remark: {note}")
-        if args.output:
-            try:
-                mlir_io.write_text(module, weights, args.output)
-            except OSError as error:
-                raise ArtifactError(f"cannot write {args.output}: {error.strerror}") from None
-        else:
-            print(mlir_io.to_text(module, weights), end="")
+        console.write(args.output, mlir_io.to_text(module, weights))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -24,7 +24,6 @@ from rt3d_mlir.runtime.vulkan import VULKAN
 from . import console
 
 PROG = "rt3d-mlir-run"
-STDOUT = "-"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -93,7 +92,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--repeat", metavar="N", type=console.positive, default=10, help="timed runs (default: 10)")
     parser.add_argument(
-        "--json", metavar="FILE", nargs="?", const=STDOUT, help="the result as JSON (on stdout without FILE)"
+        "--json", metavar="FILE", nargs="?", const=console.STDOUT, help="the result as JSON (on stdout without FILE)"
     )
     here = parser.add_argument_group("on this machine")
     source = here.add_mutually_exclusive_group()
@@ -132,15 +131,10 @@ def _check_arguments(parser: argparse.ArgumentParser, args: argparse.Namespace) 
 
 def _report(file: str | None, text: str, show: Callable[[], None]) -> None:
     """The result as JSON on stdout; or shown, and as JSON in a file where one is named."""
-    if file == STDOUT:
-        print(text)
-        return
-    show()
+    if file != console.STDOUT:
+        show()
     if file:
-        try:
-            Path(file).write_text(text + "\n")
-        except OSError as error:
-            raise InputError(f"{file} cannot be written: {error}") from None
+        console.write(file, text + "\n")
 
 
 def _inputs(args: argparse.Namespace, module: Module) -> tuple[list[np.ndarray], str]:

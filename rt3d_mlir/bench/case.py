@@ -4,7 +4,6 @@ A case is a folder: case.json, weights.safetensors, input.npy, reference.npy; mo
 """
 
 import json
-import os
 import warnings
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -15,6 +14,7 @@ import numpy as np
 
 from rt3d_mlir.bench.engine import require
 from rt3d_mlir.errors import ConfigError, did_you_mean
+from rt3d_mlir.files import replacing
 from rt3d_mlir.sparsity import GroupSize, apply_masks, config_names, load_config, load_weights, masks_for, save_weights
 
 if TYPE_CHECKING:
@@ -115,19 +115,17 @@ class Case:
         require("onnxscript", "onnxscript")
         import torch
 
-        temporary = path.with_suffix(".tmp")
-        with warnings.catch_warnings():
+        with replacing(path) as new, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 self.model(),
                 (torch.from_numpy(self.input),),
-                str(temporary),
+                str(new),
                 dynamo=True,
                 external_data=False,
                 input_names=["x"],
                 output_names=["y"],
             )
-        os.replace(temporary, path)
         return path
 
 

@@ -4,8 +4,9 @@ import json
 from dataclasses import asdict
 from pathlib import Path
 
+from rt3d_mlir import files
 from rt3d_mlir.bench.layers import LayerProfile, LayerResults, LayerRow
-from rt3d_mlir.bench.page import header, replace, table
+from rt3d_mlir.bench.page import header, table
 
 _COLUMNS = (
     "dispatch",
@@ -25,8 +26,8 @@ _COLUMNS = (
 def write_layers(results: LayerResults, folder: Path) -> None:
     """Writes layers.json and layers.md in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    replace(folder / "layers.json", lambda path: path.write_text(layers_json(results)))
-    replace(folder / "layers.md", lambda path: path.write_text(layers_markdown(results)))
+    files.write(folder / "layers.json", layers_json(results))
+    files.write(folder / "layers.md", layers_markdown(results))
 
 
 def layers_json(results: LayerResults) -> str:

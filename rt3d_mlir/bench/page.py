@@ -1,20 +1,8 @@
-"""What all reports of the benchmark share: the header, tables in Markdown, files that get their names when whole."""
+"""What all reports of the benchmark share: the header, and tables in Markdown."""
 
-import os
-from collections.abc import Callable, Iterable
-from pathlib import Path
+from collections.abc import Iterable
 
 from rt3d_mlir.bench.machine import Machine
-
-
-def replace(path: Path, write_to: Callable[[Path], object]) -> None:
-    """Writes through a temporary name with the same suffix."""
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
-    try:
-        write_to(temporary)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def header(machine: Machine) -> list[str]:

@@ -6,9 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from rt3d_mlir import files
 from rt3d_mlir.bench.chart import draw
 from rt3d_mlir.bench.comparison import compare
-from rt3d_mlir.bench.page import header, milliseconds, replace, table
+from rt3d_mlir.bench.page import header, milliseconds, table
 from rt3d_mlir.bench.results import Results, Row
 
 _ENGINE_COLUMNS = (
@@ -33,11 +34,12 @@ _ENGINE_COLUMNS = (
 def write(results: Results, folder: Path) -> list[str]:
     """Writes bench.json, bench.md and bench.png in `folder`; returns what could not be written, with the reason."""
     folder.mkdir(parents=True, exist_ok=True)
-    replace(folder / "bench.json", lambda path: path.write_text(to_json(results)))
-    replace(folder / "bench.md", lambda path: path.write_text(to_markdown(results)))
+    files.write(folder / "bench.json", to_json(results))
+    files.write(folder / "bench.md", to_markdown(results))
     if not results.rows:
         return ["bench.png: nothing was measured"]
-    replace(folder / "bench.png", lambda path: draw(results, path))
+    with files.replacing(folder / "bench.png") as new:
+        draw(results, new)
     return []
 
 

@@ -5,15 +5,14 @@ the CPU, for Android's Vulkan driver needs Android's C library.
 """
 
 import json
-import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 from pathlib import Path
 
 from rt3d_mlir.errors import PhoneRuntimeError
+from rt3d_mlir.files import replacing_folder
 from rt3d_mlir.phone.adb import last_line
 from rt3d_mlir.phone.runtime import DESCRIPTION, LOADER, PROGRAMS
 
@@ -46,15 +45,11 @@ def make_runtime(folder: Path, version: str, sysroot: Path = SYSROOT) -> None:
             "libstdc++6-arm64-cross, or name another system's folder with --sysroot"
         )
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as temporary:
-            work = Path(temporary, "runtime")
-            work.mkdir()
-            _unpack(_download(version, Path(temporary)), work)
+        with replacing_folder(folder) as work:
+            _unpack(_download(version, work.parent), work)
             for library in libraries:
                 shutil.copy(library, work)
             (work / DESCRIPTION).write_text(json.dumps({"iree_runtime": version}) + "\n")
-            os.replace(work, folder)
     except OSError as error:
         raise PhoneRuntimeError(f"{folder} cannot be written: {error}") from error
 

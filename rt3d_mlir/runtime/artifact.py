@@ -9,13 +9,13 @@ DIR/kept.safetensors        the blocks that pruned layers keep, where there are 
 
 import hashlib
 import json
-import os
 from dataclasses import asdict, dataclass, field, fields
 from importlib import metadata
 from pathlib import Path
 from typing import Any, Self
 
 from rt3d_mlir.errors import ArtifactError
+from rt3d_mlir.files import write
 
 FORMAT, VERSION = "rt3d-artifact", 1
 MODULE, MANIFEST, KEPT = "module.vmfb", "manifest.json", "kept.safetensors"
@@ -98,10 +98,7 @@ class Manifest:
     def write(self, folder: str | Path) -> None:
         """Writes `folder`/manifest.json: the same manifest gives the same bytes, and never half of them."""
         data = {"format": FORMAT, "version": VERSION, **asdict(self)}
-        path = Path(folder) / MANIFEST
-        temporary = path.with_name(f".{MANIFEST}.{os.getpid()}")
-        temporary.write_text(json.dumps(data, sort_keys=True, indent=2) + "\n")
-        os.replace(temporary, path)
+        write(Path(folder) / MANIFEST, json.dumps(data, sort_keys=True, indent=2) + "\n")
 
     @classmethod
     def read(cls, folder: str | Path) -> Self:

@@ -1,7 +1,6 @@
 """Named arrays and text metadata as safetensors files, written whole or not at all, always the same bytes."""
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from rt3d_mlir import files
 from rt3d_mlir.errors import Rt3dError
 
 
@@ -28,15 +28,12 @@ def read(path: Path, error: type[Rt3dError]) -> tuple[dict[str, NDArray[Any]], d
 
 
 def write(path: Path, tensors: Mapping[str, NDArray[Any]], metadata: dict[str, str], error: type[Rt3dError]) -> None:
-    """Write a new `path` beside the old one, then put it in its place; raises `error` if either fails."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    """Writes `path`, or replaces it; raises `error` where that cannot be done."""
     try:
         # safetensors copies memory as it lies, so a transposed array must be laid out first.
         blob = save({name: np.asarray(tensor, order="C") for name, tensor in tensors.items()})
-        temporary.write_bytes(_with_metadata(blob, metadata))
-        temporary.replace(path)
+        files.write(path, _with_metadata(blob, metadata))
     except (SafetensorError, OSError) as cause:
-        temporary.unlink(missing_ok=True)
         raise error(f"{path}: cannot be written: {cause}") from cause
 
 

@@ -1,6 +1,5 @@
 """The folder of a run: a checkpoint while it lasts, and what comes out of it."""
 
-import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import torch
 
 from rt3d_mlir.errors import TrainingError
+from rt3d_mlir.files import replacing
 
 _FORMAT = "rt3d-prune-1"
 CHECKPOINT = "checkpoint.pt"
@@ -37,14 +37,11 @@ class RunFolder:
 
     def save(self, state: Mapping[str, Any]) -> None:
         """Replaces the checkpoint. Raises TrainingError where that fails; the last one is then still there."""
-        temporary = self.path / f".{CHECKPOINT}.{os.getpid()}.tmp"
         try:
-            torch.save({"format": _FORMAT, "identity": dict(self.identity), "state": dict(state)}, temporary)
-            temporary.replace(self.path / CHECKPOINT)
+            with replacing(self.path / CHECKPOINT) as new:
+                torch.save({"format": _FORMAT, "identity": dict(self.identity), "state": dict(state)}, new)
         except (OSError, RuntimeError) as error:
             raise TrainingError(f"{self.path / CHECKPOINT} cannot be written: {error}") from None
-        finally:
-            temporary.unlink(missing_ok=True)
 
     def load(self) -> dict[str, Any]:
         """The state in the checkpoint. Raises TrainingError where there is none, or it is damaged or of another run."""

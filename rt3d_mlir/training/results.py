@@ -1,7 +1,6 @@
 """What a run leaves in its folder: weights, masks, the model to compile, report.json and curves.png."""
 
 import json
-import os
 import platform
 import warnings
 from collections.abc import Callable
@@ -13,6 +12,7 @@ import numpy as np
 import torch
 
 from rt3d_mlir.errors import TrainingError
+from rt3d_mlir.files import replacing
 from rt3d_mlir.sparsity import save_masks, save_weights
 from rt3d_mlir.training.curves import draw
 from rt3d_mlir.training.model import numpy_weights
@@ -84,15 +84,11 @@ def _export(trainer: Trainer, path: Path) -> None:
 
 
 def _write(path: Path, write: Callable[[Path], object]) -> None:
-    """By a temporary name of the same suffix, which writers go by."""
-    temporary = path.with_name(f".{os.getpid()}.{path.name}")
     try:
-        write(temporary)
-        temporary.replace(path)
+        with replacing(path) as new:
+            write(new)
     except OSError as error:
         raise TrainingError(f"{path} cannot be written: {error.strerror}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _plain(value: object) -> object:

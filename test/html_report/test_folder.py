@@ -48,9 +48,15 @@ def test_a_file_is_no_folder(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is no folder; name one with -o"):
         check_folder(tmp_path / "file")
-    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
-    with pytest.raises(InputError, match="is no folder; name one with -o"):
-        check_folder(tmp_path / "link")
+
+
+def test_a_link_stays_one(tmp_path: Path):
+    (tmp_path / "link").symlink_to("there")
+    for name in ("1.png", "2.png"):
+        write_folder(tmp_path / "link", Page(HTML, {name: b"one"}))
+        assert (tmp_path / "link").is_symlink()
+        assert names(tmp_path / "there") == [name, "report.html"]
+    assert names(tmp_path) == ["link", "there"]
 
 
 def test_nothing_is_left_of_what_cannot_be_written(tmp_path: Path):

@@ -409,6 +409,28 @@ def test_force_deletes_no_file(tiny: Path, tmp_path: Path, capfd: pytest.Capture
     assert (tmp_path / "file").read_text() == "precious"
 
 
+@pytest.mark.parametrize("flags", [(), ("--force",)])
+def test_a_device_for_a_folder(tiny: Path, flags: tuple[str, ...], capfd: pytest.CaptureFixture[str]):
+    code, err = run(capfd, tiny, "-o", "/dev/null", "--target=host", *flags)
+    assert code == 1
+    assert err == ("rt3d-mlir-compile: error: /dev/null is no folder, and stays as it is; name one with -o\n")
+    assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.parametrize("name", [300 * "n", "a\0b"])
+def test_a_name_that_nothing_can_have(refuse: Refuse, tiny: Path, tmp_path: Path, name: str):
+    assert " cannot be written: [Errno " in refuse(tiny, "-o", tmp_path / name)
+
+
+def test_an_artifact_behind_a_link(tiny: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]):
+    (tmp_path / "link").symlink_to("there")
+    for flags in ((), ("--force",)):
+        assert run(capfd, tiny, "-o", tmp_path / "link", "--target=host", *flags)[0] == 0
+        assert (tmp_path / "link").is_symlink()
+        assert (tmp_path / "there" / "module.vmfb").is_file()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "there"]
+
+
 @pytest.mark.parametrize("inside", [".", "ir"])
 def test_ir_does_not_go_into_the_artifact(tiny: Path, tmp_path: Path, inside: str, capfd: pytest.CaptureFixture[str]):
     code, err = run(capfd, tiny, "-o", tmp_path / "a", "--target=host", "--dump-ir", tmp_path / "a" / inside)

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 
+from rt3d_mlir import files
 from rt3d_mlir.bench.gpu.results import OURS, GpuResults, GpuRow, LayerTime
-from rt3d_mlir.bench.page import header, milliseconds, replace, table
+from rt3d_mlir.bench.page import header, milliseconds, table
 from rt3d_mlir.runtime.timing import Latency
 
 _COLUMNS = (
@@ -32,8 +33,8 @@ _COLUMNS = (
 def write(results: GpuResults, folder: Path) -> None:
     """Writes gpu.json and gpu.md in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
-    replace(folder / "gpu.json", lambda path: path.write_text(to_json(results)))
-    replace(folder / "gpu.md", lambda path: path.write_text(to_markdown(results)))
+    files.write(folder / "gpu.json", to_json(results))
+    files.write(folder / "gpu.md", to_markdown(results))
 
 
 def to_json(results: GpuResults) -> str:
