@@ -1,30 +1,26 @@
 """iree-compile as a child process: what runs is exactly the command that --print-command shows."""
 
 import subprocess
-import sys
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
 from rt3d_mlir.errors import CompileError, VersionError
+from rt3d_mlir.iree_programs import compiler_program
 
 #: The same input gives the same bytes, and no path of the build machine is in them.
 _REPRODUCIBLE = ["--iree-vm-bytecode-module-strip-source-map=true", "--iree-llvmcpu-debug-symbols=false"]
 
 
 def compile_command(source: Path, output: Path, flags: Sequence[str]) -> list[str]:
-    """The iree-compile line for a module."""
-    iree_compile_path = Path(sys.executable).with_name("iree-compile")
-    return [str(iree_compile_path), str(source), "-o", str(output), "--iree-opt-level=O2", *_REPRODUCIBLE, *flags]
+    """The iree-compile line for a module. Raises CompileError where iree-compile is not installed."""
+    return [compiler_program(), str(source), "-o", str(output), "--iree-opt-level=O2", *_REPRODUCIBLE, *flags]
 
 
 def iree_compile(source: Path, output: Path, flags: Sequence[str]) -> None:
     """Runs iree-compile. Raises CompileError with its error lines and the command, leaving no output."""
     command = compile_command(source, output, flags)
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-    except FileNotFoundError:
-        raise CompileError(f"{command[0]} is not installed: pip install iree-base-compiler") from None
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return
     output.unlink(missing_ok=True)
@@ -35,8 +31,11 @@ def iree_compile(source: Path, output: Path, flags: Sequence[str]) -> None:
 
 
 def check_versions() -> None:
-    """Raises VersionError unless the IREE compiler and runtime have the same version: a .vmfb is bound to it."""
-    compiler, runtime = (metadata.version(f"iree-base-{part}") for part in ("compiler", "runtime"))
+    """Raises VersionError unless IREE's compiler and runtime are installed, in one version: a .vmfb is bound to it."""
+    try:
+        compiler, runtime = (metadata.version(f"iree-base-{part}") for part in ("compiler", "runtime"))
+    except metadata.PackageNotFoundError as error:
+        raise VersionError(f"{error.name} is not installed: pip install {error.name}") from None
     if compiler != runtime:
         raise VersionError(
             f"iree-base-compiler is {compiler} and iree-base-runtime is {runtime}; a module runs on the version it was "

@@ -10,13 +10,13 @@ import json
 import platform
 import re
 import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from rt3d_mlir.errors import TargetError, did_you_mean
 from rt3d_mlir.gpu_targets import GpuTarget, get_gpu_target, gpu_target_names
+from rt3d_mlir.iree_programs import compiler_program
 from rt3d_mlir.sparsity import GroupSize
 
 _ANDROID = "aarch64-none-linux-android29"
@@ -152,9 +152,8 @@ _PROBE = "func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> { return %x : tensor<
 @functools.cache
 def _host() -> Target:
     """What iree-compile finds on this machine: its triple, cpu and vector width."""
-    iree_compile = Path(sys.executable).with_name("iree-compile")
     flags = ["--iree-hal-target-device=local", "--iree-hal-local-target-device-backends=llvm-cpu"]
-    command = [str(iree_compile), "-", *flags, "--iree-llvmcpu-target-cpu=host", "--compile-to=flow"]
+    command = [compiler_program(), "-", *flags, "--iree-llvmcpu-target-cpu=host", "--compile-to=flow"]
     probe = subprocess.run(command, input=_PROBE, capture_output=True, text=True, check=False)
     found = {
         key: match[1]

@@ -210,3 +210,28 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert int(done.stdout) * 1024 < 3e9
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "passes.apply",
+        "targets.get_target('cortex-a76').iree_flags",
+        "models.build",
+        "sparsity.GroupSize",
+        "pruning.PruneConfig",
+        "runtime.load",
+        "training.Recipe",
+        "errors.Rt3dError",
+        "export",
+        "load",
+    ],
+)
+def test_the_package_alone_is_imported(use: str):
+    code = f"import rt3d_mlir; rt3d_mlir.{use}; assert {use.split('.')[0]!r} in dir(rt3d_mlir)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_nothing_is_imported_before_it_is_used():
+    code = "import sys, rt3d_mlir; assert not {'torch', 'iree.compiler', 'numpy'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,4 +1,3 @@
-import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -6,6 +5,7 @@ import pytest
 
 from rt3d_mlir.backend import check_versions, compile_command, iree_compile
 from rt3d_mlir.errors import CompileError, VersionError
+from rt3d_mlir.iree_programs import compiler_program
 from rt3d_mlir.targets import get_target
 
 MODULE = "func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {\n  return %x : tensor<4xf32>\n}\n"
@@ -20,7 +20,7 @@ def module(tmp_path: Path) -> Path:
 
 def test_the_command():
     command = compile_command(Path("m.mlirbc"), Path("m.vmfb"), ["--flag"])
-    assert command[:4] == [str(Path(sys.executable).with_name("iree-compile")), "m.mlirbc", "-o", "m.vmfb"]
+    assert command[:4] == [compiler_program(), "m.mlirbc", "-o", "m.vmfb"]
     assert command[-1] == "--flag"
 
 
@@ -42,7 +42,7 @@ def test_an_error_has_its_lines_and_the_command(module: Path, tmp_path: Path):
 
 
 def test_no_compiler(module: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setattr("iree.compiler.tools.binaries._get_builtin_tool", lambda name: str(tmp_path / name))
     with pytest.raises(CompileError, match="iree-compile is not installed: pip install iree-base-compiler"):
         iree_compile(module, tmp_path / "m.vmfb", [])
 

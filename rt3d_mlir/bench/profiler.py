@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from math import gcd
 from pathlib import Path
 
 from rt3d_mlir.errors import CompileError
+from rt3d_mlir.iree_programs import runtime_program
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
 
@@ -32,12 +32,14 @@ class Call:
 
 
 def profile_calls(vmfb: Path, clip: Path, count: int) -> list[Call]:
-    """`count` calls of a module's `main`, after half a second of warm-up. Raises CompileError if a tool fails."""
-    tools = Path(sys.executable).parent
+    """`count` calls of a module's `main`, after half a second of warm-up.
+
+    Raises CompileError if a tool fails, DeviceError where there is none.
+    """
     with tempfile.TemporaryDirectory() as folder:
         trace = Path(folder, "trace.ireeprof")
         benchmark = [
-            str(tools / "iree-benchmark-module"),
+            runtime_program("iree-benchmark-module"),
             f"--module={vmfb}",
             "--function=main",
             f"--input=@{clip}",
@@ -50,7 +52,7 @@ def profile_calls(vmfb: Path, clip: Path, count: int) -> list[Call]:
             "--benchmark_format=json",
         ]
         runs = [entry for entry in json.loads(_output(benchmark))["benchmarks"] if entry["run_type"] == "iteration"]
-        shown = [str(tools / "iree-profile"), "dispatch", "--dispatch_events", "--format=jsonl", str(trace)]
+        shown = [runtime_program("iree-profile"), "dispatch", "--dispatch_events", "--format=jsonl", str(trace)]
         events = [json.loads(line) for line in _output(shown).splitlines()]
     seconds = [entry["real_time"] * _UNITS[entry["time_unit"]] for entry in runs]
     calls = split_calls([(e["key"], 1e-9 * e["duration_ns"]) for e in events if e["type"] == "host_dispatch_event"])

@@ -4,7 +4,6 @@ It takes tens of seconds for what others do in one, so it runs once, without a w
 """
 
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ import numpy as np
 
 from rt3d_mlir.bench.case import Case
 from rt3d_mlir.bench.engine import Engine, Prepared, Run, UnavailableError
+from rt3d_mlir.iree_programs import compiler_program
 
 if TYPE_CHECKING:
     from rt3d_mlir.exported import Exported
@@ -64,8 +64,7 @@ def compile_stock(exported: "Exported", output: Path, flags: Sequence[str]) -> N
     with ir.Context(), ir.Location.unknown():
         module, table = exported.floor1.parse()
         write_bytecode(module, table, source)
-    iree_compile = Path(sys.executable).with_name("iree-compile")
-    command = [str(iree_compile), str(source), "-o", str(output), "--iree-opt-level=O3", *flags]
+    command = [compiler_program(), str(source), "-o", str(output), "--iree-opt-level=O3", *flags]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     source.unlink()
     if done.returncode:

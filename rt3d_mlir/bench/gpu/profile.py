@@ -17,6 +17,7 @@ from statistics import median
 from typing import Any
 
 from rt3d_mlir.errors import DeviceError
+from rt3d_mlir.iree_programs import runtime_program
 from rt3d_mlir.runtime.artifact import MODULE, Manifest
 
 _UNITS = {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3}
@@ -103,10 +104,7 @@ def _benchmark(folder: Path, flags: Sequence[str]) -> str:
 
 
 def _output(command: list[str]) -> str:
-    import iree.runtime as iree
-
-    program = Path(iree.__file__).parents[1] / "_runtime_libs" / command[0]
-    done = subprocess.run([program, *command[1:]], capture_output=True, text=True, check=False)
+    done = subprocess.run([runtime_program(command[0]), *command[1:]], capture_output=True, text=True, check=False)
     if done.returncode:
         raise DeviceError(f"{command[0]} ended with code {done.returncode}: {done.stderr.strip()[-300:]}")
     return done.stdout
