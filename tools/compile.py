@@ -11,18 +11,19 @@ from pathlib import Path
 
 from rich.table import Table
 
+from rt3d_mlir import models
 from rt3d_mlir.artifact_writer import check_folder, iree_command, write_artifact
 from rt3d_mlir.backend import check_versions
 from rt3d_mlir.errors import InputError, MaskError
 from rt3d_mlir.explain import Explanation
 from rt3d_mlir.exported import Exported, export_source
-from rt3d_mlir.frontend.checkpoint import decide_classes, fit_checkpoint
+from rt3d_mlir.frontend.checkpoint import decide_classes, fit_checkpoint, read_checkpoint
 from rt3d_mlir.frontend.open_source import open_source
 from rt3d_mlir.gpu_targets import GpuTarget, get_gpu_target, gpu_target_names
 from rt3d_mlir.passes.pipeline import plugins_in
 from rt3d_mlir.report import Report
 from rt3d_mlir.runtime.artifact import Manifest
-from rt3d_mlir.sparsity import GroupSize, MaskSet, load_config, load_masks, load_weights, masks_for
+from rt3d_mlir.sparsity import GroupSize, MaskSet, load_config, load_masks, masks_for
 from rt3d_mlir.targets import DTYPES, Target, check_dtype, find_target, get_target, target_names
 from rt3d_mlir.tools import console
 
@@ -83,7 +84,9 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("-o", dest="output", type=Path, metavar="DIR", help="the artifact folder")
     parser.add_argument("--target", help="a preset; see --list-targets")
-    parser.add_argument("--weights", metavar="F", help="safetensors; without it, a zoo model has seeded random weights")
+    parser.add_argument(
+        "--weights", metavar="F", help="safetensors, or torch.save of a state_dict (default: a zoo model's are random)"
+    )
     parser.add_argument(
         "--classes",
         type=console.positive,
@@ -128,7 +131,7 @@ def _shape(text: str) -> tuple[int, ...]:
 
 
 def _export(args: argparse.Namespace, target: Target | GpuTarget) -> Exported:
-    checkpoint = load_weights(args.weights) if args.weights else None
+    checkpoint = read_checkpoint(args.weights) if args.weights else None
     classes = decide_classes(args.model, checkpoint, args.weights, args.classes)
     source = open_source(args.model, args.input_shape, classes)
     for note in source.notes:
@@ -136,7 +139,7 @@ def _export(args: argparse.Namespace, target: Target | GpuTarget) -> Exported:
     weights = None
     if checkpoint is not None:
         weights = fit_checkpoint(checkpoint, source.parameters, args.weights)
-    elif not Path(args.model).suffix:
+    elif args.model in models.names():
         console.log.print(f"no --weights: {args.model} gets random weights (seed 0); its answers mean nothing")
     group = args.group
     masks = _masks(args, {**source.parameters, **(weights or {})}, group or target.group_of(args.dtype))

@@ -9,9 +9,9 @@ from typing import Any
 
 from rt3d_mlir import models
 from rt3d_mlir.errors import DataError
-from rt3d_mlir.frontend.checkpoint import decide_classes
+from rt3d_mlir.frontend.checkpoint import decide_classes, read_checkpoint
 from rt3d_mlir.pruning import ALGORITHMS, NORMS, PruneConfig
-from rt3d_mlir.sparsity import GroupSize, Sparsity, load_config, load_weights, save_weights
+from rt3d_mlir.sparsity import GroupSize, Sparsity, load_config, save_weights
 from rt3d_mlir.tools import console
 from rt3d_mlir.training import Recipe, RunFolder, Trainer, World, open_data, open_model
 from rt3d_mlir.training.data.clips import Transform
@@ -108,7 +108,11 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     add("--norm", default=PruneConfig.norm, choices=NORMS, help="of a group in the penalty (default: %(default)s)")
 
     add = parser.add_argument_group("training").add_argument
-    add("--weights", metavar="F", help="safetensors of a trained model; without it, a dense model is trained first")
+    add(
+        "--weights",
+        metavar="F",
+        help="of a trained model, as rt3d-mlir-compile takes them (default: train a dense one)",
+    )
     add(
         "--classes",
         type=console.positive,
@@ -160,7 +164,7 @@ def _recipe(args: argparse.Namespace) -> Recipe:
 
 def _classes(args: argparse.Namespace, known: Sequence[str]) -> int:
     """How many answers the model has; the first ones are the data's classes."""
-    checkpoint = load_weights(args.weights) if args.weights else None
+    checkpoint = read_checkpoint(args.weights) if args.weights else None
     classes = decide_classes(args.model, checkpoint, args.weights, args.classes) or len(known)
     if classes < len(known):
         raise DataError(f"{args.data} has {len(known)} classes, the model {classes}; expected at least as many")

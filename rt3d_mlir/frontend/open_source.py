@@ -1,4 +1,4 @@
-"""MODEL of the command line: a name of the zoo, a torch.export `.pt2`, an `.onnx` or an `.mlir` file."""
+"""MODEL of the command line: a name of the zoo, or a file of torch.export, ONNX or MLIR, whatever it is called."""
 
 import importlib.util
 import re
@@ -11,8 +11,12 @@ import torch
 
 from rt3d_mlir import mlir_io, models
 from rt3d_mlir.errors import InputError, ModelError, did_you_mean
+from rt3d_mlir.files import is_there
+from rt3d_mlir.frontend.file_kind import Kind, kind_of
 from rt3d_mlir.frontend.model_ops import mlir_ops
+from rt3d_mlir.frontend.no_model import refusal
 from rt3d_mlir.frontend.source import MlirSource, Source, TorchSource, check_input_shapes
+from rt3d_mlir.memory import check_memory
 from rt3d_mlir.weights import resource_key
 
 _INPUT = re.compile(r"tensor<((?:\d+x)+)f32>")
@@ -26,24 +30,28 @@ def open_source(model: str, input_shape: Sequence[int] | None = None, num_classe
     `num_classes` of a file.
     """
     path = Path(model)
-    if num_classes is not None and (path.suffix or "/" in model):
-        raise InputError(f"--classes {num_classes}: {model} has classes of its own; expected a zoo model")
-    if path.suffix == ".pt2":
-        from rt3d_mlir.frontend.pt2 import open_pt2  # brings in most of torch's compiler
-
-        source: Source = open_pt2(path)
-    elif path.suffix == ".onnx":
-        source = _open_onnx(path, input_shape)
-    elif path.suffix == ".mlir":
-        source = _open_mlir(path)
-    elif path.suffix or "/" in model:
-        known = ", ".join(models.names())
-        raise ModelError(f"{model}: expected a zoo model ({known}), a .pt2, an .onnx or an .mlir file")
-    else:
+    if model in models.names() or not (path.suffix or "/" in model or is_there(path)):
         return _open_zoo(model, input_shape, num_classes)
+    if num_classes is not None:
+        raise InputError(f"--classes {num_classes}: {model} has classes of its own; expected a zoo model")
+    source = _open_file(path, input_shape)
     if input_shape is not None:
         check_input_shapes(source, [tuple(input_shape)])
     return source
+
+
+def _open_file(path: Path, input_shape: Sequence[int] | None) -> Source:
+    """By its content, for a good file may have any name."""
+    kind = kind_of(path)
+    if kind == Kind.PT2:
+        from rt3d_mlir.frontend.pt2 import open_pt2  # brings in most of torch's compiler
+
+        return open_pt2(path, input_shape)
+    if kind == Kind.ONNX:
+        return _open_onnx(path, input_shape)
+    if kind in (Kind.MLIR, Kind.MLIR_BYTECODE):
+        return _open_mlir(path)
+    raise refusal(path, kind)
 
 
 def _open_zoo(name: str, input_shape: Sequence[int] | None, num_classes: int | None) -> Source:
@@ -55,6 +63,7 @@ def _open_zoo(name: str, input_shape: Sequence[int] | None, num_classes: int | N
     if len(shape) != 5 or shape[1] != 3:
         text = "x".join(map(str, shape))
         raise InputError(f"{name} takes clips of Nx3xTxHxW (as 1x3x16x112x112), not {text}")
+    check_memory([shape], f"clips of {'x'.join(map(str, shape))}")
     options: dict[str, Any] = {"clip": shape[2:]} if name == "c3d" else {}
     if num_classes is not None:
         options["num_classes"] = num_classes

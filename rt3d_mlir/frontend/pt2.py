@@ -9,6 +9,7 @@ import json
 import pickle
 import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from unittest import mock
 from zipfile import BadZipFile, is_zipfile
@@ -19,14 +20,16 @@ from torch.export import ExportedProgram
 from torch.export.pt2_archive._package import load_pt2
 
 from rt3d_mlir.errors import ModelError
+from rt3d_mlir.frontend.open_sizes import Shape, fix_sizes, fixed_program
 from rt3d_mlir.frontend.source import TorchSource
 
 _NAME = re.compile(r"[\w.]*")
-_OPERATOR = re.compile(r"torch\.ops(\.\w+)+|_operator\.getitem")
+#: Of Python's operators those that compute sizes.
+_OPERATOR = re.compile(r"torch\.ops(\.\w+)+|_operator\.(getitem|add|sub|mul|floordiv|mod|neg|eq|ne|lt|le|gt|ge)")
 
 
-def open_pt2(path: Path) -> TorchSource:
-    """The program in an archive, with its own example inputs.
+def open_pt2(path: Path, input_shape: Sequence[int] | None = None) -> TorchSource:
+    """The program in an archive, with its own example inputs; open sizes are fixed, with a note (open_sizes).
 
     Raises ModelError for a file that is missing or damaged, that only unsafe loading could read, or whose inputs are
     not float32 tensors of fixed shapes.
@@ -38,7 +41,7 @@ def open_pt2(path: Path) -> TorchSource:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            program = _load(path)
+            program, fixed = _load(path, input_shape)
     except pickle.UnpicklingError as error:
         raise ModelError(
             f"{path} needs unsafe unpickling, which can run any code, and is refused ({_first_line(error)}); "
@@ -51,18 +54,26 @@ def open_pt2(path: Path) -> TorchSource:
     args = program.example_inputs
     if args is None or args[1]:
         raise ModelError(f"{path} holds no positional example inputs; export it with torch.export.export(model, args)")
-    return TorchSource(program, args[0], path.name)
+    source = TorchSource(program, args[0], path.name)
+    if fixed and input_shape is None:
+        shapes = ", ".join("x".join(map(str, shape)) for shape in fixed)
+        source.notes.append(f"{path.name} has open sizes; it is compiled for {shapes}, --input-shape chooses another")
+    return source
 
 
-def _load(path: Path) -> ExportedProgram:
+def _load(path: Path, input_shape: Sequence[int] | None) -> tuple[ExportedProgram, list[Shape]]:
+    """The program, and the shapes of its inputs where some were open."""
+    fixed: list[Shape] = []
     torch_load, to_dataclass = torch.load, serialize._bytes_to_dataclass
 
     def weights_only(*args: object, **options: object) -> object:
         return torch_load(*args, **{**options, "weights_only": True})  # type: ignore[arg-type]
 
     def checked(kind: type, text: bytes) -> object:
-        _check_text(json.loads(text))
-        return to_dataclass(kind, text)
+        data = json.loads(text)
+        _check_text(data)
+        fixed.extend(fix_sizes(data, input_shape, path.name))
+        return to_dataclass(kind, json.dumps(data).encode())
 
     def refuse(*_args: object, **_options: object) -> None:
         raise pickle.UnpicklingError("it holds pickled objects or native code")
@@ -79,14 +90,12 @@ def _load(path: Path) -> ExportedProgram:
         raise ValueError(f"it holds {len(programs)} programs, expected one called 'model'")
     program = programs["model"]
     program._guards_code = []  # Python source; fixed shapes need no guards
-    return program
+    return (fixed_program(program, fixed) if fixed else program), fixed
 
 
 def _check_text(value: object, key: str = "") -> None:
-    """Raises ValueError for text of a program that torch would evaluate."""
+    """Raises ValueError for text of a program that torch would evaluate, but for sizes, which are replaced."""
     if isinstance(value, dict):
-        if "expr_str" in value:
-            raise ValueError("it has dynamic shapes; export it with fixed ones")
         if "as_operator" in value:
             raise ValueError("it passes an operator as an argument; export a plain model")
         for name, entry in value.items():

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from rt3d_mlir.errors import ModelError, did_you_mean
+from rt3d_mlir.memory import check_memory
 from rt3d_mlir.models.c3d import C3D
 from rt3d_mlir.models.macs import count_macs
 from rt3d_mlir.models.movinet import MoViNet
@@ -61,11 +62,13 @@ def build(name: str, num_classes: int = 101, seed: int = 0, **options: object) -
     `options` go to the model's constructor (`width=8`, `clip=(16, 32, 32)` for C3D). The weights are
     He-initialised, so activations stay in range through the net; biases and batch norm statistics are random
     too, so that a compiler which drops one is found out. torch's global random state is not touched.
-    Raises ModelError for an unknown name.
+    Raises ModelError for an unknown name, InputError for weights that are more than this machine's memory.
     """
     model_class, _ = _lookup(name)
+    check_memory([(num_classes,)], f"{num_classes} classes")  # or torch's 64 bits do not hold the number
     with torch.device("meta"):  # skips PyTorch's own, global-state initialisation
         model = model_class(num_classes=num_classes, **options)
+    check_memory([tensor.shape for tensor in model.state_dict().values()], f"{name} for {num_classes} classes")
     model.to_empty(device="cpu")
     _randomize(model, torch.Generator().manual_seed(seed))
     return model.eval()

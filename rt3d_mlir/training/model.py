@@ -13,8 +13,7 @@ from torch.func import functional_call
 
 from rt3d_mlir import models
 from rt3d_mlir.errors import ModelError, did_you_mean
-from rt3d_mlir.frontend.checkpoint import fit_checkpoint
-from rt3d_mlir.sparsity import load_weights
+from rt3d_mlir.frontend.checkpoint import fit_checkpoint, read_checkpoint
 
 
 def open_model(
@@ -43,9 +42,9 @@ def open_model(
 
 
 def load_checkpoint(model: nn.Module, path: str) -> None:
-    """Puts the weights of a safetensors file into the model. Raises WeightError where they do not fit."""
+    """Puts the weights of a file (`read_checkpoint`) into the model. Raises WeightError where they do not fit."""
     own = {key: tensor.detach().cpu().numpy() for key, tensor in model.state_dict().items()}
-    fitted = fit_checkpoint(load_weights(path), own, path)
+    fitted = fit_checkpoint(read_checkpoint(path), own, path)
     model.load_state_dict({key: torch.from_numpy(np.array(array)) for key, array in {**own, **fitted}.items()})
 
 

@@ -139,7 +139,20 @@ def test_sizes_are_not_evaluated(rewrite: Callable[..., Path], canary: Path):
     def change(data: dict) -> None:
         data["graph_module"]["graph"]["tensor_values"]["x"]["sizes"][0] = size
 
-    with pytest.raises(ModelError, match="it has dynamic shapes; export it with fixed ones"):
+    (batch, *_), *_ = open_pt2(rewrite(program(change))).input_shapes
+    assert batch == 1
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize("hint", [None, {"as_expr": {"expr_str": "{attack}", "hint": None}}, {"as_string": "{attack}"}])
+def test_hints_are_numbers(rewrite: Callable[..., Path], canary: Path, hint: object):
+    attack = f"__import__('os').mkdir('{canary}')"
+    size = {"as_expr": {"expr_str": attack, "hint": json.loads(json.dumps(hint).replace("{attack}", attack))}}
+
+    def change(data: dict) -> None:
+        data["graph_module"]["graph"]["tensor_values"]["x"]["sizes"][0] = size
+
+    with pytest.raises(ModelError, match="it has sizes that depend on its input's numbers"):
         open_pt2(rewrite(program(change)))
     assert not canary.exists()
 
@@ -163,11 +176,84 @@ def test_names_are_names(rewrite: Callable[..., Path], canary: Path):
     assert not canary.exists()
 
 
-def test_dynamic_shapes(tmp_path: Path):
-    dims = {2: torch.export.Dim("frames", min=2, max=64)}
-    path = nets.save_pt2(tmp_path / "d.pt2", nets.seeded(nets.Fork), dynamic_shapes=(dims,))
-    with pytest.raises(ModelError, match=r"d\.pt2 cannot be read .*: it has dynamic shapes; export it with fixed ones"):
-        open_pt2(path)
+class Sizes(torch.nn.Module):
+    """Computes with its sizes: a view by the batch, a mean over the positions, a second input of the same batch."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = torch.nn.Conv3d(3, 4, 3, padding=1)
+
+    def forward(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        features = self.conv(x).relu()
+        flat = features.view(features.shape[0], 4, x.shape[2] * 64)
+        return flat.sum(2) / (2 * x.shape[2]) + y
+
+
+@pytest.fixture(scope="module")
+def sizes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    batch, frames = torch.export.Dim("batch"), torch.export.Dim("frames", min=2, max=64)
+    args = (torch.randn(2, 3, 4, 8, 8), torch.randn(2, 4))
+    shapes = {"x": {0: batch, 2: frames}, "y": {0: batch}}
+    program = torch.export.export(nets.seeded(Sizes), args, dynamic_shapes=shapes, strict=False)
+    path = tmp_path_factory.mktemp("sizes") / "sizes.pt2"
+    torch.export.save(program, path)
+    return path
+
+
+@pytest.mark.parametrize("shape", [None, (1, 3, 4, 8, 8), (3, 3, 7, 8, 8), (1, 3, 2, 8, 8), (2, 3, 64, 8, 8)])
+def test_open_sizes(sizes: Path, shape: tuple[int, ...] | None):
+    source = open_pt2(sizes, shape)
+    batch, _, frames, *_ = shape or (1, 3, 4)
+    assert source.input_shapes == [(batch, 3, frames, 8, 8), (batch, 4)]
+    note = "sizes.pt2 has open sizes; it is compiled for 1x3x4x8x8, 1x4, --input-shape chooses another"
+    assert source.notes == ([] if shape else [note])
+    inputs = [np.random.default_rng(0).standard_normal(each, dtype=np.float32) for each in source.input_shapes]
+    (seen,) = source.reference(source.parameters, inputs)
+    wanted = nets.seeded(Sizes)(*map(torch.from_numpy, inputs)).detach()
+    np.testing.assert_allclose(seen, wanted, rtol=1e-4, atol=1e-5)
+    assert "tensor<?" not in source.lower(source.parameters).text
+
+
+@pytest.mark.parametrize("frames", [1, 65])
+def test_open_sizes_have_a_range(sizes: Path, frames: int):
+    with pytest.raises(InputError, match=rf"sizes\.pt2: axis 2 of 'x' may be 2 to 64, not {frames}: "):
+        open_pt2(sizes, (1, 3, frames, 8, 8))
+
+
+def test_an_open_batch_of_at_least_two(tmp_path: Path):
+    """Dim.DYNAMIC promises nothing for a batch of 1."""
+    dims = {0: torch.export.Dim.DYNAMIC}
+    model = torch.nn.Linear(3, 2)
+    program = torch.export.export(model, (torch.zeros(4, 3),), dynamic_shapes=(dims,), strict=False)
+    torch.export.save(program, tmp_path / "d.pt2")
+    assert open_pt2(tmp_path / "d.pt2").input_shapes == [(4, 3)]
+    assert open_pt2(tmp_path / "d.pt2", (7, 3)).input_shapes == [(7, 3)]
+    with pytest.raises(InputError, match=r"d\.pt2: axis 0 of 'input' may be at least 2, not 1"):
+        open_pt2(tmp_path / "d.pt2", (1, 3))
+
+
+def test_a_size_that_is_computed(tmp_path: Path):
+    """What is no plain symbol is as in the example inputs."""
+    half = torch.export.Dim("half", min=2, max=8)
+    model = torch.nn.AvgPool1d(2)
+    args = (torch.randn(1, 3, 8),)
+    program = torch.export.export(model, args, dynamic_shapes=({2: 2 * half},), strict=False)
+    torch.export.save(program, tmp_path / "d.pt2")
+    source = open_pt2(tmp_path / "d.pt2", (1, 3, 12))
+    assert source.input_shapes == [(1, 3, 8)]  # open_source refuses it
+    (seen,) = source.reference({}, [args[0].numpy()])
+    np.testing.assert_allclose(seen, model(*args), rtol=1e-6)
+
+
+def test_sizes_of_the_data(tmp_path: Path):
+    class Kept(torch.nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return x[x > 0]
+
+    program = torch.export.export(Kept(), (torch.ones(4),), strict=False)
+    torch.export.save(program, tmp_path / "d.pt2")
+    with pytest.raises(ModelError, match=r"d\.pt2 cannot be read .*: it has sizes that depend on its input's numbers"):
+        open_pt2(tmp_path / "d.pt2")
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3, 0.9, 0.99])

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -83,13 +84,15 @@ def test_unknown_model(refuse: Refuse):
     )
 
 
-def test_unknown_kind_of_file(refuse: Refuse):
-    assert refuse("model.pth").startswith("model.pth: expected a zoo model (c3d, ")
+def test_unknown_kind_of_file(refuse: Refuse, tmp_path: Path):
+    (tmp_path / "model.xyz").write_bytes(b"12345678")
+    message = refuse(tmp_path / "model.xyz")
+    assert message.startswith(f"{tmp_path}/model.xyz is of no kind that is known here; expected a zoo model (c3d, ")
 
 
-@pytest.mark.parametrize("name", ["none.pt2", "none.onnx", "none.mlir"])
+@pytest.mark.parametrize("name", ["none.pt2", "none.onnx", "none.mlir", "none.pth", "./none"])
 def test_missing_model(refuse: Refuse, name: str):
-    assert refuse(name) == f"no such file: {name}"
+    assert refuse(name) == f"no such file: {Path(name)}"
 
 
 @pytest.mark.parametrize("suffix", [".pt2", ".onnx", ".mlir"])
@@ -182,10 +185,22 @@ def test_a_model_that_torch_mlir_cannot_lower(refuse: Refuse, tmp_path: Path):
     assert refuse(path).startswith("torch-mlir cannot lower this model: conv_transpose3d 'conv': error: ")
 
 
-def test_dynamic_shapes(refuse: Refuse, tmp_path: Path):
+def test_a_shape_outside_of_the_open_ones(refuse: Refuse, tmp_path: Path):
     dims = ({2: torch.export.Dim("frames", min=2, max=64)},)
     path = nets.save_pt2(tmp_path / "d.pt2", nets.seeded(nets.Fork), dynamic_shapes=dims)
-    assert refuse(path).endswith("it has dynamic shapes; export it with fixed ones")
+    message = refuse(path, "--input-shape=1x3x65x8x8")
+    assert message.startswith("d.pt2: axis 2 of 'x' may be 2 to 64, not 65: so it was exported; export it for")
+    assert refuse(path, "--input-shape=1x3x5x9x8").startswith("d.pt2 takes an input of 1x3x5x8x8, not 1x3x5x9x8; ")
+
+
+@pytest.mark.parametrize("shape", ["1x3x99999999999x112x112", "1000000000x3x16x112x112"])
+def test_a_clip_beyond_the_memory(refuse: Refuse, shape: str):
+    assert refuse("c3d", f"--input-shape={shape}").startswith(f"clips of {shape}: ")
+
+
+@pytest.mark.parametrize("classes", ["1000000000", "1" + 30 * "0"])
+def test_classes_beyond_the_memory(refuse: Refuse, classes: str):
+    assert re.search(r"classes: [\d.e+]+ GiB, but this machine has [\d.]+ GiB", refuse("c3d", f"--classes={classes}"))
 
 
 def test_nan_in_the_model(refuse: Refuse, tmp_path: Path):
@@ -364,8 +379,10 @@ def test_a_checkpoint_of_another_model(
 
 
 def test_a_pickled_checkpoint(refuse: Refuse, net: Path, tmp_path: Path):
-    torch.save(nets.seeded(nets.Net).state_dict(), tmp_path / "w.pt")
-    assert "not a complete safetensors file" in refuse(net, "--weights", tmp_path / "w.pt")
+    torch.save(nets.seeded(nets.Net), tmp_path / "w.pt")
+    assert "w.pt holds Python objects, a whole module for one" in refuse(net, "--weights", tmp_path / "w.pt")
+    torch.save({"state_dict": {"module.fc.weight": torch.zeros(5, 512)}}, tmp_path / "w.pt")
+    assert "w.pt has no 'conv1.weight' and 4 more" in refuse(net, "--weights", tmp_path / "w.pt")
 
 
 # The output
