@@ -126,7 +126,7 @@ def _fill(
 
         progress("rewriting")
         run_pipeline(module, exported.pipeline(target), state, after_each)
-        explanation = trace.explain(state)
+        explanation = trace.explain(state, target)
         flags = [*target.iree_flags, *iree_flags]
         progress("measuring the arena")
         arena = add_arena(module, table, flags)

@@ -7,22 +7,23 @@ kernel that takes it.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 import iree.compiler.ir as ir
-from rich.table import Table
 
 from rt3d_mlir import floor_facts
+from rt3d_mlir.explanation import FOLDED, FUSED, LEFT, PACKED, Explanation
+from rt3d_mlir.fate_costs import FateCosts
 from rt3d_mlir.floor_facts import RESHAPES
 from rt3d_mlir.frontend.model_ops import ModelOp
+from rt3d_mlir.gpu_targets import GpuTarget
+from rt3d_mlir.op_work import OpWork
 from rt3d_mlir.passes.base import Pass, State
 from rt3d_mlir.passes.match import defining_op, is_f32, static_shape
 from rt3d_mlir.passes.provenance import keys, tensor_ops
-from rt3d_mlir.report import macs_text
 from rt3d_mlir.runtime.artifact import Fate
+from rt3d_mlir.targets import Target
+from rt3d_mlir.time_model import rates_of
 
-PACKED, FUSED, FOLDED, LEFT, INSERTED = "packed", "fused", "folded", "left", "inserted"
-_SHOWN = {PACKED: "packed", FUSED: "fused into", FOLDED: "folded away", LEFT: "left to IREE", INSERTED: "inserted"}
 #: Kinds that change no number when a model is evaluated.
 _NO_WORK = (
     *("dropout", "feature_dropout", "alpha_dropout", "identity", "alias", "detach", "clone", "contiguous"),
@@ -31,39 +32,12 @@ _NO_WORK = (
 #: Import makes one a conv of weights turned round, over an input spread with zeros: passes would refuse it for those.
 _TRANSPOSED = "it is a transposed conv: there is no packed kernel for one, so IREE computes it with all its weights"
 
-
-@dataclass(frozen=True)
-class Explanation:
-    """The fate of each op of the model, in its order, and of the conversions that were inserted between them."""
-
-    fates: list[Fate]
-
-    def count(self, where: str) -> int:
-        return sum(fate.where == where for fate in self.fates)
-
-    @property
-    def off_path(self) -> float:
-        """Share of the remaining MACs in ops that are left to IREE."""
-        left = sum(fate.macs for fate in self.fates if fate.where == LEFT)
-        return left / max(1, sum(fate.macs for fate in self.fates))
-
-    def __str__(self) -> str:
-        """`22 ops: 11 packed, 9 fused, 2 folded, 0 left to IREE (0.0% of the MACs); 1 conversion inserted`."""
-        counts = ", ".join(f"{self.count(where)} {where}" for where in (PACKED, FUSED, FOLDED))
-        left = f"{self.count(LEFT)} left to IREE ({self.off_path:.1%} of the MACs)"
-        inserted = self.count(INSERTED)
-        conversions = f"; {inserted} conversion{'s'[: inserted > 1]} inserted" if inserted else ""
-        return f"{len(self.fates) - inserted} ops: {counts}, {left}{conversions}"
-
-    def table(self) -> Table:
-        """A rich table, a row an op."""
-        table = Table(box=None, pad_edge=False)
-        for title, justify in (("op", "left"), ("kind", "left"), ("MACs", "right"), ("where", "left"), ("why", "left")):
-            table.add_column(title, justify=justify)  # type: ignore[arg-type]
-        for fate in self.fates:
-            where = f"{_SHOWN[fate.where]} {', '.join(fate.into)}".rstrip()
-            table.add_row(fate.name, fate.kind, macs_text(fate.macs) if fate.macs else "", where, fate.reason)
-        return table
+_VARIANCE = "on import its variance became arithmetic in float64, for precision"
+#: Kinds that torch-mlir's decompositions compute in other types than the model does.
+_DECOMPOSED = {
+    **dict.fromkeys(("norm", "var", "std"), _VARIANCE),
+    "softmax": "on import its maximum came with an index, which is a whole number",
+}
 
 
 class Trace:
@@ -102,11 +76,28 @@ class Trace:
                     self._writers.setdefault(key, set()).update(writers)
         self._roles = {key: max(found, key=[*floor_facts.ROLES].index) for key, found in roles.items()}
 
-    def explain(self, state: State) -> Explanation:
-        """Of the module as the pipeline left it."""
-        ops = [(op, standing) for op in tensor_ops(self._module) if (standing := self._keys(op))]
-        fates = {key: self._fate(key, ops, state) for key in self._model}
-        return Explanation(list(self._with_conversions(fates, ops)))
+    def explain(self, state: State, target: Target | GpuTarget) -> Explanation:
+        """Of the module as the pipeline left it, with times estimated for `target`."""
+        work = OpWork(self._module)
+        costs = FateCosts(work, rates_of(target))
+        standing = [(op, found) for op in tensor_ops(self._module) if (found := self._keys(op))]
+        ops = [(op, found) for op, found in standing if not work.is_constant(op)]
+        kernels: dict[str, list[ir.OpView]] = {}
+        left: dict[str, list[ir.OpView]] = {}
+        for op, found in ops:
+            if floor_facts.is_kernel(op):
+                kernels.setdefault(self._main(op, found), []).append(op)
+            elif floor_facts.is_left(op):
+                left.setdefault(found[0], []).append(op)
+        fates = {}
+        for key in self._model:
+            fate = self._fate(key, ops, state)
+            fates[key] = costs.add(fate, kernels.get(key, []), left.get(key, []), self._by_winograd(key, state))
+        return Explanation(list(_with_conversions(fates, ops, costs)))
+
+    def _by_winograd(self, key: str, state: State) -> bool:
+        layers = [state.layers.get(layer, {}) for layer in self._layers.get(key, ())]
+        return any(layer.get("how", "").startswith("Winograd") for layer in layers)
 
     def _keys(self, op: ir.OpView) -> list[str]:
         return sorted(keys(op) & self._order.keys(), key=self._order.__getitem__)
@@ -131,19 +122,24 @@ class Trace:
             layers = [
                 state.layers[layer] for layer in dict.fromkeys(self._layers.get(key, ())) if layer in state.layers
             ]
-            macs = sum(layer["macs_after"] for layer in layers) if layers else macs
+            before, after = (sum(layer[when] for layer in layers) for when in ("macs_before", "macs_after"))
+            unpacked = max(0, macs - before)
+            off = unpacked if any(floor_facts.is_product(op) for op in left) else 0
+            macs = after + off if layers else macs
             padding = [
                 main
                 for main, standing in kernels.items()
                 if main != key and self._writers.get(key, set()) & {*standing}
             ]
             others = [main for main in kernels if main != key and main not in padding]
-            return Fate(name, kind, macs, PACKED, [], self._why_packed(layers, padding, others, left))
+            why = self._why_packed(layers, padding, others, left)
+            return Fate(name, kind, macs, PACKED, [], why, macs_off=off, in_part=bool(left))
         if self._weights.get(key) in kernels:  # the padding that its conv has is elsewhere
-            return Fate(name, kind, macs, FUSED, [self._model[self._weights[key]].name], floor_facts.ROLES["weights"])
+            into = [self._model[self._weights[key]].name]
+            return Fate(name, kind, macs, FUSED, into, floor_facts.ROLES["weights"], in_part=bool(left))
         if left:
             why = _TRANSPOSED if _is_transposed_conv(kind) else state.reasons.get(key) or self._why_left(key, left)
-            return Fate(name, kind, macs, LEFT, [], why)
+            return Fate(name, kind, macs, LEFT, [], why, macs_off=macs)
         if kernels:
             return Fate(name, kind, macs, FUSED, self._names(kernels), floor_facts.ROLES[self._roles.get(key, "")])
         if any(floor_facts.is_conversion(op) for op, _ in mine):
@@ -160,16 +156,19 @@ class Trace:
         said += [layer["how"] for layer in layers if layer.get("how")]
         said += [f"padding written by {', '.join(self._names(padding))}"] if padding else []
         said += [f"bias added by {', '.join(self._names(others))}"] if others else []
-        said += [f"its {name} is left to IREE" for name in dict.fromkeys(op.name for op in left)]
-        return "; ".join(said if layers else ["a kernel of its own", *said])
+        said += [f"left to IREE: {', '.join(dict.fromkeys(op.name for op in left))}"] if left else []
+        return "; ".join(dict.fromkeys(said if layers else ["a kernel of its own", *said]))
 
     def _why_left(self, key: str, ops: Sequence[ir.OpView]) -> str:
         results = [value for op in ops for value in op.results]
-        contractions = [op for op in ops if "matmul" in op.name or "conv" in op.name]
-        other = [ir.RankedTensorType(value.type).element_type for value in results if not is_f32(value)]
+        contractions = [op for op in ops if floor_facts.is_product(op)]
+        tensors = [value for value in results if isinstance(value.type, ir.RankedTensorType)]
+        other = [ir.RankedTensorType(value.type).element_type for value in tensors if not is_f32(value)]
+        if any(floor_facts.is_random(op) for op in ops):
+            return "it draws random numbers; kernels draw none"
         if other and not contractions:
-            return f"it computes {other[0]}; kernels know f32"
-        if any(static_shape(value) is None for value in results):
+            return f"{_computes(other[0], self._model[key].kind)}; kernels know float32"
+        if any(static_shape(value) is None for value in tensors):
             return "its shape is known at run time only"
         names = ", ".join(dict.fromkeys(op.name for op in contractions or ops))
         return f"no pass has a blocked form of {names}{self._behind(key, ops)}"
@@ -180,18 +179,31 @@ class Trace:
         before = [standing[0] for op in made if (standing := self._keys(op)) and key not in standing]
         return f" behind {', '.join(self._names(dict.fromkeys(before)))}" if before else ""
 
-    def _with_conversions(
-        self, fates: Mapping[str, Fate], ops: Sequence[tuple[ir.OpView, list[str]]]
-    ) -> Iterator[Fate]:
-        """The fates in order, each conversion before the op that reads it, or behind the one that makes it."""
-        before: dict[str, list[Fate]] = {}
-        behind: dict[str, list[Fate]] = {}
-        for op, standing in ops:
-            if floor_facts.is_conversion(op):
-                place, key = (before, standing[0]) if floor_facts.is_entry(op) else (behind, standing[-1])
-                place.setdefault(key, []).append(_conversion(op))
-        for key, fate in fates.items():
-            yield from (*before.get(key, ()), fate, *behind.get(key, ()))
+
+def _with_conversions(
+    fates: Mapping[str, Fate], ops: Sequence[tuple[ir.OpView, list[str]]], costs: FateCosts
+) -> Iterator[Fate]:
+    """The fates in order, each conversion before the op that reads it, or behind the one that makes it."""
+    before: dict[str, list[Fate]] = {}
+    behind: dict[str, list[Fate]] = {}
+    for op, standing in ops:
+        if floor_facts.is_conversion(op):
+            place, key = (before, standing[0]) if floor_facts.is_entry(op) else (behind, standing[-1])
+            place.setdefault(key, []).append(costs.conversion(op))
+    for key, fate in fates.items():
+        yield from (*before.get(key, ()), fate, *behind.get(key, ()))
+
+
+def _computes(element: ir.Type, kind: str) -> str:
+    """What an op does that is no arithmetic in float32, in the words of who wrote the model."""
+    decomposed = [said for word, said in _DECOMPOSED.items() if word in kind.lower()]
+    if decomposed:
+        return decomposed[0]
+    if isinstance(element, ir.IntegerType) and element.width == 1:
+        return "it makes a mask of true and false"
+    if isinstance(element, ir.IntegerType | ir.IndexType):
+        return f"it computes with whole numbers, such as indices ({element})"
+    return f"it computes in {str(element).replace('f', 'float', 1)}"
 
 
 def _is_transposed_conv(kind: str) -> bool:
@@ -209,15 +221,3 @@ def _maker(value: ir.Value) -> ir.OpView | None:
     """The op that makes a value, behind those that move no data."""
     op = defining_op(value)
     return _maker(op.operands[0]) if op is not None and op.name in RESHAPES else op
-
-
-def _conversion(op: ir.OpView) -> Fate:
-    source = op.operands[0].type if len(op.operands) else None
-    name = "block_layout" if op.name == "flow.dispatch" else op.name
-    by = "a kernel" if op.name == "flow.dispatch" else "IREE"
-    return Fate(name, "conversion", 0, INSERTED, [], f"{_short(source)} to {_short(op.results[0].type)}, by {by}")
-
-
-def _short(kind: ir.Type) -> str:
-    """1x16x112x112xf32 of tensor<1x16x112x112xf32>."""
-    return str(kind).removeprefix("tensor<").removesuffix(">")

@@ -17,7 +17,8 @@ from torch.export import ExportedProgram
 
 from rt3d_mlir.artifact_writer import write_artifact
 from rt3d_mlir.errors import ArtifactError
-from rt3d_mlir.explain import Explanation, Trace
+from rt3d_mlir.explain import Trace
+from rt3d_mlir.explanation import Explanation
 from rt3d_mlir.frontend.open_source import open_source
 from rt3d_mlir.frontend.source import Floor1, Source, TorchSource
 from rt3d_mlir.gpu_targets import GpuTarget
@@ -129,8 +130,9 @@ class Exported:
         with ir.Context(), ir.Location.unknown():
             module, table = self.floor1.parse()
             state, trace = State(table), Trace(module, self.floor1.ops)
-            run_pipeline(module, self.pipeline(find_target(target)), state, trace.after_each)
-            return state, trace.explain(state)
+            preset = find_target(target)
+            run_pipeline(module, self.pipeline(preset), state, trace.after_each)
+            return state, trace.explain(state, preset)
 
     def group_for(self, target: Target | GpuTarget) -> GroupSize | None:
         """What all layers are packed in; None where each gets what is fastest for its zeros.

@@ -24,6 +24,10 @@ _POOLS = ("max_pool", "avg_pool")
 #: What moves no data.
 RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape", "tensor.cast")
 _VIEWS = (*NO_OPS, *RESHAPES)
+#: How kernels of a GPU write the parts of a concatenation into one tensor.
+_PLACES = ("flow.tensor.alloca", "flow.tensor.update", "flow.tensor.slice")
+#: How torch-mlir draws random numbers: from a seed that each draw changes.
+_RANDOM = ("ml_program.global_load", "ml_program.global_store")
 _CONVERSIONS = ("linalg.pack", "linalg.unpack", "arith.truncf", "arith.extf")
 #: The kernels of the layout's conversions; where there are several, block_layout_1 and so on.
 _CONVERSION_KERNELS = ("block_layout", "channel_layout")
@@ -41,23 +45,30 @@ def count_macs(module: ir.Module, keys: Keys) -> dict[str, int]:
     macs: dict[str, int] = {}
     for op in tensor_ops(copy):
         standing = keys(op)
-        if op.name == "linalg.generic" and standing and _multiplies_and_sums(op):
-            macs[standing[0]] = macs.get(standing[0], 0) + prod(_loops(op))
+        if op.name == "linalg.generic" and standing and multiplies_and_sums(op):
+            macs[standing[0]] = macs.get(standing[0], 0) + prod(loops(op))
     return macs
 
 
 def folding(module: ir.Module, keys: Keys) -> dict[str, str]:
     """By key, why nothing can be left of an op of floor 1."""
-    variable = {argument for function in module.body.operations for argument in _arguments(function)}
+    values = variable(module)
     kinds: dict[str, set[str]] = {}
     for op in tensor_ops(module):
-        depends = _reads(op, variable)
-        variable.update(op.results if depends else ())
+        depends = op.name in _RANDOM or _reads(op, values)
         kind = "constant" if not depends else "view" if op.name in _VIEWS else "computed"
         for key in keys(op):
             kinds.setdefault(key, set()).add(kind if op.name not in NO_OPS else "constant")
     said = {"computed": "nothing of it is left", "view": "moves no data", "constant": "evaluated when compiled"}
     return {key: next(said[kind] for kind in said if kind in found) for key, found in kinds.items()}
+
+
+def variable(module: ir.Module) -> set[ir.Value]:
+    """The values that are not the same in each call: what depends on the inputs, or on random numbers."""
+    values = {argument for function in module.body.operations for argument in _arguments(function)}
+    for op in tensor_ops(module):
+        values.update(op.results if op.name in _RANDOM or _reads(op, values) else ())
+    return values
 
 
 def role(op: ir.OpView) -> str:
@@ -86,9 +97,14 @@ def is_kernel_of(op: ir.OpView, layer: str) -> bool:
     return kernel_name(op) == symbol or kernel_name(op).startswith(f"{symbol}_")
 
 
+def is_dispatch(op: ir.OpView) -> bool:
+    """Whether an op at floor 3 is a dispatch of a kernel of ours."""
+    return op.name == "flow.dispatch"
+
+
 def is_kernel(op: ir.OpView) -> bool:
     """Whether an op at floor 3 is a dispatch of a kernel that computes what the model does."""
-    return op.name == "flow.dispatch" and not is_conversion(op)
+    return is_dispatch(op) and not is_conversion(op)
 
 
 def is_conversion(op: ir.OpView) -> bool:
@@ -100,7 +116,12 @@ def is_conversion(op: ir.OpView) -> bool:
 
 def is_left(op: ir.OpView) -> bool:
     """Whether IREE has to find code for an op at floor 3."""
-    return op.name != "flow.dispatch" and not is_conversion(op) and op.name not in _VIEWS
+    return not is_dispatch(op) and not is_conversion(op) and op.name not in (*_VIEWS, *_PLACES)
+
+
+def is_random(op: ir.OpView) -> bool:
+    """Whether an op is a part of drawing random numbers."""
+    return op.name in _RANDOM
 
 
 def is_entry(op: ir.OpView) -> bool:
@@ -125,7 +146,7 @@ def _reads(op: ir.OpView, values: set[ir.Value]) -> bool:
     return found
 
 
-def _multiplies_and_sums(op: ir.OpView) -> bool:
+def multiplies_and_sums(op: ir.OpView) -> bool:
     """Whether a generic sums products of two of its inputs along some loop."""
     if "reduction" not in str(op.attributes["iterator_types"]):
         return False
@@ -135,7 +156,25 @@ def _multiplies_and_sums(op: ir.OpView) -> bool:
     return distinct and bool(names & {"arith.addf", "arith.addi"}) and len(generic_body(op).arguments) > 2
 
 
-def _loops(op: ir.OpView) -> list[int]:
+def has_windows(op: ir.OpView) -> bool:
+    """Whether a generic reads an operand at positions that two of its loops make up, as convs and pools do."""
+    maps = [ir.AffineMapAttr(attribute).value for attribute in op.attributes["indexing_maps"]]
+    return any(isinstance(result, ir.AffineAddExpr) for affine_map in maps for result in affine_map.results)
+
+
+def is_product(op: ir.OpView) -> bool:
+    """Whether an op sums products: a conv, a product of matrices, or a generic that is one."""
+    if op.name == "linalg.generic":
+        return multiplies_and_sums(op)
+    return "matmul" in op.name or "conv" in op.name
+
+
+def is_matmul(op: ir.OpView) -> bool:
+    """Whether such an op is one that IREE has fast code for: of matrices, or a conv of two dimensions."""
+    return "conv_2d" in op.name or not (has_windows(op) if op.name == "linalg.generic" else "conv" in op.name)
+
+
+def loops(op: ir.OpView) -> list[int]:
     """The extents of a generic's loops, as its operands' shapes say; 0 for one that is known at run time only."""
     extents: dict[int, int] = {}
     indexing = [ir.AffineMapAttr(attribute).value for attribute in op.attributes["indexing_maps"]]

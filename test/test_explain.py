@@ -12,12 +12,13 @@ from torch.nn import functional
 
 import rt3d_mlir
 from rt3d_mlir import models
-from rt3d_mlir.explain import FOLDED, FUSED, INSERTED, LEFT, PACKED, Explanation
+from rt3d_mlir.explanation import FOLDED, FUSED, INSERTED, LEFT, PACKED, Explanation
 from rt3d_mlir.exported import export_source
 from rt3d_mlir.frontend.open_source import open_source
 from rt3d_mlir.runtime.artifact import Fate
 
 CLIP = (1, 3, 4, 8, 8)
+MIB = 2**20
 PARTS = ("in its weights and epilogue", "in its epilogue", "in its kernel", "written in place by its producers")
 
 
@@ -38,6 +39,10 @@ def check(found: Explanation) -> None:
     packed = {fate.name for fate in ops if fate.where == PACKED} | {"block_layout"}
     assert all(set(fate.into) <= packed for fate in ops)
     assert sum(found.count(where) for where in (PACKED, FUSED, FOLDED, LEFT, INSERTED)) == len(found.fates)
+    assert all(fate.macs_off == (fate.macs if fate.where == LEFT else 0) or fate.in_part for fate in found.fates)
+    assert all(0 <= fate.bytes_off <= fate.bytes and 0 <= fate.seconds_off <= fate.seconds for fate in found.fates)
+    assert all(fate.bytes > 0 for fate in found.fates if fate.where in (PACKED, INSERTED))
+    assert all(fate.bytes == fate.seconds == 0 for fate in found.fates if fate.where == FOLDED)
 
 
 def by_name(found: Explanation) -> dict[str, Fate]:
@@ -71,8 +76,10 @@ def test_c3d():
     layers = {fate.name: fate.macs for fate in found.fates if fate.macs}
     assert {f"{name}.weight": macs for name, macs in layers.items()} == models.count_macs(model, clip)
     assert str(found) == (
-        "29 ops: 12 packed, 14 fused, 3 folded, 0 left to IREE (0.0% of the MACs); 2 conversions inserted"
+        "29 ops: 12 packed, 14 fused, 3 folded, 0 left to IREE (0.0% of the MACs); off the packed path: 0.0% of the "
+        "memory traffic, 0.0% of the estimated time; 2 conversions inserted (0.5 MiB)"
     )
+    assert found.warning is None
 
 
 def zoo_block(name: str) -> tuple[nn.Module, tuple[int, ...]]:
@@ -93,7 +100,8 @@ def test_zoo_models(name: str):
     found = explain(model, shape)
     assert sum(found.count(where) for where in (PACKED, FUSED, FOLDED, LEFT)) == names_of(model, shape)
     assert sum(fate.macs for fate in found.fates) == sum(models.count_macs(model, shape).values())
-    assert found.count(LEFT) == found.count(FOLDED) == found.off_path == 0
+    assert found.count(LEFT) == found.count(FOLDED) == found.in_part == 0
+    assert found.off_path == found.off_path_traffic == found.off_path_time == 0
     norms = [fate for fate in found.fates if fate.kind == "batch_norm"]
     assert {(fate.where, len(fate.into), fate.reason) for fate in norms} == {(FUSED, 1, PARTS[0])}
     joined = [fate for fate in found.fates if fate.kind == "cat"]
@@ -155,6 +163,85 @@ def test_matmuls_between_activations_count():
     assert found.off_path == pytest.approx(2 * 16384 / (2 * 16384 + conv))
 
 
+def test_a_product_that_is_left_counts_where_another_part_is_a_kernel():
+    """Attention's scaling of a query is a kernel; its products, which are all of its MACs, are not."""
+
+    class OnMap(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv3d(3, 8, 3, padding=1)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            tokens = self.conv(x).flatten(2).transpose(1, 2)
+            mapped = functional.scaled_dot_product_attention(tokens, tokens, tokens)
+            return mapped.transpose(1, 2).reshape(1, 8, 4, 8, 8)
+
+    found = explain(OnMap())
+    (attention,) = [fate for fate in found.fates if fate.kind == "scaled_dot_product_attention"]
+    assert (attention.where, attention.in_part) == (PACKED, True)
+    assert attention.reason == "a kernel of its own; left to IREE: linalg.generic, linalg.batch_matmul"
+    assert attention.macs == attention.macs_off == 2 * 256 * 256 * 8
+    assert found.off_path > 0.3
+    assert " left to IREE (" in str(found)
+    assert " and 1 in part; " in str(found)
+
+
+class PadAndPool(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv3d(3, 32, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return functional.max_pool3d(functional.pad(self.conv(x), (0, 1, 0, 1, 0, 0)), (1, 3, 3), (1, 2, 2))
+
+
+def test_what_has_no_macs_counts_by_bytes_and_time():
+    found = explain(PadAndPool(), (1, 3, 4, 16, 16))
+    assert found.off_path == 0
+    fates = by_name(found)
+    row, padded, pooled = 32 * 4 * 16 * 16 * 4, 32 * 4 * 17 * 17 * 4, 32 * 4 * 8 * 8 * 4
+    assert (fates["pad"].bytes, fates["max_pool3d"].bytes) == (row + padded, padded + pooled)
+    moved = fates["conv"].bytes + found.conversion_bytes
+    off = row + 2 * padded + pooled
+    assert found.off_path_traffic == pytest.approx(off / (off + moved))
+    assert found.off_path_time > 0.3
+    assert found.warning is not None
+    assert found.warning.startswith(f"{found.off_path_time:.0%} of the estimated time (0.0% of the MACs, ")
+
+
+class Norms(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv3d(3, 8, 3, padding=1), nn.InstanceNorm3d(8)
+
+    def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        y = self.norm(self.conv(x))
+        return y > 1, y.flatten(2).softmax(2)
+
+
+def test_other_types_are_said_in_words():
+    reasons = {fate.kind: fate.reason for fate in explain(Norms()).fates}
+    rest = "; kernels know float32"
+    assert reasons["instance_norm"] == f"on import its variance became arithmetic in float64, for precision{rest}"
+    assert reasons["gt"] == f"it makes a mask of true and false{rest}"
+    assert reasons["softmax"] == f"on import its maximum came with an index, which is a whole number{rest}"
+
+
+def test_what_iree_evaluates_is_not_left_to_it():
+    """Weights that are slices of a parameter: the slices are constants of the compiled module."""
+
+    class Sliced(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.weight = nn.Parameter(torch.randn(8, 3, 1, 1, 1))
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return functional.conv3d(x, self.weight[::2])
+
+    fates = {fate.kind: fate for fate in explain(Sliced()).fates}
+    assert (fates["slice"].where, fates["slice"].reason) == (FOLDED, "evaluated when compiled")
+
+
 def test_what_is_off_the_path_says_why():
     found = explain(Odd())
     fates = by_name(found)
@@ -164,7 +251,7 @@ def test_what_is_off_the_path_says_why():
     assert left["grouped"].startswith("lift-to-3d: it is no Conv2d")
     assert left["up"].startswith("it is a transposed conv: there is no packed kernel for one")
     assert left["roll"].startswith("no pass has a blocked form of tensor.extract_slice, tensor.concat")
-    assert left["topk"] == "it computes i64; kernels know f32"
+    assert left["topk"] == "it computes with whole numbers, such as indices (i64); kernels know float32"
     assert fates["conv3d_1"].where == PACKED
     assert (fates["mul"].where, fates["mul"].reason) == (FOLDED, "evaluated when compiled")
     assert fates["drop"].reason == "computes nothing"
@@ -217,13 +304,32 @@ def test_mlir(tmp_path: Path):
 
 def test_the_table():
     fates = [
-        Fate("conv1", "conv3d", 1_000_000, PACKED, [], "dense"),
+        Fate("conv1", "conv3d", 1_000_000, PACKED, [], "dense", 0, 2 * MIB, 0, 1.0, 0.0),
         Fate("relu", "relu", 0, FUSED, ["conv1"], "in its epilogue"),
-        Fate("bmm", "bmm", 1_000_000, LEFT, [], "no pass has a blocked form of linalg.batch_matmul"),
+        Fate("pool", "max_pool3d", 0, PACKED, [], "a kernel of its own", 0, MIB, MIB // 2, 2.0, 1.0, True),
+        Fate("bmm", "bmm", 1_000_000, LEFT, [], "no form", 1_000_000, 5 * MIB, 5 * MIB, 5.0, 5.0),
+        Fate("linalg.unpack", "conversion", 0, INSERTED, [], "by IREE", 0, 4 * MIB, 0, 2.0, 2.0),
     ]
     out = io.StringIO()
     Console(file=out, width=100).print(Explanation(fates).table())
     lines = [line.split() for line in out.getvalue().splitlines()]
-    assert lines[1] == ["conv1", "conv3d", "1.000", "M", "packed", "dense"]
+    assert lines[1] == ["conv1", "conv3d", "1.000", "M", "2.00", "MiB", "packed", "dense"]
+    assert lines[3] == ["pool", "max_pool3d", "1.00", "MiB", "packed", "in", "part", "a", "kernel", "of", "its", "own"]
     assert lines[2][2:] == ["fused", "into", "conv1", "in", "its", "epilogue"]
-    assert str(Explanation(fates)) == "3 ops: 1 packed, 1 fused, 0 folded, 1 left to IREE (50.0% of the MACs)"
+    assert str(Explanation(fates)) == (
+        "4 ops: 2 packed, 1 fused, 0 folded, 1 left to IREE (50.0% of the MACs) and 1 in part; off the packed path: "
+        "45.8% of the memory traffic, 80.0% of the estimated time; 1 conversion inserted (4.0 MiB)"
+    )
+    assert Explanation(fates).numbers() == {
+        "left": 1,
+        "left_in_part": 1,
+        "macs": 0.5,
+        "memory_traffic": pytest.approx(5.5 / 12),
+        "estimated_time": 0.8,
+        "conversions": 1,
+        "conversion_bytes": 4 * MIB,
+    }
+    shares = "50.0% of the MACs, 45.8% of the memory traffic"
+    assert Explanation(fates).warning == (
+        f"80% of the estimated time ({shares}) is off the packed path and will be slow; --explain lists the ops"
+    )

@@ -15,7 +15,7 @@ from rt3d_mlir import models
 from rt3d_mlir.artifact_writer import check_folder, iree_command, write_artifact
 from rt3d_mlir.backend import check_versions
 from rt3d_mlir.errors import InputError, MaskError
-from rt3d_mlir.explain import Explanation
+from rt3d_mlir.explanation import Explanation
 from rt3d_mlir.exported import Exported, export_source
 from rt3d_mlir.frontend.checkpoint import decide_classes, fit_checkpoint, read_checkpoint
 from rt3d_mlir.frontend.open_source import open_source
@@ -61,9 +61,9 @@ def _run(argv: Sequence[str]) -> None:
     report, explanation = Report(manifest.layers, []), Explanation(manifest.ops)
     command = shlex.join(iree_command(args.output, target, args.iree_flags, args.dump_ir))
     if args.json:
-        shown = {"command": command} if args.print_command else {}
-        facts = {**asdict(manifest), **shown, "seconds": time.monotonic() - started}
-        console.write(console.STDOUT, json.dumps(facts, indent=2) + "\n")
+        shown: dict[str, object] = {"command": command} if args.print_command else {}
+        shown |= {"off_path": explanation.numbers(), "seconds": time.monotonic() - started}
+        console.write(console.STDOUT, json.dumps({**asdict(manifest), **shown}, indent=2) + "\n")
     else:
         _print(args, manifest, report, time.monotonic() - started)
         if args.explain:
@@ -185,9 +185,8 @@ def _warn(manifest: Manifest, explanation: Explanation) -> None:
     """Says what did not take the fast path: never in silence."""
     for note in manifest.sparsity["notes"]:
         console.log.print(f"warning: {note['pass_name']}: {note['layer']}: {note['reason']}")
-    if explanation.off_path > 0.01:
-        what = "are off the packed path and will be slow; --explain lists the ops"
-        console.log.print(f"warning: {explanation.off_path:.1%} of the MACs {what}")
+    if explanation.warning:
+        console.log.print(f"warning: {explanation.warning}")
 
 
 def _target_table() -> Table:

@@ -55,7 +55,10 @@ class Fate:
     """Where an op of the model went, for how many MACs that are left of it, and why.
 
     `where` is "packed", "fused" (into the ops `into`), "folded", "left" (to IREE) or, for a conversion that is no op of
-    the model, "inserted".
+    the model, "inserted". `bytes` are those that its kernels and IREE's code for it read and write in memory, `seconds`
+    an estimate for one core (rt3d_mlir.time_model). `macs_off`, `bytes_off` and `seconds_off` are what of them is off
+    the packed path, and `in_part` says that the op is packed or fused, but a part of it is left to IREE. Old manifests
+    have none of these.
     """
 
     name: str
@@ -64,6 +67,16 @@ class Fate:
     where: str
     into: list[str]
     reason: str
+    macs_off: int = 0
+    bytes: int = 0
+    bytes_off: int = 0
+    seconds: float = 0.0
+    seconds_off: float = 0.0
+    in_part: bool = False
+
+
+#: Fields of Fate that old manifests have not.
+_COSTS = ("macs_off", "bytes", "bytes_off", "seconds", "seconds_off", "in_part")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +137,7 @@ class Manifest:
         known["inputs"] = _read_list(TensorSpec, known["inputs"], "shape", f"{path}: inputs")
         known["outputs"] = _read_list(TensorSpec, known["outputs"], "shape", f"{path}: outputs")
         known["layers"] = _read_list(Layer, known["layers"], "weight_shape", f"{path}: layers")
-        known["ops"] = [Fate(**each) for each in _objects(Fate, known["ops"], f"{path}: ops")]
+        known["ops"] = [Fate(**each) for each in _objects(Fate, known["ops"], f"{path}: ops", _COSTS)]
         return cls(**known)
 
 
@@ -176,20 +189,20 @@ def _read_json(path: Path) -> dict[str, Any]:
     return data
 
 
-def _select(cls: type, data: dict[str, Any], where: str) -> dict[str, Any]:
+def _select(cls: type, data: dict[str, Any], where: str, optional: tuple[str, ...] = ()) -> dict[str, Any]:
     """The entries of `data` that are fields of `cls`; keys that a later version adds are passed over."""
     names = [field.name for field in fields(cls)]
-    missing = [name for name in names if name not in data]
+    missing = [name for name in names if name not in data and name not in optional]
     if missing:
         raise ArtifactError(f"{where} lacks {', '.join(missing)}; compile again")
-    return {name: data[name] for name in names}
+    return {name: data[name] for name in names if name in data}
 
 
-def _objects(cls: type, data: object, where: str) -> list[dict[str, Any]]:
+def _objects(cls: type, data: object, where: str, optional: tuple[str, ...] = ()) -> list[dict[str, Any]]:
     """The fields of `cls` of each object in a list."""
     if not isinstance(data, list) or not all(isinstance(entry, dict) for entry in data):
         raise ArtifactError(f"{where} is not a list of objects; compile again")
-    return [_select(cls, entry, f"{where}[{i}]") for i, entry in enumerate(data)]
+    return [_select(cls, entry, f"{where}[{i}]", optional) for i, entry in enumerate(data)]
 
 
 def _read_list(cls: type, data: object, shape: str, where: str) -> list[Any]:

@@ -7,7 +7,7 @@ import pytest
 
 from rt3d_mlir.errors import ArtifactError
 from rt3d_mlir.runtime import Manifest
-from rt3d_mlir.runtime.artifact import sha256_file, verify
+from rt3d_mlir.runtime.artifact import Fate, sha256_file, verify
 
 
 def edit(folder: Path, **changes: Any) -> None:
@@ -46,6 +46,15 @@ def test_a_manifest_from_before_arena_and_ops(artifact: Path):
     (artifact / "manifest.json").write_text(json.dumps(data))
     manifest = Manifest.read(artifact)
     assert (manifest.arena, manifest.ops) == (0, [])
+
+
+def test_a_manifest_whose_ops_have_no_costs(artifact: Path):
+    op = {"name": "conv", "kind": "conv3d", "macs": 5, "where": "packed", "into": [], "reason": "dense"}
+    edit(artifact, ops=[op])
+    assert Manifest.read(artifact).ops == [Fate(**op)]
+    edit(artifact, ops=[{key: value for key, value in op.items() if key != "macs"}])
+    with pytest.raises(ArtifactError, match=r"ops\[0\] lacks macs; compile again"):
+        Manifest.read(artifact)
 
 
 def test_missing_folder(tmp_path: Path):

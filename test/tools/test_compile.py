@@ -219,6 +219,12 @@ def test_explain(net: Path, tool: Callable[..., tuple[Path, str, str]]):
         "where": "fused",
         "into": ["conv1"],
         "reason": "in its weights and epilogue",
+        "macs_off": 0,
+        "bytes": 0,
+        "bytes_off": 0,
+        "seconds": 0.0,
+        "seconds_off": 0.0,
+        "in_part": False,
     }
     assert Manifest.read(folder).ops[2].into == ["conv1"]
 
@@ -228,7 +234,9 @@ def test_a_layer_off_the_fast_path_is_named(tmp_path: Path, tool: Callable[..., 
     path = nets.save_pt2(tmp_path / "grouped.pt2", torch.nn.Sequential(conv, torch.nn.ReLU()), (1, 4, 8))
     folder, out, err = tool(path)
     assert "not packed: " in out
-    assert "warning: 100.0% of the MACs are off the packed path and will be slow; --explain lists the ops" in err
+    shares = "100.0% of the MACs, 100.0% of the memory traffic"
+    slow = "is off the packed path and will be slow; --explain lists the ops"
+    assert f"warning: 100% of the estimated time ({shares}) {slow}" in err
     (row,) = layers(folder).values()
     assert (row["name"], row["packed"]) == ("0", False)
     assert row["reason"]
@@ -239,6 +247,9 @@ def test_json_and_verbose(tiny: Path, tool: Callable[..., tuple[Path, str, str]]
     shown = json.loads(out)
     assert shown.pop("seconds") > 0
     assert str(folder / "module.vmfb") in shlex.split(shown.pop("command"))
+    off_path = shown.pop("off_path")
+    assert (off_path["left"], off_path["macs"], off_path["memory_traffic"], off_path["estimated_time"]) == (0, 0, 0, 0)
+    assert off_path["conversion_bytes"] > 0
     assert {"format": "rt3d-artifact", "version": 1, **shown} == manifest(folder)
     steps = ["importing", "rewriting", "measuring the arena", "running iree-compile", "running the reference"]
     assert err.splitlines() == [*steps, "checking against the golden output"]
