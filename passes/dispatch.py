@@ -5,13 +5,13 @@ inputs in order, then the result. The body gets them and the workgroup id (x, y,
 updated in place: IREE copies it where its old value is still needed, and only then.
 """
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import prod
 
 import iree.compiler.ir as ir
 
+from rt3d_mlir.kernel_names import symbol_of
 from rt3d_mlir.passes.gpu_indices import narrow_indices
 
 Body = Callable[[list[ir.Value], list[ir.Value]], None]
@@ -133,12 +133,6 @@ def _build_body(executable: ir.OpView, body: Body) -> ir.Block:
     with ir.InsertionPoint(ops[-1]):
         body(bindings, ids)
     return block
-
-
-def symbol_of(name: str) -> str:
-    """What a kernel for `name` is called; where a module has it already, a number follows."""
-    base = re.sub(r"[^A-Za-z0-9_]", "_", name)
-    return base if re.match(r"[A-Za-z_]", base) else f"layer_{base}"
 
 
 def _unique_symbol(module: ir.Module, name: str) -> str:

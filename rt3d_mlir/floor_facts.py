@@ -7,7 +7,7 @@ import iree.compiler.ir as ir
 from iree.compiler.passmanager import PassManager
 
 from rt3d_mlir.frontend.model_ops import NO_OPS
-from rt3d_mlir.passes.dispatch import symbol_of
+from rt3d_mlir.kernel_names import symbol_of
 from rt3d_mlir.passes.match import body_ops, generic_body
 from rt3d_mlir.passes.provenance import tensor_ops
 

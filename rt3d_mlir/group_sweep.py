@@ -1,6 +1,7 @@
 """The group size by measurement, as in the paper (RT3D, AAAI 2021: found offline by timing synthetic layers)."""
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,9 +27,13 @@ class GroupTime:
     speed: float
 
 
-def sweep_groups(target: Target) -> list[GroupTime]:
+def sweep_groups(target: Target, progress: Callable[[str], None] = lambda _what: None) -> list[GroupTime]:
     """A 256->256 3x3x3 layer on 8x28x28, a quarter of it kept, for each group size."""
-    return [GroupTime(group, _speed(group, target)) for group in GROUPS]
+    found = []
+    for number, group in enumerate(GROUPS, 1):
+        progress(f"groups of {group}, {number} of {len(GROUPS)}")
+        found.append(GroupTime(group, _speed(group, target)))
+    return found
 
 
 def _speed(group: GroupSize, target: Target) -> float:

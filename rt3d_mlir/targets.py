@@ -7,11 +7,12 @@ iree-compile what this machine is.
 
 import functools
 import json
+import os
 import platform
 import re
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rt3d_mlir.errors import TargetError, did_you_mean
@@ -72,22 +73,27 @@ class Target:
         ]
 
 
-def tuned_tiles(cpu: str) -> dict[str, tuple[int, int]]:
-    """The table that rt3d-mlir-tune wrote for a cpu; empty where none is shipped."""
-    path = tiles_path(cpu)
+def read_tiles(path: Path) -> dict[str, tuple[int, int]]:
+    """A table that rt3d-mlir-tune wrote; empty where there is none. Raises TargetError for a damaged one."""
     if not path.is_file():
         return {}
-    return {key: (rows, columns) for key, (rows, columns) in json.loads(path.read_text())["tiles"].items()}
+    try:
+        return {
+            key: (int(rows), int(columns)) for key, (rows, columns) in json.loads(path.read_text())["tiles"].items()
+        }
+    except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
+        raise TargetError(f"{path} is no table of rt3d-mlir-tune ({error!r}): remove it, or tune again") from None
 
 
 def tiles_path(cpu: str) -> Path:
-    """Where the table of a cpu is shipped."""
-    return Path(__file__).with_name("tiles") / f"{cpu}.json"
+    """Where rt3d-mlir-tune leaves the table of a cpu, and its presets find it: in the user's data (XDG_DATA_HOME)."""
+    data = os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share"
+    return Path(data, "rt3d_mlir", "tiles", f"{cpu}.json")
 
 
 def _neon(name: str, cpu: str, description: str, cores: str = "") -> Target:
     """A core with 32 NEON registers: groups of 8x4, 8 columns x 2 registers of sums, lane FMAs."""
-    return Target(name, description, _ANDROID, cpu, 128, 8, 8, "lane", GroupSize(8, 4), True, cores, tuned_tiles(cpu))
+    return Target(name, description, _ANDROID, cpu, 128, 8, 8, "lane", GroupSize(8, 4), True, cores)
 
 
 _PRESETS = [
@@ -120,14 +126,22 @@ def find_target(name: str) -> Target | GpuTarget:
 
 
 def get_target(name: str) -> Target:
-    """The CPU preset of that name. Raises TargetError for an unknown one, or a host that no preset describes."""
+    """The CPU preset of that name, with the user's register tiles.
+
+    Raises TargetError for an unknown one, a host that no preset describes, or a damaged table of tiles.
+    """
     if name == "host":
-        return _host()
+        return _tuned(_host())
     for preset in _PRESETS:
         if preset.name == name:
-            return preset
+            return _tuned(preset)
     names = target_names()
     raise TargetError(f"no CPU target is called '{name}'; known: {', '.join(names)}{did_you_mean(name, names)}")
+
+
+def _tuned(target: Target) -> Target:
+    tiles = read_tiles(tiles_path(target.cpu))
+    return replace(target, tiles=tiles) if tiles else target
 
 
 #: What weights and activations can be stored as; sums and the model's inputs and outputs are f32 always.
@@ -170,7 +184,6 @@ def _host() -> Target:
         "triple": found["target_triple"],
         "cpu": found.get("cpu", "host"),
         "vector_bits": bits,
-        "tiles": tuned_tiles(found.get("cpu", "")),
     }
     half = features is not None and "+fullfp16" in features[1].split(",")
     if platform.machine() in ("aarch64", "arm64"):

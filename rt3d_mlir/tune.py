@@ -6,9 +6,8 @@ profiler; for aarch64 their time is the static analysis's cycles.
 """
 
 import json
-import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,7 +19,7 @@ from rt3d_mlir.backend import iree_compile
 from rt3d_mlir.bench.profiler import Call, profile_calls
 from rt3d_mlir.errors import TargetError
 from rt3d_mlir.exported import Exported
-from rt3d_mlir.files import write
+from rt3d_mlir.kernel_names import symbol_of
 from rt3d_mlir.mlir_io import write_bytecode
 from rt3d_mlir.passes.base import State
 from rt3d_mlir.passes.pipeline import run_pipeline
@@ -55,17 +54,23 @@ def tune(
     rounds: int = 6,
     progress: Callable[[str], None] = lambda _what: None,
 ) -> list[Tuned]:
-    """Tries `rounds` tiles for each layer of the exported models. Raises TargetError, CompileError."""
+    """Tries `rounds` tiles for each layer of the exported models. Raises TargetError, CompileError.
+
+    Without a layer that has a tile, as a net of depthwise convs, there is nothing to try.
+    """
     if target.name != "host" and not target.triple.startswith("aarch64"):
         raise TargetError(f"{target.name} can be timed neither here nor by the static analysis")
     plain = replace(target, tiles={})
     found: dict[str, dict[Tile, float]] = {}
     layers: dict[str, set[str]] = {}
     choices: dict[str, list[Tile]] = {}
-    for model in exported:
+    for number, model in enumerate(exported, 1):
+        net = f"{model.source.name}, net {number} of {len(exported)}"
+        progress(f"{net}: ranking tiles")
         ranked = _ranked(model, plain)
-        for round_ in range(min(rounds, max(len(tiles) for _, tiles in ranked.values()))):
-            progress(f"{model.source.name}: round {round_ + 1} of {rounds}")
+        ends = min(rounds, max((len(tiles) for _, tiles in ranked.values()), default=0))
+        for round_ in range(ends):
+            progress(f"{net}: tile {round_ + 1} of {ends} of each layer")
             table = {key: tiles[min(round_, len(tiles) - 1)] for key, tiles in ranked.values()}
             times = _times(model, replace(plain, tiles=table))
             for layer, (key, tiles) in ranked.items():
@@ -86,13 +91,11 @@ def tune(
     ]
 
 
-def write_table(tuned: Sequence[Tuned], target: Target, path: Path) -> None:
-    """Writes the tiles that are worth it, merged into the table that is there, through a temporary name."""
-    old = json.loads(path.read_text())["tiles"] if path.is_file() else {}
+def to_json(tuned: Sequence[Tuned], target: Target, old: Mapping[str, Tile]) -> str:
+    """The table of a preset: the tiles that are worth it, and the `old` ones of kinds that were not tuned."""
     tiles = {key: tile for key, tile in old.items() if key not in {each.key for each in tuned}}
-    tiles |= {each.key: list(each.best) for each in tuned if each.worth_it}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write(path, json.dumps({"cpu": target.cpu, "tiles": tiles}, indent=1, sort_keys=True) + "\n")
+    tiles |= {each.key: each.best for each in tuned if each.worth_it}
+    return json.dumps({"cpu": target.cpu, "tiles": tiles}, indent=1, sort_keys=True) + "\n"
 
 
 @contextmanager
@@ -124,7 +127,7 @@ def _times(exported: Exported, target: Target) -> dict[str, float]:
             write_bytecode(module, state.weights, source)
         iree_compile(source, vmfb, target.iree_flags)
         calls = profile_calls(vmfb, clip, 12)
-    symbols = {name: re.sub(r"[^A-Za-z0-9_]", "_", name) for name in names}
+    symbols = {name: symbol_of(name) for name in names}
     return {
         name: 1e3 * min(_mean(call, equal.get(symbol, [symbol])) for call in calls) for name, symbol in symbols.items()
     }

@@ -29,12 +29,13 @@ import torch
 from rich.console import Console
 from table1_report import COLUMNS, report
 
-from rt3d_mlir.errors import Rt3dError
+from rt3d_mlir.errors import Rt3dError, TrainingError
 from rt3d_mlir.pruning import PruneConfig
 from rt3d_mlir.sparsity import GroupSize, save_masks, save_weights
 from rt3d_mlir.training import Recipe, Trainer, World, open_model
 from rt3d_mlir.training.data import ClipArrays, Transform, load_clips
 from rt3d_mlir.training.data.clips import KEYS
+from rt3d_mlir.training.distributed import find_device
 from rt3d_mlir.training.model import load_checkpoint, numpy_weights
 
 NETS = ("c3d", "r2plus1d")
@@ -114,7 +115,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("-o", dest="output", type=Path, required=True, metavar="DIR")
     parser.add_argument("--table", action="store_true", help="print the tables of what is done")
     parser.add_argument("--minutes", type=float, default=1e9, help="start no run that would not end by then")
-    parser.add_argument("--device", default="cuda", help="cuda, cpu; several GPUs: cuda:0,cuda:1")
+    parser.add_argument("--device", default="cuda", help="cuda, cpu; several GPUs: cuda:0,cuda:1 (default: cuda)")
     parser.add_argument("--workers", type=int, default=8, help="processes (default: 8)")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--width", type=int, default=16, help="channels of the first layer (default: 16)")
@@ -132,6 +133,10 @@ def parse() -> argparse.Namespace:
         args.width, args.dense_epochs, args.epochs = 8, 1, 2
     if args.data is None and not args.table:
         parser.error("--data is missing")
+    try:
+        args.devices = [] if args.table else [find_device(name) for name in args.device.split(",")]
+    except TrainingError as error:
+        parser.error(str(error))
     return args
 
 
@@ -148,11 +153,10 @@ def read(path: Path) -> list[dict[str, Any]]:
 def work_off(todo: list[Run], settings: Settings, args: argparse.Namespace, results: Path, console: Console) -> int:
     """Runs `todo` in worker processes as long as time allows; returns how many are left."""
     started, longest = time.monotonic(), {DENSE: 0.0, "pruned": 0.0}
-    devices = args.device.split(",")
     context = multiprocessing.get_context("spawn")
     places = context.Queue()
     for i in range(args.workers):
-        places.put(devices[i % len(devices)])
+        places.put(str(args.devices[i % len(args.devices)]))
     running: dict[Future[dict[str, Any]], Run] = {}
     with (
         ProcessPoolExecutor(args.workers, context, start, (places, args.data, settings, args.workers)) as pool,

@@ -2,12 +2,16 @@
 is compiled in the tests' own processes is compiled quickly.
 """
 
+import os
 from collections.abc import Iterator
 
 import compiler
 import pytest
 
 from rt3d_mlir import backend
+
+# The tables of register tiles that somebody tuned here are not the tests' business.
+os.environ["XDG_DATA_HOME"] = os.path.join(os.path.dirname(__file__), "no-data")
 
 #: In folders below this one; a minute and more each.
 LONGEST = (

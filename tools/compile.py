@@ -24,7 +24,7 @@ from rt3d_mlir.passes.pipeline import plugins_in
 from rt3d_mlir.report import Report
 from rt3d_mlir.runtime.artifact import Manifest
 from rt3d_mlir.sparsity import GroupSize, MaskSet, load_config, load_masks, masks_for
-from rt3d_mlir.targets import DTYPES, Target, check_dtype, find_target, get_target, target_names
+from rt3d_mlir.targets import DTYPES, Target, check_dtype, find_target, get_target, target_names, tiles_path
 from rt3d_mlir.tools import console
 
 PROG = "rt3d-mlir-compile"
@@ -44,6 +44,8 @@ def _run(argv: Sequence[str]) -> None:
     target = find_target(args.target)
     check_dtype(target, args.dtype)
     check_folder(args.output, args.force, args.dump_ir)
+    if isinstance(target, Target) and target.tiles:
+        console.log.print(f"note: register tiles of {tiles_path(target.cpu)}")
     started = time.monotonic()
     exported = _export(args, target)
     for plugin in plugins_in(exported.pipeline(target)):

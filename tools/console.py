@@ -51,9 +51,11 @@ out = _Out(highlight=False, markup=False, soft_wrap=True)
 log = _Log(highlight=False, markup=False, soft_wrap=True, stderr=True)
 
 
-def table(rows: Table, title: str = "") -> None:
-    """A table on stdout; one line a row where stdout is no terminal, however wide."""
-    wide = out if out.is_terminal else _Out(highlight=False, markup=False, soft_wrap=True, width=1000)
+def table(rows: Table, title: str = "", to: Console = out) -> None:
+    """A table on stdout; one line a row where that is no terminal, however wide."""
+    wide = to
+    if not to.is_terminal:
+        wide = type(to)(highlight=False, markup=False, soft_wrap=True, width=1000, stderr=to.stderr)
     if title:
         wide.print(title)
     wide.print(rows)
@@ -69,6 +71,16 @@ def write(file: str, text: str) -> None:
         files.write(file, text)
     except OSError as error:
         raise ArtifactError(f"{file} cannot be written: {error.strerror}") from None
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """Takes what goes on, for stderr: one line that changes where that is a terminal, else a line a step."""
+    if not log.is_terminal:
+        yield log.print
+        return
+    with log.status("") as status:
+        yield lambda what: status.update(f"{what} ...")
 
 
 def positive(text: str) -> int:

@@ -9,9 +9,9 @@ from rich.table import Table
 
 from rt3d_mlir.exported import export_config
 from rt3d_mlir.group_sweep import sweep_groups
-from rt3d_mlir.targets import get_target, tiles_path
+from rt3d_mlir.targets import get_target, read_tiles, tiles_path
 from rt3d_mlir.tools import console
-from rt3d_mlir.tune import Tuned, tune, write_table
+from rt3d_mlir.tune import Tuned, to_json, tune
 
 PROG = "rt3d-mlir-tune"
 
@@ -26,21 +26,26 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("target", metavar="TARGET", help="host is timed here; aarch64 by static analysis (llvm-mca)")
     parser.add_argument("--model", default="c3d", help="MODEL of rt3d-mlir-compile (default: c3d)")
     parser.add_argument("--configs", default="dense,c3d-3.57x", help="pruning configs, dense among them")
-    parser.add_argument("--rounds", type=int, default=6, help="tiles tried for each layer (default: 6)")
-    parser.add_argument("-o", dest="output", type=Path, metavar="F.json", help="default: the table that ships")
+    parser.add_argument("--rounds", type=console.positive, default=6, help="tiles tried for each layer (default: 6)")
+    parser.add_argument(
+        "-o", dest="output", metavar="F.json", help="default: in the user's data, where compiles find it; - is stdout"
+    )
     return parser.parse_args(argv)
 
 
 def _run(args: argparse.Namespace) -> None:
     target = get_target(args.target)
     configs = args.configs.split(",")
-    exported = [export_config(args.model, config, target, winograd=False) for config in configs]  # all have a tile
-    with console.log.status("") as status:
-        tuned = tune(exported, target, args.rounds, lambda what: status.update(f"{what} ..."))
-        status.update("sweeping group sizes ...")
-        groups = sweep_groups(target)
+    path = Path(args.output or tiles_path(target.cpu))
+    old = read_tiles(path)
+    with console.progress() as progress:
+        progress(f"reading {args.model}")
+        exported = [export_config(args.model, config, target, winograd=False) for config in configs]  # all have a tile
+        tuned = tune(exported, target, args.rounds, progress)
+        groups = sweep_groups(target, progress)
+    shown = console.log if args.output == console.STDOUT else console.out
     unit = "ms" if target.name == "host" else "Mcycles (static)"
-    console.table(_table(tuned, unit))
+    console.table(_table(tuned, unit), to=shown)
     table = Table(box=None, pad_edge=False)
     table.add_column("group")
     table.add_column(
@@ -48,10 +53,11 @@ def _run(args: argparse.Namespace) -> None:
     )
     for each in groups:
         table.add_row(str(each.group), f"{each.speed:.0f}" if target.name == "host" else f"{each.speed:.0%}")
-    console.table(table)
-    path = args.output or tiles_path(target.cpu)
-    write_table(tuned, target, path)
-    console.out.print(f"\n{sum(each.worth_it for each in tuned)} of {len(tuned)} kinds of layers changed in {path}")
+    console.table(table, to=shown)
+    if args.output is None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    console.write(args.output or str(path), to_json(tuned, target, old))
+    shown.print(f"\n{sum(each.worth_it for each in tuned)} of {len(tuned)} kinds of layers changed in {path}")
 
 
 def _table(tuned: Sequence[Tuned], unit: str) -> Table:

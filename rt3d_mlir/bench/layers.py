@@ -1,6 +1,5 @@
 """The per-layer profile of our own modules: each dispatch's time, next to its source layer and the roofs."""
 
-import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -21,6 +20,7 @@ from rt3d_mlir.bench.profiler import Call, profile_calls
 from rt3d_mlir.bench.results import OURS
 from rt3d_mlir.bench.roofs import Roofs, measure_roofs
 from rt3d_mlir.bench.work import LayerWork, ModelWork
+from rt3d_mlir.kernel_names import symbol_of
 from rt3d_mlir.passes.base import State
 from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
 from rt3d_mlir.sparsity import GroupSize
@@ -176,7 +176,7 @@ def _profile(measured: _Measured, roofs: Roofs) -> LayerProfile:
     times = {name: [seconds[name] for seconds in split] for name in split[0]}
     outside = max(0.0, median(call.outside for call in calls))
     whole = outside + sum(median(seconds) for seconds in times.values())
-    by_symbol = {re.sub(r"[^A-Za-z0-9_]", "_", layer.name): layer for layer in work.layers}
+    by_symbol = {symbol_of(layer.name): layer for layer in work.layers}
     rows, last = [], "the input"
     for dispatch, seconds in times.items():
         layer = by_symbol.get(dispatch)

@@ -13,6 +13,7 @@ from math import ceil, prod
 import iree.compiler.ir as ir
 import numpy as np
 
+from rt3d_mlir.kernel_names import symbol_of
 from rt3d_mlir.passes.base import State
 from rt3d_mlir.passes.blocked import Blocked
 from rt3d_mlir.passes.cpu_conv import ConvKernel
@@ -54,9 +55,8 @@ class Work:
 
     @property
     def symbol(self) -> str:
-        """The function's name in the assembly; see `dispatch.emit_dispatch`."""
-        name = re.sub(r"[^A-Za-z0-9_]", "_", self.layer)
-        return f"layer_{name}" if name[0].isdigit() else name
+        """The function's name in the assembly."""
+        return symbol_of(self.layer)
 
 
 def find_work(module: ir.Module, state: State, target: Target) -> list[Work]:

@@ -62,7 +62,9 @@ def join(device: str = "auto") -> Iterator[World]:
     that is not there.
     """
     rank, size = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
-    found = _device(device, int(os.environ.get("LOCAL_RANK", "0")), size)
+    found = find_device(device, int(os.environ.get("LOCAL_RANK", "0")) if size > 1 else None)
+    if found.type == "cuda":
+        torch.cuda.set_device(found)
     if size == 1:
         yield World(found)
         return
@@ -73,7 +75,11 @@ def join(device: str = "auto") -> Iterator[World]:
         dist.destroy_process_group()
 
 
-def _device(name: str, local_rank: int, size: int) -> torch.device:
+def find_device(name: str, rank: int | None = None) -> torch.device:
+    """The device of that name, a GPU with its number: that of the name, or `rank` where processes share a machine.
+
+    Raises TrainingError for a device that is not there.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
     try:
@@ -85,11 +91,9 @@ def _device(name: str, local_rank: int, size: int) -> torch.device:
     if device.type == "cpu":
         return device
     count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    index = local_rank if size > 1 else device.index or 0
+    index = rank if rank is not None else device.index or 0
     if index >= count:
         raise TrainingError(
             f"device '{name}': this machine has {count} CUDA devices, number {index} is not there; use --device cpu"
         )
-    device = torch.device("cuda", index)
-    torch.cuda.set_device(device)
-    return device
+    return torch.device("cuda", index)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from rt3d_mlir.bench import layers as bench_layers
 from rt3d_mlir.bench.case import USUAL_CONFIGS, CaseSpec, case_specs
 from rt3d_mlir.bench.engines import ENGINES, get_engine
 from rt3d_mlir.bench.layer_report import layers_markdown, write_layers
@@ -15,6 +16,8 @@ from rt3d_mlir.bench.process import WorkerProcess
 from rt3d_mlir.bench.profiler import Call, split_calls
 from rt3d_mlir.bench.report import to_markdown, write
 from rt3d_mlir.bench.results import CaseFacts, Results, Row
+from rt3d_mlir.bench.roofs import Roofs
+from rt3d_mlir.bench.work import LayerWork, ModelWork
 from rt3d_mlir.errors import ConfigError, ModelError
 from rt3d_mlir.sparsity import config_names, load_config
 from rt3d_mlir.tools.bench import main
@@ -139,6 +142,17 @@ def test_per_layer(tmp_path: Path):
     write_layers(results, tmp_path)
     assert json.loads((tmp_path / "layers.json").read_text())["profiles"][0]["label"] == "c3d-3.57x"
     assert "| conv2 | conv2 | conv |" in layers_markdown(results)
+
+
+def test_layers_whose_names_are_numbers():
+    """As those of a torch.nn.Sequential: C has no function `0`, and neither has a module."""
+    work = ModelWork([LayerWork(name, "conv", 8, 4, 4, 16) for name in ("0", "1.conv")], [64, 64])
+    calls = [Call(1.0, [("layer_0", 0.25), ("layer_0_winograd_output", 0.125), ("layer_1_conv", 0.5)])]
+    names = [name for name, _ in calls[0].dispatches]
+    measured = bench_layers._Measured("net", work, calls, dict.fromkeys(names, 64), {name: [name] for name in names}, 0)
+    profile = bench_layers._profile(measured, Roofs(1e9, 1e9))
+    assert [row.source for row in profile.rows] == ["0", "0", "1.conv"]
+    assert [row.kept_gflops for row in profile.rows] == [4 * 8e-9, None, 2 * 8e-9]
 
 
 def test_calls_are_split_where_the_sequence_starts_anew():

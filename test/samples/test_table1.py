@@ -1,5 +1,6 @@
 import importlib.util
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -52,6 +53,15 @@ def run(*argv: object) -> str:
     done = subprocess.run([sys.executable, SAMPLES / "table1.py", *map(str, argv)], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
+
+
+@pytest.mark.parametrize("device", ["cuda:7", "cpu,cuda:7", "gpu"])
+def test_a_device_that_is_not_there(device: str, tmp_path: Path):
+    command = [sys.executable, SAMPLES / "table1.py", "--data", "none.npz", "-o", tmp_path, "--device", device]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert re.search(r"error: device '(cuda:7|gpu)': (this machine has \d CUDA|expected cpu)", done.stderr)
+    assert "Traceback" not in done.stderr
 
 
 def test_runs_stop_in_time_and_go_on(tmp_path: Path):

@@ -10,7 +10,7 @@ import torch
 import two_processes
 
 from rt3d_mlir.errors import TrainingError
-from rt3d_mlir.training.distributed import join
+from rt3d_mlir.training.distributed import find_device, join
 
 
 @pytest.fixture(scope="module")
@@ -53,6 +53,14 @@ def test_two_processes_train_as_one(trained: Path, algorithm: str):
 def test_no_such_device(name: str):
     with pytest.raises(TrainingError, match=f"device '{name}': expected cpu, cuda or cuda:N"), join(name):
         pass
+
+
+@pytest.mark.parametrize(("name", "rank", "number"), [("cuda", None, 0), ("cuda:1", None, 1), ("cuda", 1, 1)])
+def test_a_gpu_has_its_number(name: str, rank: int | None, number: int, monkeypatch: pytest.MonkeyPatch):
+    """torch.cuda.set_device takes none without."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert find_device(name, rank) == torch.device("cuda", number)
 
 
 @pytest.mark.skipif(torch.cuda.device_count() > 7, reason="there is such a device")

@@ -1,11 +1,11 @@
 """What was measured on a GPU, as data; the reports compute all else from it."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rt3d_mlir.bench.gpu.profile import Kernel
 from rt3d_mlir.bench.machine import Machine
+from rt3d_mlir.kernel_names import symbol_of
 from rt3d_mlir.runtime.artifact import Layer
 from rt3d_mlir.runtime.timing import Latency
 
@@ -111,7 +111,7 @@ def name_layers(kernels: Sequence[Kernel], layers: Sequence[Layer]) -> list[Laye
     Layers run in their order. Where the names contradict that, those that come more than once stay unknown.
     """
     packed = [layer for layer in layers if layer.packed]
-    by_symbol = {_symbol(layer.name): layer for layer in packed}
+    by_symbol = {symbol_of(layer.name): layer for layer in packed}
     named = [by_symbol.get(kernel.name) for kernel in kernels]
     runs = [layer for layer in named if layer is not None]
     own = [layer for layer, in_order in zip(runs, packed, strict=False) if layer is in_order]
@@ -129,9 +129,3 @@ def name_layers(kernels: Sequence[Kernel], layers: Sequence[Layer]) -> list[Laye
         else:
             times.append(LayerTime(kernel, f"{layer.name} or one with its code"))
     return times
-
-
-def _symbol(layer: str) -> str:
-    """What passes.dispatch.symbol_of, which needs the compiler, calls its kernel."""
-    name = re.sub(r"[^A-Za-z0-9_]", "_", layer)
-    return name if re.match(r"[A-Za-z_]", name) else f"layer_{name}"
