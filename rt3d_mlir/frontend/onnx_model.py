@@ -17,11 +17,15 @@ from onnx import numpy_helper
 from onnx.inliner import inline_local_functions
 
 from rt3d_mlir.errors import InputError, ModelError
+from rt3d_mlir.frontend.onnx_rewrites.graph import infer
+from rt3d_mlir.frontend.onnx_rewrites.opset import state_defaults
 
 #: The domains of ONNX's own operators.
 STANDARD = ("", "ai.onnx")
 #: Numbers that shape inference may need, such as the scales of a Resize, are few; larger arrays leave the graph.
 _KEPT_ELEMENTS = 64
+#: The version of the format since which initializers are no inputs.
+_PLAIN_INITIALIZERS = 4
 _BAD_NAME = re.compile(r'[\s">]')
 
 
@@ -83,9 +87,10 @@ def read_onnx(path: Path, input_shape: Sequence[int] | None = None) -> OnnxModel
         onnx.checker.check_model(str(path))
         model = inline_local_functions(model) if model.functions else model
         _check_domains(model, path)
+        _modernize(model)
         arrays = dict(_take_arrays(model, path))
         inputs, assumed = _resolve(model.graph, input_shape, path)
-        model = _infer(model)
+        model = infer(model)
     except DecodeError:
         raise ModelError(f"{path} is not an ONNX model, or was cut short; export it again") from None
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
@@ -116,6 +121,16 @@ def _check_domains(model: onnx.ModelProto, path: Path) -> None:
     for opset in model.opset_import:
         if opset.domain in STANDARD:
             opset.ClearField("domain")
+
+
+def _modernize(model: onnx.ModelProto) -> None:
+    """Before version 4 of the format initializers were inputs too, and what is none was not seen by shape inference."""
+    model.ir_version = max(model.ir_version, _PLAIN_INITIALIZERS)
+    constants = {tensor.name for tensor in model.graph.initializer}
+    inputs = [value for value in model.graph.input if value.name not in constants]
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
+    state_defaults(model)
 
 
 def _take_arrays(model: onnx.ModelProto, path: Path) -> Iterator[tuple[str, np.ndarray]]:
@@ -153,12 +168,10 @@ def _resolve(
     graph: onnx.GraphProto, input_shape: Sequence[int] | None, path: Path
 ) -> tuple[dict[str, tuple[int, ...]], dict[str, int]]:
     """Fixes the inputs' sizes in place; (shape of each input, the sizes that were assumed)."""
-    constants = {tensor.name for tensor in graph.initializer}
-    inputs = [value for value in graph.input if value.name not in constants]
     sizes: dict[str, int] = {}
     assumed: dict[str, int] = {}
     shapes: dict[str, tuple[int, ...]] = {}
-    for number, value in enumerate(inputs):
+    for number, value in enumerate(graph.input):
         kind = value.type.tensor_type
         if kind.elem_type != onnx.TensorProto.FLOAT or not kind.HasField("shape"):
             seen = onnx.helper.printable_type(value.type)
@@ -177,14 +190,6 @@ def _resolve(
             dim.dim_value = sizes[symbol]
         shapes[value.name] = tuple(dim.dim_value for dim in kind.shape.dim)
     return shapes, assumed
-
-
-def _infer(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The model with the shape of each value; what the file says of them was written for other inputs."""
-    del model.graph.value_info[:]
-    for output in model.graph.output:
-        output.type.tensor_type.ClearField("shape")
-    return onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
 
 
 def _first_line(error: BaseException) -> str:

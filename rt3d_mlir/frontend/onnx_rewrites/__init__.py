@@ -1,0 +1,1 @@
+"""ONNX graphs in operators that torch-mlir lowers, and lowers rightly: see `lowerable.py`."""

@@ -1,0 +1,88 @@
+"""An ONNX graph as torch-mlir is to get it: of a newer opset, its constants folded, some operators written in others.
+
+Each rule is a function of a node that returns the names of the results of what it put in the node's place, or None
+where torch-mlir lowers the node rightly as it is.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+
+import numpy as np
+import onnx
+
+from rt3d_mlir.frontend.onnx_rewrites.fold import fold
+from rt3d_mlir.frontend.onnx_rewrites.graph import Builder, Values, names_in, opset_of
+from rt3d_mlir.frontend.onnx_rewrites.opset import expand, lift
+from rt3d_mlir.frontend.onnx_rewrites.pools import average_pool, lp_pool, max_pool
+from rt3d_mlir.frontend.onnx_rewrites.recurrent import recurrent
+from rt3d_mlir.frontend.onnx_rewrites.resize import resize
+from rt3d_mlir.frontend.onnx_rewrites.small import backward_slice, batchless_matmul, compress
+from rt3d_mlir.frontend.onnx_rewrites.transposed_conv import transposed_conv
+
+Rule = Callable[[onnx.NodeProto, Builder], Sequence[str] | None]
+
+RULES: Mapping[str, Rule] = {
+    "AveragePool": average_pool,
+    "Compress": compress,
+    "ConvTranspose": transposed_conv,
+    "GRU": recurrent,
+    "LSTM": recurrent,
+    "LpPool": lp_pool,
+    "MatMul": batchless_matmul,
+    "MaxPool": max_pool,
+    "RNN": recurrent,
+    "Resize": resize,
+    "Slice": backward_slice,
+}
+#: Functions that torch-mlir has a lowering of that is wrong: the weights of classes, the mean over none.
+MISTAKEN = ("NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss")
+
+
+def lowerable(
+    model: onnx.ModelProto, arrays: Mapping[str, np.ndarray], functions: Collection[str] = ()
+) -> onnx.ModelProto:
+    """A new model with the shape of each value; `functions` are operators to replace by what ONNX defines them as.
+
+    The nodes of `model` have unique names, which those that replace them inherit. `arrays` are its parameters. Raises
+    ModelError where its opset cannot be converted, onnx's InferenceError where shapes contradict each other.
+    """
+    lifted = lift(model)
+    current = fold(expand(lifted, {*functions, *MISTAKEN}), arrays)
+    while _rewrite(current, arrays):
+        current = fold(current, arrays)
+    return current
+
+
+def _rewrite(model: onnx.ModelProto, arrays: Mapping[str, np.ndarray]) -> bool:
+    """Applies the rules once to each node, in place; whether one did."""
+    graph = model.graph
+    values, taken, opset = Values.of(graph, arrays), names_in(graph), opset_of(model)
+    nodes: list[onnx.NodeProto] = []
+    changed = False
+    for node in graph.node:
+        builder = Builder(values, lambda name: values.constants.get(name, arrays.get(name)), opset, taken)
+        rule = RULES.get(node.op_type)
+        results = rule(node, builder) if rule is not None else None
+        if results is None:
+            nodes.append(onnx.NodeProto.FromString(node.SerializeToString()))
+            continue
+        changed = True
+        nodes.extend(_in_place_of(node, builder.nodes, results))
+        graph.initializer.extend(builder.arrays)
+    if changed:
+        del graph.node[:]
+        graph.node.extend(nodes)
+    return changed
+
+
+def _in_place_of(
+    node: onnx.NodeProto, nodes: Sequence[onnx.NodeProto], results: Sequence[str]
+) -> Sequence[onnx.NodeProto]:
+    """The new nodes, named like the old one, with its results."""
+    made = {name for new in nodes for name in new.output}
+    renamed = {new: old for new, old in zip(results, node.output, strict=False) if old and new in made}
+    for new in nodes:
+        new.name = node.name
+        new.input[:] = [renamed.get(name, name) for name in new.input]
+        new.output[:] = [renamed.get(name, name) for name in new.output]
+    passed = [(new, old) for new, old in zip(results, node.output, strict=False) if old and new not in made]
+    return [*nodes, *(onnx.helper.make_node("Identity", [new], [old], node.name) for new, old in passed)]

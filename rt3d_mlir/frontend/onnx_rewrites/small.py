@@ -1,0 +1,52 @@
+"""Rules of a few lines."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+
+from rt3d_mlir.frontend.onnx_rewrites.graph import Builder, attributes
+
+
+def backward_slice(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | None:
+    """A Slice with negative steps picks its positions one by one: torch-mlir lowers it to other numbers."""
+    shape = builder.values.shapes.get(node.input[0])
+    numbers = [builder.numbers(name) if name else None for name in [*node.input[1:], "", ""][:4]]
+    starts, ends, axes, steps = numbers
+    if shape is None or starts is None or ends is None or steps is None or (steps > 0).all():
+        return None
+    x = node.input[0]
+    for i, step in enumerate(steps):
+        axis = (int(axes[i]) if axes is not None else i) % len(shape)
+        picked = range(shape[axis])[int(starts[i]) : _end(int(ends[i]), shape[axis], int(step)) : int(step)]
+        x = builder.add("Gather", [x, builder.array(list(picked))], axis=axis)
+    return [x]
+
+
+def _end(end: int, size: int, step: int) -> int | None:
+    """Python's end of a slice: what lies before the first position ends a backward slice behind that one."""
+    return None if step < 0 and end < -size else end
+
+
+def compress(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | None:
+    """A Compress whose condition is constant is a Gather."""
+    condition, axis = builder.numbers(node.input[1]), attributes(node).get("axis")
+    if condition is None:
+        return None
+    positions = builder.array(np.flatnonzero(condition))
+    flat = node.input[0] if axis is not None else builder.add("Reshape", [node.input[0], builder.array([-1])])
+    return [builder.add("Gather", [flat, positions], axis=axis or 0)]
+
+
+def batchless_matmul(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | None:
+    """A vector times a batch of matrices, as a batch of products of matrices."""
+    left, right = node.input
+    ranks = [len(builder.values.shapes.get(name, (0, 0))) for name in node.input]
+    if min(ranks) > 1 or max(ranks) < 3:
+        return None
+    axis = -2 if ranks[0] == 1 else -1
+    if ranks[0] == 1:
+        left = builder.add("Unsqueeze", [left, builder.array([0])])
+    else:
+        right = builder.add("Unsqueeze", [right, builder.array([1])])
+    return [builder.add("Squeeze", [builder.add("MatMul", [left, right]), builder.array([axis])])]
