@@ -5,6 +5,7 @@ Both tools are onnx's own. Neither needs the weights, which stay outside of the 
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import onnx
@@ -34,7 +35,7 @@ def lift(model: onnx.ModelProto) -> onnx.ModelProto:
         with _initializers_as_inputs(model):
             lifted = version_converter.convert_version(model, OLDEST)
     except (RuntimeError, ValueError) as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0].split("failed: ")[-1][:300]
         raise ModelError(
             f"onnx cannot convert this model from opset {version} to {OLDEST}: {first}. Export it again for opset "
             f"{OLDEST} or newer"
@@ -103,12 +104,13 @@ def expand(model: onnx.ModelProto, operators: Collection[str]) -> onnx.ModelProt
     return model
 
 
-def _schema(node: onnx.NodeProto, opset: int) -> onnx.defs.OpSchema | None:
+def _schema(node: onnx.NodeProto, opset: int) -> Any:
+    """An operator's schema, None of one that ONNX does not know. Its type lacks some of what it has."""
     known = onnx.defs.has(node.op_type, max_inclusive_version=opset, domain=node.domain)
     return onnx.defs.get_schema(node.op_type, opset, node.domain) if known else None
 
 
-def _versions(schema: onnx.defs.OpSchema, opset: int) -> tuple[int, int]:
+def _versions(schema: Any, opset: int) -> tuple[int, int]:
     """The newest versions of an operator's function that an opset knows: of the plain one, and of that which depends on
     types; 0 where there is none."""
     kinds = (schema.function_opset_versions, schema.context_dependent_function_opset_versions)
@@ -119,7 +121,6 @@ def _versions(schema: onnx.defs.OpSchema, opset: int) -> tuple[int, int]:
 def _body(node: onnx.NodeProto, opset: int, types: Mapping[str, onnx.TypeProto]) -> onnx.FunctionProto:
     """What an operator consists of, given the types of its inputs."""
     schema = _schema(node, opset)
-    assert schema is not None
     plain, dependent = _versions(schema, opset)
     if plain >= dependent:
         text = schema.get_function_with_opset_version(plain)
