@@ -20,6 +20,7 @@ from rt3d_mlir.errors import ArtifactError
 from rt3d_mlir.explain import Trace
 from rt3d_mlir.explanation import Explanation
 from rt3d_mlir.frontend.open_source import open_source
+from rt3d_mlir.frontend.random_numbers import check_repeats
 from rt3d_mlir.frontend.source import Floor1, Source, TorchSource
 from rt3d_mlir.gpu_targets import GpuTarget
 from rt3d_mlir.mlir_io import write_text
@@ -113,10 +114,16 @@ class Exported:
 
     @functools.cached_property
     def golden(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Seeded random inputs, and what the source itself answers to them."""
+        """Seeded random inputs, and what the source itself answers to them.
+
+        Raises ModelError where it answers differently in each call.
+        """
         rng = np.random.default_rng(0)
         inputs = [rng.standard_normal(shape, dtype=np.float32) for shape in self.source.input_shapes]
-        return inputs, self.source.reference(self.parameters, inputs)
+        outputs = self.source.reference(self.parameters, inputs)
+        again = functools.partial(self.source.reference, self.parameters, inputs)
+        check_repeats(self.source.name, self.floor1, outputs, again)
+        return inputs, outputs
 
     def report(self, target: str = "host") -> Report:
         """What packing does to each layer, without compiling. `target` gives the group where none was named."""
