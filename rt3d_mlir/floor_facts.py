@@ -126,7 +126,9 @@ def is_random(op: ir.OpView) -> bool:
 
 def is_entry(op: ir.OpView) -> bool:
     """Whether a conversion is one into the kernels' form."""
-    return op.name in ("flow.dispatch", "linalg.pack", "arith.truncf")
+    if is_dispatch(op):
+        return kernel_name(op).startswith(_CONVERSION_KERNELS[0])
+    return op.name in ("linalg.pack", "arith.truncf")
 
 
 def _arguments(function: ir.OpView) -> list[ir.Value]:

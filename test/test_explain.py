@@ -274,6 +274,14 @@ def test_what_runs_twice_has_two_rows():
     assert rows == [("conv", PACKED), ("act", FUSED), ("conv.1", PACKED), ("act.1", FUSED)]
 
 
+def test_a_gpu_has_kernels_for_both_conversions():
+    model, shape = zoo_block("s3d")
+    found = rt3d_mlir.export(model.eval(), (torch.zeros(shape),)).explain("vulkan-mali")
+    check(found)
+    assert [found.fates[place].where for place in (0, -1)] == [INSERTED, INSERTED]
+    assert found.in_part == found.off_path_time == 0  # parts are put where they belong in a concatenation, by kernels
+
+
 def test_f16():
     net = nn.Sequential(nn.Conv3d(3, 8, 3, padding=1), nn.BatchNorm3d(8), nn.ReLU(), nn.Conv3d(8, 8, 1))
     found = rt3d_mlir.export(net.eval(), (torch.zeros(CLIP),), dtype="f16").explain("cortex-a76")
