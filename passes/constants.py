@@ -39,6 +39,10 @@ def constant_value(value: ir.Value, weights: WeightTable) -> tuple[np.ndarray, s
     if op.name == "linalg.fill":
         scalar = scalar_constant(op.operands[0])
         return None if scalar is None else (np.broadcast_to(np.float32(scalar), value.type.shape), None)
+    if op.name == "tensor.extract_slice":
+        return _slice(op, weights)
+    if op.name == "tensor.concat":
+        return _join(op, weights)
     if op.name == "linalg.generic" and is_elementwise(op):
         return _evaluate_generic(op, weights)
     return None
@@ -68,6 +72,32 @@ def _is_known(kind: ir.Type) -> bool:
     return isinstance(kind, ir.RankedTensorType) and isinstance(ir.RankedTensorType(kind).element_type, known)
 
 
+def _slice(op: ir.OpView, weights: WeightTable) -> tuple[np.ndarray, str | None] | None:
+    """As of nets that cut one parameter into the weights of several convs."""
+    if len(op.operands) > 1:  # an offset, size or stride that is dynamic
+        return None
+    source = constant_value(op.operands[0], weights)
+    if source is None:
+        return None
+    places = (integers(op.attributes[f"static_{what}"]) for what in ("offsets", "sizes", "strides"))
+    cut = tuple(slice(start, start + (size - 1) * step + 1, step) for start, size, step in zip(*places, strict=True))
+    return source[0][cut].reshape(op.results[0].type.shape), source[1]
+
+
+def _join(op: ir.OpView, weights: WeightTable) -> tuple[np.ndarray, str | None] | None:
+    parts = [constant_value(operand, weights) for operand in op.operands]
+    known = [part for part in parts if part is not None]
+    if len(known) < len(parts):
+        return None
+    return np.concatenate([array for array, _ in known], op.attributes["dim"].value), _largest(known)
+
+
+def _largest(parts: list[tuple[np.ndarray, str | None]]) -> str | None:
+    """The name of the largest that has one."""
+    named = [part for part in parts if part[1]]
+    return max(named, key=lambda part: part[0].size, default=(None, None))[1]
+
+
 def _evaluate_generic(op: ir.OpView, weights: WeightTable) -> tuple[np.ndarray, str | None] | None:
     inputs = [constant_value(operand, weights) for operand in op.inputs]
     if not inputs or any(item is None for item in inputs):
@@ -78,7 +108,7 @@ def _evaluate_generic(op: ir.OpView, weights: WeightTable) -> tuple[np.ndarray, 
     if any(array is None for array in aligned):
         return None
     numbers = evaluate_body(op, [array for array in aligned if array is not None])
-    name = max((item for item in inputs if item and item[1]), key=lambda item: item[0].size, default=(None, None))[1]
+    name = _largest([item for item in inputs if item])
     dtype = _DTYPES.get(str(op.results[0].type.element_type))
     return None if dtype is None or numbers is None else (np.broadcast_to(numbers.astype(dtype), shape), name)
 

@@ -280,6 +280,7 @@ def graphs() -> dict[str, Case]:
         "prelu": Case(nn.Sequential(conv(8, 6, 1), nn.PReLU(6), conv(6, 4, padding=1)), (2, 8, 3, 5, 6)),
         "flatten-2": Case(Net(lambda net, x: F.relu(net.a(x).flatten(2)), a=conv(4, 8)), (1, 4, 4, 5, 6)),
         "prune": Case(nn.Sequential(_masked(conv(8, 16)), nn.ReLU(), _masked(conv(16, 8, 1))), (1, 8, 3, 4, 5)),
+        "weights-of-one-parameter": Case(Net(_three_ways, c=nn.Conv2d(8, 12, 3, bias=False)), (1, 8, 5, 5, 5)),
     }
 
 
@@ -823,6 +824,13 @@ class _Vector(nn.Module):
 
     def __rtruediv__(self, x: torch.Tensor) -> torch.Tensor:
         return x / self.vector
+
+
+def _three_ways(net: Net, x: torch.Tensor) -> torch.Tensor:
+    """The 2D filters of one parameter, a third of them across each axis, as ACS convs have them."""
+    kernels = [part.unsqueeze(2 + axis) for axis, part in enumerate(net.c.weight.split(4))]
+    padding = ((0, 1, 1), (1, 0, 1), (1, 1, 0))
+    return torch.cat([F.conv3d(x, w, padding=around) for w, around in zip(kernels, padding, strict=True)], 1)
 
 
 def _masked(layer: nn.Conv3d) -> nn.Conv3d:

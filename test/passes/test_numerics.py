@@ -249,6 +249,12 @@ def test_batch_norms_are_folded(name: str):
     assert notes == []
 
 
+def test_weights_that_are_cut_out_of_one_parameter_are_packed():
+    text, notes = _rewrite(cases.graphs()["weights-of-one-parameter"])
+    assert "linalg.conv" not in text
+    assert notes == []
+
+
 @pytest.mark.parametrize(
     ("family", "name", "note"),
     [
