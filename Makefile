@@ -4,15 +4,19 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo demo-prune shot-cuts test fuzz bench docs lint lock bench-lock clean aarch64 test-packages
+.PHONY: help demo demo-prune shot-cuts test fuzz nets bench docs lint lock bench-lock clean aarch64 test-packages
 
 PYTHON ?= python3.11
-# Passed on by `make demo`, `make demo-prune`, `make shot-cuts`, `make test` and `make bench`, as in `make test ARGS="-k pool"`.
+# Passed on by `make demo`, `make demo-prune`, `make shot-cuts`, `make test`, `make nets` and `make bench`, as in
+# `make test ARGS="-k pool"`.
 ARGS ?=
 
 BIN := .venv/bin
 LOCK := requirements.lock
 BENCH_LOCK := requirements-bench.lock
+NETS_LOCK := requirements-nets.lock
+# Python that prints the folder of its packages.
+PURELIB := 'import sysconfig; print(sysconfig.get_path("purelib"))'
 # They run the aarch64 and Vulkan modules that the tests compile, read assembly (llvm-mca) and shaders (spirv-val), end
 # processes as a phone does (pkill), build the C sample (gcc, cmake), and open the report's page (chromium).
 TEST_PACKAGES := qemu-user-static libc6-arm64-cross libstdc++6-arm64-cross llvm-22 mesa-vulkan-drivers libvulkan1 spirv-tools procps gcc libc6-dev cmake chromium
@@ -30,13 +34,16 @@ shot-cuts: .venv/.ready ## find the shot cuts of a film with a compiled TransNet
 	$(BIN)/python samples/shot_cuts.py $(ARGS)
 
 # As many processes as cores, each with one thread: PyTorch's threads wait by spinning, and took cores from each other.
-test: test-packages lint aarch64 ## lint, then all tests
+test: test-packages lint aarch64 build/nets/.ready ## lint, then all tests
 	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 # N cases; or SEED and CASE, to see a failure again.
 fuzz: test-packages aarch64 ## draw N small nets (200) and compare what they compute with PyTorch
 	PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=test:test/passes OMP_NUM_THREADS=1 \
 	  $(BIN)/python -m fuzz.run $(if $(N),--cases=$(N)) $(if $(SEED),--seed=$(SEED)) $(if $(CASE),--case=$(CASE)) $(ARGS)
+
+nets: build/nets/.openvino ## compile nets of other packages, compare with PyTorch, time beside PyTorch and OpenVINO
+	PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=test OMP_NUM_THREADS=1 $(BIN)/python -m elsewhere.run $(ARGS)
 
 bench: .venv/.bench ## time our modules beside other engines; the report goes to build/bench
 	$(BIN)/rt3d-mlir-bench -o build/bench $(ARGS)
@@ -92,6 +99,21 @@ clean: ## remove all that make made, .venv too
 # The other engines are not part of .venv until they are asked for.
 .venv/.bench: pyproject.toml $(BENCH_LOCK) | .venv/.ready
 	$(BIN)/pip install --quiet --constraint $(LOCK) --constraint $(BENCH_LOCK) --no-build-isolation --editable '.[bench]'
+	@touch $@
+
+# Other people's packages, with an environment of their own that sees the packages of .venv behind its own. These come
+# into sight last: pip, which takes the newer of two versions for an upgrade, never touches .venv.
+build/nets/.ready: $(NETS_LOCK) | .venv/.ready
+	rm -rf build/nets
+	$(PYTHON) -m venv build/nets
+	build/nets/bin/pip install --quiet --constraint $(LOCK) setuptools
+	build/nets/bin/pip install --quiet --no-deps --no-build-isolation --requirement $(NETS_LOCK)
+	echo "import site; site.addsitedir('$$($(BIN)/python -c $(PURELIB))')" > "$$(build/nets/bin/python -c $(PURELIB))/rt3d_mlir.pth"
+	@touch $@
+
+# To be timed beside; the tests do not time.
+build/nets/.openvino: $(BENCH_LOCK) build/nets/.ready
+	build/nets/bin/pip install --quiet --no-deps "$$(grep '^openvino==' $(BENCH_LOCK))"
 	@touch $@
 
 test-packages:

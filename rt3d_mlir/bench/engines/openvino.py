@@ -5,7 +5,7 @@ The model is read by `Core.read_model`; `openvino.convert_model` would load its 
 """
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -28,25 +28,32 @@ class OpenVino(Engine):
         return Prepared([str(xml), str(xml.with_suffix(".bin"))])
 
     def load(self, case: Case, folder: Path, threads: int) -> Run:
-        ov = require("openvino", "openvino")
-        settings = {
-            "INFERENCE_PRECISION_HINT": self.hint,
-            "INFERENCE_NUM_THREADS": threads,
-            "NUM_STREAMS": 1,
-            "PERFORMANCE_HINT": "LATENCY",
-        }
-        compiled = ov.Core().compile_model(str(folder / "model.xml"), "CPU", settings)
-        got = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
-        if got != self.hint:
-            raise UnavailableError(
-                f"OpenVINO was told to run in {self.hint} and says that it runs in {got} on this CPU"
-            )
+        compiled = compile_model(folder / "model.xml", self.hint, threads)
         request = compiled.create_infer_request()
 
         def run(clip: np.ndarray) -> np.ndarray:
             return np.array(request.infer([clip])[0])
 
         return run
+
+
+def compile_model(path: Path, hint: str, threads: int) -> Any:
+    """OpenVINO's compiled model of an .xml or .onnx, in the precision of `hint`, one call at a time.
+
+    Raises UnavailableError without OpenVINO, and where it runs in another precision than it was told.
+    """
+    ov = require("openvino", "openvino")
+    settings = {
+        "INFERENCE_PRECISION_HINT": hint,
+        "INFERENCE_NUM_THREADS": threads,
+        "NUM_STREAMS": 1,
+        "PERFORMANCE_HINT": "LATENCY",
+    }
+    compiled = ov.Core().compile_model(str(path), "CPU", settings)
+    got = compiled.get_property("INFERENCE_PRECISION_HINT").get_type_name()
+    if got != hint:
+        raise UnavailableError(f"OpenVINO was told to run in {hint} and says that it runs in {got} on this CPU")
+    return compiled
 
 
 class OpenVinoBf16(OpenVino):
