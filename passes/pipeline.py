@@ -15,6 +15,7 @@ from rt3d_mlir.gpu_targets import GpuTarget, get_gpu_target
 from rt3d_mlir.passes.base import Pass, State
 from rt3d_mlir.passes.block_layout import BlockLayout
 from rt3d_mlir.passes.choose_groups import ChooseGroups
+from rt3d_mlir.passes.clone_slices import CloneSlices
 from rt3d_mlir.passes.fold_batch_norm import FoldBatchNorm
 from rt3d_mlir.passes.fold_mask import FoldMask
 from rt3d_mlir.passes.fuse_elementwise import FuseElementwise
@@ -49,6 +50,7 @@ PASSES: dict[str, type[Pass]] = {
         PackKgs,
         BlockLayout,
         TrimWindows,
+        CloneSlices,
         FuseElementwise,
         PlaceActivations,
         Winograd,
@@ -115,6 +117,7 @@ def default_pipeline(
         PackKgs(group=group, dense=dense),
         BlockLayout(),
         TrimWindows(),
+        CloneSlices(),
         FuseElementwise(),
         PlaceActivations(),
         *scheduling,

@@ -1,5 +1,6 @@
 """Where IREE's programs are: in the packages that Python imports, whether or not their scripts are on a path."""
 
+import os
 from pathlib import Path
 
 from rt3d_mlir.errors import CompileError, DeviceError
@@ -13,7 +14,7 @@ def compiler_program(name: str = "iree-compile") -> str:
     try:
         from iree.compiler.tools.binaries import find_tool
 
-        return find_tool(name)
+        return os.path.normpath(find_tool(name))
     except (ImportError, ValueError):
         raise CompileError(f"{name} is not installed: pip install iree-base-compiler") from None
 

@@ -218,6 +218,17 @@ def graphs() -> dict[str, Case]:
         ),
         # Left to IREE, which takes one window along an axis for all of the input (trim-windows).
         "pool-of-input": Case(Net(lambda _, x: _flat(F.max_pool3d(x, 2), F.avg_pool3d(x, 2))), (1, 4, 3, 5, 3)),
+        # Copies within one tensor, which IREE would make in place (clone-slices).
+        "circular": Case(nn.Conv3d(4, 8, 3, padding=1, padding_mode="circular"), (1, 4, 3, 4, 5)),
+        "circular-1d": Case(
+            nn.Sequential(
+                nn.Conv1d(3, 8, 3, padding=1, padding_mode="circular"),
+                nn.ReLU(),
+                nn.Conv1d(8, 4, 5, padding=2, padding_mode="circular"),
+            ),
+            (2, 3, 9),
+        ),
+        "overlapping-copy": Case(Net(lambda _, x: _shifted(F.relu(x))), (1, 2, 4, 5, 5)),
         "linear": Case(nn.Sequential(nn.Flatten(), nn.Linear(24, 10)), (2, 4, 1, 2, 3)),
         "linear-only": Case(nn.Linear(10, 5, bias=False), (3, 10)),
         "linear-chain": Case(
@@ -844,6 +855,13 @@ def _checkerboard(shape: tuple[int, ...]):
 
     groups = np.indices((shape[0] // 8, -(-shape[1] // 4), *shape[2:])).sum(0) % 2 == 0
     return groups.repeat(8, 0)[: shape[0]].repeat(4, 1)[:, : shape[1]]
+
+
+def _shifted(x: torch.Tensor) -> torch.Tensor:
+    """Moved right by one, and then down and left by one."""
+    x[..., 1:] = x[..., :-1].clone()
+    x[..., 1:, :-1] = x[..., :-1, 1:].clone()
+    return x
 
 
 def _flat(*parts: torch.Tensor) -> torch.Tensor:

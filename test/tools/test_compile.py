@@ -31,6 +31,7 @@ PASSES = [
     "pack-kgs",
     "block-layout",
     "trim-windows",
+    "clone-slices",
     "fuse-elementwise",
     "place-activations",
     "winograd",
