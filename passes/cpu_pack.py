@@ -1,7 +1,4 @@
-"""The CPU kernel of the entry conversion: [N, C, D, H, W] of f32 to padded channel blocks of f32 or f16.
-
-Missing channels are zero.
-"""
+"""The CPU kernels of the layout conversions: [N, C, D, H, W] to padded channel blocks on entry, and back on exit."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,7 +13,10 @@ from rt3d_mlir.passes.blocked import Blocked
 
 @dataclass(frozen=True)
 class PackKernel:
-    """A workgroup converts one depth plane of one channel block, or writes its border."""
+    """The entry: f32 to f32 or f16, missing channels zero.
+
+    A workgroup converts one depth plane of one channel block, or writes its border.
+    """
 
     channels: int
     out: Blocked
@@ -61,3 +61,41 @@ class PackKernel:
             copy()
         else:
             k.if_else(k.less(source, k.index(self.channels)), copy, lambda: each(lambda _h, _w: zero))
+
+
+@dataclass(frozen=True)
+class UnpackKernel:
+    """The exit: `source`, f32 or f16, to its type or f32. A workgroup converts a depth plane of one channel block.
+
+    IREE has code for it, too, which it fuses with what reads the result; some such kernels it then refuses to compile.
+    """
+
+    channels: int
+    source: Blocked
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        return self.source.size[0], self.source.blocks, self.source.batch
+
+    def body(self, bindings: list[ir.Value], ids: list[ir.Value]) -> None:
+        """Bindings: input, output."""
+        for lane in range(self.source.block):
+            self._channel(*bindings, lane, *ids)
+
+    def _channel(self, x: ir.Value, target: ir.Value, lane: int, d: ir.Value, block: ir.Value, n: ir.Value) -> None:
+        """Copies a lane of the block to a plane of its channel, where there is such a channel."""
+        _, height, width = self.source.size
+        channel = k.at(f"a * {self.source.block} + {lane}", block)
+        plane = k.at(f"((a * {self.channels} + b) * {self.source.size[0]} + c) * {height * width}", n, channel, d)
+        element = k.element_type(target)
+
+        def copy() -> None:
+            with k.loop(k.index(0), k.index(height)) as h:
+                line = self.source.row_offset(n, block, k.at(f"a * {height} + b", d, h))
+                with k.loop(k.index(0), k.index(width)) as w:
+                    number = memref.load(x, [k.at(f"a + b * {self.source.block} + {lane}", line, w)])
+                    wide = number if number.type == element else arith.extf(element, number)
+                    memref.store(wide, target, [k.at(f"a + b * {width} + c", plane, h, w)])
+
+        whole = self.channels == prod((self.source.blocks, self.source.block))
+        copy() if whole else k.if_else(k.less(channel, k.index(self.channels)), copy)

@@ -135,6 +135,11 @@ def _build_body(executable: ir.OpView, body: Body) -> ir.Block:
     return block
 
 
+def kernel_name(op: ir.OpView) -> str:
+    """The symbol of the executable that a flow.dispatch runs."""
+    return str(op.attributes["entry_points"][0]).removeprefix("@").split("::")[0]
+
+
 def _unique_symbol(module: ir.Module, name: str) -> str:
     """`name` as a symbol that the module does not have yet."""
     base = symbol_of(name)

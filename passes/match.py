@@ -1,6 +1,6 @@
 """Small questions that patterns ask of the IR."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 import iree.compiler.ir as ir
@@ -16,6 +16,19 @@ def only_user(value: ir.Value) -> ir.OpView | None:
     """The one op that uses a value, once; None if there are none or several uses."""
     uses = list(value.uses)
     return uses[0].owner.opview if len(uses) == 1 else None
+
+
+def reads_any(op: ir.OpView, values: Set[ir.Value]) -> bool:
+    """Whether an op, or one inside it, reads one of the values."""
+    found = False
+
+    def visit(inner: ir.Operation) -> ir.WalkResult:
+        nonlocal found
+        found = found or any(operand in values for operand in inner.operands)
+        return ir.WalkResult.INTERRUPT if found else ir.WalkResult.ADVANCE
+
+    op.operation.walk(visit)
+    return found
 
 
 def op_in_block(op: ir.OpView | ir.Operation, block: ir.Block) -> ir.OpView:

@@ -1,4 +1,4 @@
-"""schedule-cpu: each op of the blocked layout, and the entry conversion, becomes one hand-written dispatch.
+"""schedule-cpu: each op of the blocked layout, and each conversion from or to it, becomes one hand-written dispatch.
 
 A conv or pool takes the elementwise generic behind it along, other activations that it reads included, and a conv a max
 pool whose windows hardly overlap (cpu_plan); elementwise generics that none took get a kernel of their own. All read
@@ -23,13 +23,14 @@ import iree.compiler.ir as ir
 from iree.compiler import rewrite
 
 from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
+from rt3d_mlir.passes.blocked import view
 from rt3d_mlir.passes.build import constant
 from rt3d_mlir.passes.cpu_elementwise import ElementwiseKernel
-from rt3d_mlir.passes.cpu_pack import PackKernel
+from rt3d_mlir.passes.cpu_pack import PackKernel, UnpackKernel
 from rt3d_mlir.passes.cpu_plan import note_halos, plan_conv
-from rt3d_mlir.passes.destination import destination, mark_concatenations, pad_links
+from rt3d_mlir.passes.destination import Destination, destination, mark_concatenations, pad_links
 from rt3d_mlir.passes.epilogue import elementwise
-from rt3d_mlir.passes.match import defining_op, is_f32, static_shape
+from rt3d_mlir.passes.match import defining_op, is_f32, only_user, static_shape
 from rt3d_mlir.passes.pack_kgs import is_channel_layout
 from rt3d_mlir.passes.packed_conv import PackedConv
 from rt3d_mlir.passes.schedule_depthwise import schedule_depthwise
@@ -65,11 +66,14 @@ class ScheduleCpu(Pass):
         def pack(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
             return self._pack(op, module, rewriter, state)
 
+        def unpack(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+            return _unpack(op, module, rewriter)
+
         note_halos(module)
         mark_concatenations(module)
         apply_patterns(module, {"linalg.generic": conv})  # first: a conv may take the pool behind it
         apply_patterns(module, {"linalg.generic": pool, "linalg.pack": pack})
-        apply_patterns(module, {"linalg.generic": rest})
+        apply_patterns(module, {"linalg.generic": rest, "linalg.unpack": unpack})
         pad_links(module)
 
     def _conv(
@@ -119,6 +123,21 @@ class ScheduleCpu(Pass):
             x = _before_truncf(op.operands[0])
             to.dispatch(rewriter, module, "block_layout", [x], kernel.grid, kernel.body)
         return None
+
+
+def _unpack(op: ir.OpView, module: ir.Module, rewriter: rewrite.PatternRewriter) -> Failure | None:
+    x, source = view(op.operands[0])
+    if not is_channel_layout(op) or static_shape(x) is None:
+        return NO_MATCH
+    kernel = UnpackKernel(op.results[0].type.shape[1], source)
+    user = only_user(op.results[0])
+    widened = user if user is not None and user.name == "arith.extf" else None
+    to = Destination((widened or op).results[0], source)
+    with to.place():
+        to.dispatch(rewriter, module, "channel_layout", [x], kernel.grid, kernel.body)
+    if widened is not None:
+        rewriter.erase_op(op)
+    return None
 
 
 def _before_truncf(value: ir.Value) -> ir.Value:

@@ -6,21 +6,30 @@ next one faults in every page again; on a GPU allocation was half of a call. Wit
 time; load it twice to run two.
 
 IREE says how large the buffer has to be only in what it compiles: `hal.tensor.transients` makes it add the number to
-the function's reflection. So a copy without the kernels' code is brought to that phase first.
+the function's reflection. So a copy whose kernels are their interfaces and a digest of their code is brought to that
+phase first. The compiled module states the number, too: `compile_with_arena` compares the two.
 """
 
+import hashlib
 import re
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import iree.compiler.ir as ir
+import iree.runtime
 
 from rt3d_mlir.backend import iree_compile
+from rt3d_mlir.errors import CompileError
 from rt3d_mlir.mlir_io import without_numbers, write_bytecode
+from rt3d_mlir.passes.dispatch import kernel_name
+from rt3d_mlir.passes.match import reads_any
 from rt3d_mlir.weights import WeightTable
 
+Progress = Callable[[str], None]
+
 _SIZE = re.compile(r"iree\.abi\.transients\.size\.constant = (\d+)")
+_FUNCTION = re.compile(r"func\.func @[\w$.]+")
 _ALLOCATION = """
 util.global private @rt3d$arena : !hal.buffer
 util.initializer {{
@@ -39,34 +48,62 @@ util.initializer {{
 """
 
 
-def add_arena(module: ir.Module, table: WeightTable, flags: Sequence[str]) -> int:
-    """Gives a module its arena, in place; returns its bytes, 0 where it needs none and stays as it was.
+def compile_with_arena(
+    module: ir.Module, table: WeightTable, flags: Sequence[str], source: Path, output: Path, progress: Progress
+) -> int:
+    """Compiles a module with its arena to the `.vmfb` `output`; `source` is what iree-compile reads, and stays.
 
-    `module` is what iree-compile is to get, with the numbers of `table`, its function @main; `flags` are those it will
-    be compiled with: with an execution model among them calls may overlap, and share no memory. Raises CompileError
-    where IREE cannot bring the module to its stream phase.
+    `module`, with the numbers of `table`, has its entry function @main; it is of no use afterwards. `flags` are
+    iree-compile's: with an execution model among them calls may overlap, and share no memory. Returns the bytes of the
+    arena, 0 where the module needs none. Raises CompileError where IREE cannot compile it.
     """
-    if any("iree-execution-model" in flag for flag in flags):
-        return 0
-    copy = ir.Module.parse(without_numbers(module), module.context)
-    _attach(copy, 0)
-    _drop_kernels(copy)
-    with tempfile.TemporaryDirectory() as folder:
+    shared = not any("iree-execution-model" in flag for flag in flags)
+    progress("measuring the arena")
+    size = _measure(module, table, flags) if shared else 0
+    if size:
+        _attach(module, size)
+    write_bytecode(module, table, source)
+    progress("running iree-compile")
+    iree_compile(source, output, flags)
+    needed = _needed(output) if size else 0
+    if needed > size:
+        raise CompileError(
+            f"the module needs {needed} bytes for its activations, and a copy without kernels was measured to need "
+            f"{size}. Nothing was written; this is a bug, please report it with --dump-ir"
+        )
+    return size
+
+
+def _measure(module: ir.Module, table: WeightTable, flags: Sequence[str]) -> int:
+    """The bytes that IREE places in an arena; 0 where there are none. `module` stays as it is.
+
+    A context of its own for the copy: parsed in one that knows its handles already, they would get other names, and
+    not find their numbers.
+    """
+    text = without_numbers(module)
+    with ir.Context(), ir.Location.unknown(), tempfile.TemporaryDirectory() as folder:
+        copy = ir.Module.parse(text)
+        _attach(copy, 0)
+        _drop_kernels(copy)
         source, lowered = Path(folder, "module.mlirbc"), Path(folder, "stream.mlir")
         write_bytecode(copy, table, source)
         elide = ["--mlir-elide-elementsattrs-if-larger=4", "--mlir-elide-resource-strings-if-larger=4"]
         iree_compile(source, lowered, [*flags, "--compile-to=stream", *elide])
         found = _SIZE.search(lowered.read_text())
-    size = int(found[1]) if found else 0
-    if size:
-        _attach(module, size)
-    return size
+    return int(found[1]) if found else 0
+
+
+def _needed(vmfb: Path) -> int:
+    """The bytes of the arena that a compiled module states."""
+    instance = iree.runtime.VmInstance()
+    compiled = iree.runtime.VmModule.copy_buffer(instance, vmfb.read_bytes())
+    return int(compiled.lookup_function("main").reflection["iree.abi.transients.size.constant"])
 
 
 def _attach(module: ir.Module, size: int) -> None:
     """The arena of so many bytes, for all that @main's results need on the way."""
     with module.context, ir.Location.unknown():
-        main = next(op for op in module.body.operations if _is_main(op))
+        main = _main(module)
         allocation = ir.Module.parse(_ALLOCATION.format(size=size))
         for op in list(allocation.body.operations):
             ir.InsertionPoint(main).insert(op.operation.detach_from_parent())
@@ -83,16 +120,42 @@ def _attach(module: ir.Module, size: int) -> None:
                 leave.operation.operands[i] = placed.result
 
 
-def _is_main(op: ir.OpView) -> bool:
-    return op.operation.name == "func.func" and ir.StringAttr(op.attributes["sym_name"]).value == "main"
+def _main(module: ir.Module) -> ir.OpView:
+    return next(
+        op
+        for op in module.body.operations
+        if op.operation.name == "func.func" and ir.StringAttr(op.attributes["sym_name"]).value == "main"
+    )
 
 
 def _drop_kernels(module: ir.Module) -> None:
-    """Of our kernels only their interfaces are left: none of their code says anything of memory outside of them."""
+    """Of our kernels their interfaces are left, and a digest of their code: IREE then merges the same ones as with it.
+
+    Those whose inputs are constants stay whole, for IREE runs them when it compiles.
+    """
+    needed = _run_when_compiled(module)
     for op in module.body.operations:
-        if op.operation.name != "hal.executable.source":
+        if op.operation.name != "hal.executable.source" or ir.StringAttr(op.attributes["sym_name"]).value in needed:
             continue
         for inner in op.regions[0].blocks[0].operations:
             if inner.operation.name == "builtin.module":
+                inner.attributes["rt3d.code"] = ir.StringAttr.get(_digest(inner))
                 for code in list(inner.regions[0].blocks[0].operations):
                     code.operation.erase()
+
+
+def _run_when_compiled(module: ir.Module) -> set[str]:
+    """The kernels that some dispatch calls on nothing but constants."""
+    (block,) = _main(module).regions[0].blocks
+    variable, found = {*block.arguments}, set()
+    for op in block.operations:
+        if reads_any(op, variable):
+            variable.update(op.results)
+        elif op.operation.name == "flow.dispatch":
+            found.add(kernel_name(op))
+    return found
+
+
+def _digest(code: ir.OpView) -> str:
+    """Equal for kernels that differ in the names of their functions alone."""
+    return hashlib.sha256(_FUNCTION.sub("func.func @", code.operation.get_asm()).encode()).hexdigest()

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import iree.compiler.ir as ir
 import numpy as np
 
-from rt3d_mlir.arena import add_arena
-from rt3d_mlir.backend import check_versions, compile_command, iree_compile
+from rt3d_mlir.arena import compile_with_arena
+from rt3d_mlir.backend import check_versions, compile_command
 from rt3d_mlir.errors import ArtifactError, CompileError
 from rt3d_mlir.explain import Trace
 from rt3d_mlir.files import is_there, replacing_folder
 from rt3d_mlir.gpu_targets import GpuTarget
-from rt3d_mlir.mlir_io import without_numbers, write_bytecode
+from rt3d_mlir.mlir_io import without_numbers
 from rt3d_mlir.passes.base import Pass, State
 from rt3d_mlir.passes.constants import constant_value
 from rt3d_mlir.passes.pack_kgs import PackKgs
@@ -23,7 +23,6 @@ from rt3d_mlir.passes.packed_conv import PackedConv
 from rt3d_mlir.passes.pipeline import plugins_in, run_pipeline
 from rt3d_mlir.runtime.artifact import (
     FORMAT,
-    GOLDEN_LIMITS,
     KEPT,
     MANIFEST,
     MODULE,
@@ -32,6 +31,7 @@ from rt3d_mlir.runtime.artifact import (
     sha256_file,
     tool_versions,
 )
+from rt3d_mlir.runtime.golden import golden_error, golden_limit, golden_range
 from rt3d_mlir.runtime.module import Module
 from rt3d_mlir.sparsity.groups import shape_5d
 from rt3d_mlir.sparsity.kept_file import Kept, save_kept
@@ -127,12 +127,8 @@ def _fill(
         progress("rewriting")
         run_pipeline(module, exported.pipeline(target), state, after_each)
         explanation = trace.explain(state, target)
-        flags = [*target.iree_flags, *iree_flags]
-        progress("measuring the arena")
-        arena = add_arena(module, table, flags)
-        write_bytecode(module, table, source)
-    progress("running iree-compile")
-    iree_compile(source, work / MODULE, flags)
+        flags = [*exported.iree_flags(target), *iree_flags]
+        arena = compile_with_arena(module, table, flags, source, work / MODULE, progress)
     progress("running the reference")
     inputs, outputs = exported.golden
     files = [MODULE, *_write_golden(work / "golden", inputs, outputs)]
@@ -149,7 +145,7 @@ def _fill(
         dtype=exported.dtype,
         device=target.device,
         arena=arena,
-        tolerance=GOLDEN_LIMITS[exported.dtype] * min(map(_range, outputs)),
+        tolerance=min(golden_limit(exported.dtype, y) * golden_range(y) for y in outputs),
         inputs=[TensorSpec(n, x.shape, str(x.dtype)) for n, x in zip(floor1.input_names, inputs, strict=True)],
         outputs=[TensorSpec(f"output_{i}", y.shape, str(y.dtype)) for i, y in enumerate(outputs)],
         files={name: sha256_file(work / name) for name in files},
@@ -162,11 +158,11 @@ def _fill(
 
 
 def iree_command(
-    folder: Path, target: Target | GpuTarget, iree_flags: Sequence[str], dump_ir: Path | None
+    exported: "Exported", folder: Path, target: Target | GpuTarget, iree_flags: Sequence[str], dump_ir: Path | None
 ) -> list[str]:
     """The iree-compile line that `write_artifact` runs; with `dump_ir` its input stays there to run it again."""
     source = (dump_ir or folder.parent) / "module.mlirbc"
-    return compile_command(source, folder / MODULE, [*target.iree_flags, *iree_flags])
+    return compile_command(source, folder / MODULE, [*exported.iree_flags(target), *iree_flags])
 
 
 def _dumper(dump_ir: Path | None, module: ir.Module) -> Callable[[Pass, ir.Module], None]:
@@ -210,13 +206,9 @@ def _write_golden(folder: Path, inputs: Sequence[np.ndarray], outputs: Sequence[
     names = []
     for kind, arrays in (("input", inputs), ("output", outputs)):
         for i, array in enumerate(arrays):
-            np.save(folder / f"{kind}_{i}.npy", np.ascontiguousarray(array))
+            np.save(folder / f"{kind}_{i}.npy", np.require(array, requirements="C"))
             names.append(f"golden/{kind}_{i}.npy")
     return names
-
-
-def _range(output: np.ndarray) -> float:
-    return float(np.ptp(output) if output.size else 0) or 1.0
 
 
 def _check(work: Path, manifest: Manifest) -> None:
@@ -226,8 +218,7 @@ def _check(work: Path, manifest: Manifest) -> None:
     outputs = result if isinstance(result, tuple) else (result,)
     for i, seen in enumerate(outputs):
         wanted = np.load(work / "golden" / f"output_{i}.npy")
-        error = float(np.abs(seen - wanted).max() / _range(wanted)) if seen.shape == wanted.shape else np.inf
-        limit = GOLDEN_LIMITS[manifest.dtype]
+        error, limit = golden_error(seen, wanted), golden_limit(manifest.dtype, wanted)
         if not error <= limit:
             raise CompileError(
                 f"the compiled module answers wrongly: output {i} is off by {error:.3g} of the reference's range, the "

@@ -9,6 +9,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import iree.compiler.ir as ir
 import numpy as np
@@ -16,12 +17,13 @@ import torch
 from torch.export import ExportedProgram
 
 from rt3d_mlir.artifact_writer import write_artifact
-from rt3d_mlir.errors import ArtifactError
+from rt3d_mlir.errors import ArtifactError, TargetError
 from rt3d_mlir.explain import Trace
 from rt3d_mlir.explanation import Explanation
 from rt3d_mlir.frontend.open_source import open_source
 from rt3d_mlir.frontend.random_numbers import check_repeats
-from rt3d_mlir.frontend.source import Floor1, Source, TorchSource
+from rt3d_mlir.frontend.source import Floor1, Source
+from rt3d_mlir.frontend.torch_source import TorchSource
 from rt3d_mlir.gpu_targets import GpuTarget
 from rt3d_mlir.mlir_io import write_text
 from rt3d_mlir.passes.base import Pass, State
@@ -37,7 +39,7 @@ NARROWEST = 4
 
 def export(
     model: torch.nn.Module | ExportedProgram,
-    args: Sequence[torch.Tensor],
+    args: Sequence[Any],
     masks: MaskSet | None = None,
     group: GroupSize | None = None,
     dense: bool = False,
@@ -46,12 +48,16 @@ def export(
 ) -> "Exported":
     """A PyTorch model, ready to compile.
 
-    `args` are example inputs, float32 and of the shapes it is compiled for (a clip is 1x3xTxHxW). `masks` zero what
-    they remove; without them, zero blocks that the weights already have are what is packed away. `group` is the block
-    size that is looked for (default: the masks', if it fills the target's registers, else what is fastest for the zeros
-    of each layer). `dense` keeps all taps. `dtype` "f16" stores activations and weights as f16, on targets that
-    multiply it; inputs and outputs are float32 all the same.
-    `winograd` false computes dense layers directly, as pruned ones are: what to compare pruning with, like with like.
+    `args` are example inputs, of the shapes and types it is compiled for (a clip is 1x3xTxHxW): tensors, and lists,
+    tuples and dicts of tensors, which the module takes one by one. Whole numbers, such as a camera's uint8, are cast in
+    the module where the model takes float32 only. A model of float16, bfloat16 or float64 is computed in float32, and
+    takes and gives what it does in PyTorch (float32 for bfloat16).
+
+    `masks` zero what they remove; without them, zero blocks that the weights already have are what is packed away.
+    `group` is the block size that is looked for (default: the masks', if it fills the target's registers, else what is
+    fastest for the zeros of each layer). `dense` keeps all taps. `dtype` "f16" stores activations and weights as f16,
+    on targets that multiply it; inputs and outputs are what they are without it. `winograd` false computes dense layers
+    directly, as pruned ones are: what to compare pruning with, like with like.
     The module is put in eval mode; its weights are not changed. Raises MaskError, WeightError and ModelError.
     """
     source = TorchSource(model, args, type(model).__name__)
@@ -116,11 +122,18 @@ class Exported:
     def golden(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Seeded random inputs, and what the source itself answers to them.
 
+        Where an answer is not finite, as that of a logarithm, positive inputs are taken if they give more numbers.
         Raises ModelError where it answers differently in each call.
         """
-        rng = np.random.default_rng(0)
-        inputs = [rng.standard_normal(shape, dtype=np.float32) for shape in self.source.input_shapes]
-        outputs = self.source.reference(self.parameters, inputs)
+        found = []
+        for positive in (False, True):
+            inputs = self.source.draw_inputs(np.random.default_rng(0), positive)
+            outputs = self.source.reference(self.parameters, inputs)
+            lost = sum(int(np.count_nonzero(~np.isfinite(y))) for y in outputs)
+            found.append((lost, inputs, outputs))
+            if not lost:
+                break
+        _, inputs, outputs = min(found, key=lambda each: each[0])
         again = functools.partial(self.source.reference, self.parameters, inputs)
         check_repeats(self.source.name, self.floor1, outputs, again)
         return inputs, outputs
@@ -159,6 +172,20 @@ class Exported:
         """The passes that compile this model for a target. Raises TargetError where it has no kernels of the dtype."""
         group = self.group_for(target)
         return default_pipeline(group or target.group, target, self.dense, self.dtype, self.winograd, group is None)
+
+    def iree_flags(self, target: Target | GpuTarget) -> list[str]:
+        """iree-compile's flags for this model. Raises TargetError where the target lacks a type that it takes or gives.
+
+        IREE computes float64 as float32 unless told, and then its module takes and gives that.
+        """
+        signature = next(line for line in self.floor1.text.splitlines() if "func.func @main(" in line)
+        if "f64>" not in signature:
+            return target.iree_flags
+        if isinstance(target, GpuTarget):
+            raise TargetError(
+                f"{self.source.name} takes or gives float64, which {target.name} does not have: give it float32 inputs"
+            )
+        return [*target.iree_flags, "--iree-input-demote-f64-to-f32=false"]
 
     def build_report(self, state: State) -> Report:
         """The report of a pipeline that ran on this model."""

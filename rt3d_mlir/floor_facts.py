@@ -8,7 +8,8 @@ from iree.compiler.passmanager import PassManager
 
 from rt3d_mlir.frontend.model_ops import NO_OPS
 from rt3d_mlir.kernel_names import symbol_of
-from rt3d_mlir.passes.match import body_ops, generic_body
+from rt3d_mlir.passes.dispatch import kernel_name
+from rt3d_mlir.passes.match import body_ops, generic_body, reads_any
 from rt3d_mlir.passes.provenance import tensor_ops
 
 #: Parts of an op at floor 2, of the least first: one that a generic has and that is a conv's weights, too, is weights.
@@ -55,7 +56,7 @@ def folding(module: ir.Module, keys: Keys) -> dict[str, str]:
     values = variable(module)
     kinds: dict[str, set[str]] = {}
     for op in tensor_ops(module):
-        depends = op.name in _RANDOM or _reads(op, values)
+        depends = op.name in _RANDOM or reads_any(op, values)
         kind = "constant" if not depends else "view" if op.name in _VIEWS else "computed"
         for key in keys(op):
             kinds.setdefault(key, set()).add(kind if op.name not in NO_OPS else "constant")
@@ -67,7 +68,7 @@ def variable(module: ir.Module) -> set[ir.Value]:
     """The values that are not the same in each call: what depends on the inputs, or on random numbers."""
     values = {argument for function in module.body.operations for argument in _arguments(function)}
     for op in tensor_ops(module):
-        values.update(op.results if op.name in _RANDOM or _reads(op, values) else ())
+        values.update(op.results if op.name in _RANDOM or reads_any(op, values) else ())
     return values
 
 
@@ -84,11 +85,6 @@ def layer_of(op: ir.OpView) -> str | None:
     """The layer that a packed conv at floor 2 computes."""
     facts = next((ir.DictAttr(op.attributes[name]) for name in _LAYERS if name in op.attributes), None)
     return None if facts is None else ir.StringAttr(facts["layer"]).value
-
-
-def kernel_name(op: ir.OpView) -> str:
-    """The symbol of the executable that a flow.dispatch runs."""
-    return str(op.attributes["entry_points"][0]).removeprefix("@").split("::")[0]
 
 
 def is_kernel_of(op: ir.OpView, layer: str) -> bool:
@@ -133,19 +129,6 @@ def is_entry(op: ir.OpView) -> bool:
 
 def _arguments(function: ir.OpView) -> list[ir.Value]:
     return [value for region in function.operation.regions for block in region for value in block.arguments]
-
-
-def _reads(op: ir.OpView, values: set[ir.Value]) -> bool:
-    """Whether an op, or one inside it, reads one of the values."""
-    found = False
-
-    def visit(inner: ir.Operation) -> ir.WalkResult:
-        nonlocal found
-        found = found or any(operand in values for operand in inner.operands)
-        return ir.WalkResult.INTERRUPT if found else ir.WalkResult.ADVANCE
-
-    op.operation.walk(visit)
-    return found
 
 
 def multiplies_and_sums(op: ir.OpView) -> bool:

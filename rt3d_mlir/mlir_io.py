@@ -18,7 +18,15 @@ from rt3d_mlir.weights import WeightTable, resource_key
 _HANDLE = re.compile(r'dense_resource<"?([^">]+)"?>\s*:\s*(tensor<[^>]*>)')
 _SECTION = re.compile(r"^\{-#", re.MULTILINE)
 _BLOB = re.compile(r'^\s*"?([^\s"]+)"?: "0x([0-9A-Fa-f]*)",?\s*$', re.MULTILINE)
-_DTYPES = {"f32": np.float32, "f16": np.float16, "f64": np.float64, "i32": np.int32, "i64": np.int64}
+_DTYPES = {
+    "f32": np.float32,
+    "f16": np.float16,
+    "f64": np.float64,
+    "i8": np.int8,
+    "i16": np.int16,
+    "i32": np.int32,
+    "i64": np.int64,
+}
 
 
 def parse_text(text: str, source: str) -> tuple[ir.Module, WeightTable]:

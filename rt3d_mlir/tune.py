@@ -121,7 +121,7 @@ def _times(exported: Exported, target: Target) -> dict[str, float]:
         return {row.layer: row.taps * row.cycles[core] / 1e6 for row in report.rows}
     with tempfile.TemporaryDirectory() as folder:
         source, vmfb, clip = (Path(folder, name) for name in ("m.mlirbc", "m.vmfb", "x.npy"))
-        np.save(clip, np.random.default_rng(0).standard_normal(exported.source.input_shapes[0], dtype=np.float32))
+        np.save(clip, exported.source.draw_inputs(np.random.default_rng(0))[0])
         with _scheduled(exported, target) as (module, state):
             names, equal = list(state.tiles), equal_kernels(module)
             write_bytecode(module, state.weights, source)

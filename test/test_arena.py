@@ -16,9 +16,10 @@ import vulkan
 from torch import nn
 
 import rt3d_mlir
-from rt3d_mlir import mlir_io
-from rt3d_mlir.arena import add_arena
+from rt3d_mlir import arena, mlir_io
+from rt3d_mlir.arena import compile_with_arena
 from rt3d_mlir.artifact_writer import write_artifact
+from rt3d_mlir.errors import CompileError
 from rt3d_mlir.targets import find_target
 from rt3d_mlir.weights import WeightTable
 
@@ -133,12 +134,39 @@ def test_none_where_calls_may_overlap(tmp_path: Path):
     ],
     ids=["the-input", "a-view-of-it", "one-dispatch"],
 )
-def test_none_where_nothing_is_needed(out: str, body: str):
+def test_none_where_nothing_is_needed(out: str, body: str, tmp_path: Path):
     with ir.Context(), ir.Location.unknown():
         module = ir.Module.parse(f"func.func @main(%x: tensor<2x3xf32>) -> tensor<{out}xf32> {{ {body} }}")
         before = mlir_io.without_numbers(module)
-        assert add_arena(module, WeightTable(), find_target("host").iree_flags) == 0
+        paths, flags = (tmp_path / "module.mlirbc", tmp_path / "module.vmfb"), find_target("host").iree_flags
+        assert compile_with_arena(module, WeightTable(), flags, *paths, lambda _what: None) == 0
         assert mlir_io.without_numbers(module) == before
+
+
+class Twins(nn.Module):
+    """Two kernels that differ in their code alone, and constants that a kernel works on."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.state = nn.Conv3d(3, 16, 3, padding=1), nn.Conv3d(16, 16, 3, padding=1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.conv(x)
+        return self.state(torch.ones_like(y)) + torch.sigmoid(y).flip(2) * torch.tanh(y).flip(3)
+
+
+def test_kernels_that_differ_in_code_alone_are_two(tmp_path: Path):
+    """A copy without code, from which the size is asked, would have one for both, and an arena for one result."""
+    manifest = rt3d_mlir.export(nets.seeded(Twins), (torch.zeros(1, 3, 4, 12, 12),)).compile(tmp_path / "artifact")
+    assert manifest.arena == int(reflection(tmp_path / "artifact")["iree.abi.transients.size.constant"])
+
+
+def test_a_module_that_outgrows_its_arena_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(arena, "_measure", lambda *_: 64)
+    exported = rt3d_mlir.export(nets.seeded(nets.Net), (torch.zeros(nets.CLIP),))
+    with pytest.raises(CompileError, match=r"needs \d+ bytes for its activations, and .* was measured to need 64"):
+        exported.compile(tmp_path / "artifact", "cortex-a76")
+    assert not (tmp_path / "artifact").exists()
 
 
 def test_a_gpu_has_one_too(tmp_path: Path):

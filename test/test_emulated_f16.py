@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from rt3d_mlir import models
-from rt3d_mlir.runtime.artifact import GOLDEN_LIMITS, Manifest
+from rt3d_mlir.runtime.artifact import Manifest
+from rt3d_mlir.runtime.golden import GOLDEN_LIMITS
 from rt3d_mlir.tools.compile import main
 
 CLIPS = 8

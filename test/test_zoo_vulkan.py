@@ -13,7 +13,8 @@ import vulkan
 from torch import nn
 
 from rt3d_mlir import models
-from rt3d_mlir.frontend.source import Floor1, TorchSource
+from rt3d_mlir.frontend.source import Floor1
+from rt3d_mlir.frontend.torch_source import TorchSource
 from rt3d_mlir.gpu_targets import get_gpu_target
 from rt3d_mlir.sparsity import apply_masks, config_names, load_config, masks_for
 
@@ -77,7 +78,7 @@ def test_zoo(tmp_path: Path, name: str, config: str, dtype: str):
         text, notes = numerics.rewrite(*floor1.parse(), *options)
     assert not notes
     assert "linalg." not in text.replace("#linalg", ""), "an op is left to IREE"
-    clip = np.random.default_rng(0).standard_normal(source.input_shapes[0], dtype=np.float32)
+    (clip,) = source.draw_inputs(np.random.default_rng(0))
     (expected,) = source.reference(weights, [clip])
     module = numerics.compile_text(text, tmp_path, TARGET.name, "schedule-vulkan")
     (answer,) = vulkan.load(module, 1)([clip])

@@ -61,7 +61,7 @@ def _run(argv: Sequence[str]) -> None:
             progress=lambda what: _progress(status, what, args.verbose),
         )
     report, explanation = Report(manifest.layers, []), Explanation(manifest.ops)
-    command = shlex.join(iree_command(args.output, target, args.iree_flags, args.dump_ir))
+    command = shlex.join(iree_command(exported, args.output, target, args.iree_flags, args.dump_ir))
     if args.json:
         shown: dict[str, object] = {"command": command} if args.print_command else {}
         shown |= {"off_path": explanation.numbers(), "seconds": time.monotonic() - started}

@@ -15,8 +15,8 @@ from rt3d_mlir.errors import ArtifactError, InputError
 from rt3d_mlir.phone import make_runtime, run_on_phone
 from rt3d_mlir.phone.cores import CHOICES
 from rt3d_mlir.phone.runtime_folder import SYSROOT
-from rt3d_mlir.runtime import Module, load, read_clip
-from rt3d_mlir.runtime.artifact import GOLDEN_LIMITS
+from rt3d_mlir.runtime import Module, load, read_clip, read_frames
+from rt3d_mlir.runtime.golden import golden_error, golden_limit
 from rt3d_mlir.runtime.module import DEVICES
 from rt3d_mlir.runtime.timing import Latency, measure
 from rt3d_mlir.runtime.vulkan import VULKAN
@@ -72,8 +72,7 @@ def _run_here(args: argparse.Namespace) -> None:
         "outputs": [{"shape": list(y.shape), "dtype": str(y.dtype)} for y in outputs],
         "top": _top(outputs[0], args.top or 5),
     }
-    error = _golden_error(args.artifact, module) if args.check else 0.0
-    limit = GOLDEN_LIMITS[module.manifest.dtype]
+    error, limit = _golden_error(args.artifact, module) if args.check else (0.0, np.inf)
     if args.check:
         result["check"] = {"largest_error": error, "limit": limit, "ok": error <= limit}
     _report(args.json, json.dumps(result, indent=2), lambda: _print(result))
@@ -144,7 +143,8 @@ def _inputs(args: argparse.Namespace, module: Module) -> tuple[list[np.ndarray],
         if len(module.inputs) != 1 or len(shape) != 5 or shape[:2] != (1, 3):
             takes = ", ".join(map(str, module.inputs))
             raise InputError(f"the network takes {takes}, not one clip of 1x3xTxHxW; use --input")
-        return [read_clip(args.video, frames=shape[2], size=(shape[3], shape[4]))], args.video
+        read = read_frames if module.inputs[0].dtype == "uint8" else read_clip
+        return [read(args.video, frames=shape[2], size=(shape[3], shape[4]))], args.video
     if args.input:
         return [_load_array(path) for path in args.input], ", ".join(args.input)
     return _golden(args.artifact, "input", len(module.inputs)), "golden"
@@ -168,8 +168,8 @@ def _outputs(module: Module, inputs: list[np.ndarray]) -> tuple[np.ndarray, ...]
 
 
 def _top(output: np.ndarray, count: int) -> list[dict[str, Any]]:
-    """The most probable classes of logits (1, C); empty for an output of any other shape."""
-    if output.ndim != 2 or output.shape[0] != 1:
+    """The most probable classes of logits (1, C); empty for an output of any other shape or type."""
+    if output.ndim != 2 or output.shape[0] != 1 or output.dtype.kind != "f":
         return []
     weights = np.exp(output[0] - output[0].max())
     probabilities = weights / weights.sum()
@@ -177,16 +177,13 @@ def _top(output: np.ndarray, count: int) -> list[dict[str, Any]]:
     return [{"class": int(i), "probability": float(probabilities[i])} for i in best]
 
 
-def _golden_error(folder: Path, module: Module) -> float:
-    """The largest error of any output on the golden input, relative to the golden output's range."""
+def _golden_error(folder: Path, module: Module) -> tuple[float, float]:
+    """The error on the golden input, and its limit, of the output that is worst in shares of its limit."""
     expected = _golden(folder, "output", len(module.manifest.outputs))
     actual = _outputs(module, _golden(folder, "input", len(module.inputs)))
-    errors: list[float] = []
-    for seen, wanted in zip(actual, expected, strict=True):
-        if seen.shape != wanted.shape:
-            raise ArtifactError(f"the output's shape is {seen.shape}, the golden one's {wanted.shape}")
-        errors.append(float(np.abs(seen - wanted).max() / (np.ptp(wanted) or 1)))
-    return float(np.max(errors))  # a NaN stays one
+    errors = [golden_error(seen, wanted) for seen, wanted in zip(actual, expected, strict=True)]
+    limits = [golden_limit(module.manifest.dtype, wanted) for wanted in expected]
+    return max(zip(errors, limits, strict=True), key=lambda each: each[0] / each[1])
 
 
 def _print(result: dict[str, Any]) -> None:

@@ -16,9 +16,9 @@ from rt3d_mlir.frontend.onnx_model import OnnxModel, filled, read_onnx
 from rt3d_mlir.frontend.onnx_rewrites.graph import opset_of
 from rt3d_mlir.frontend.onnx_rewrites.lowerable import lowerable
 from rt3d_mlir.frontend.onnx_rewrites.opset import is_function
+from rt3d_mlir.frontend.program import first_words
 from rt3d_mlir.frontend.reference import run_floor1
-from rt3d_mlir.frontend.source import Floor1, Parameters
-from rt3d_mlir.frontend.torch_import import first_words
+from rt3d_mlir.frontend.source import Floor1, ModelInput, Parameters, draw
 from rt3d_mlir.mlir_io import parse_text, without_numbers
 
 
@@ -31,7 +31,7 @@ class OnnxSource:
 
     def __init__(self, model: OnnxModel, name: str) -> None:
         self.name = name
-        self.input_shapes = list(model.inputs.values())
+        self.inputs = [ModelInput(shape) for shape in model.inputs.values()]
         self.notes = [
             f"{name}: the size of {symbol} is open; it is taken as {size}" for symbol, size in model.assumed.items()
         ]
@@ -76,6 +76,9 @@ class OnnxSource:
                     said = _complaint(*stuck[0]) if stuck else f"this model: {error.words}"
                     raise ModelError(f"{self.name}: torch-mlir cannot lower {said}") from error
                 self._functions |= {node.op_type for node, _ in failing}
+
+    def draw_inputs(self, rng: np.random.Generator, positive: bool = False) -> list[np.ndarray]:
+        return [draw(each.shape, each.dtype, rng, positive) for each in self.inputs]
 
     def reference(self, parameters: Parameters, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         if not _has_onnxruntime():

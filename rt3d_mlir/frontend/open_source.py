@@ -12,14 +12,18 @@ import torch
 from rt3d_mlir import mlir_io, models
 from rt3d_mlir.errors import InputError, ModelError, did_you_mean
 from rt3d_mlir.files import is_there
+from rt3d_mlir.frontend.boundary import ELEMENT_TYPES
 from rt3d_mlir.frontend.file_kind import Kind, kind_of
 from rt3d_mlir.frontend.model_ops import mlir_ops
 from rt3d_mlir.frontend.no_model import refusal
-from rt3d_mlir.frontend.source import MlirSource, Source, TorchSource, check_input_shapes
+from rt3d_mlir.frontend.source import MlirSource, ModelInput, Source, check_input_shapes
+from rt3d_mlir.frontend.torch_source import TorchSource
 from rt3d_mlir.memory import check_memory
 from rt3d_mlir.weights import resource_key
 
-_INPUT = re.compile(r"tensor<((?:\d+x)+)f32>")
+#: numpy's names of what @main may take; an i8 may be either sort, and is taken as what a camera gives.
+_DTYPES = {kind: name for name, kind in ELEMENT_TYPES.items() if name != "int8"}
+_INPUT = re.compile(rf"tensor<((?:\d+x)*)({'|'.join(_DTYPES)})>")
 
 
 def open_source(model: str, input_shape: Sequence[int] | None = None, num_classes: int | None = None) -> Source:
@@ -93,19 +97,19 @@ def _open_mlir(path: Path) -> Source:
         if not main:
             raise ModelError(f"{path} has no function @main; expected linalg on tensors, as torch-mlir writes it")
         kinds = [str(kind) for kind in ir.FunctionType(ir.TypeAttr(main[0].attributes["function_type"]).value).inputs]
-        shapes = []
+        inputs = []
         for kind in kinds:
             match = _INPUT.fullmatch(kind)
             if match is None:
-                raise ModelError(f"{path}: @main takes {kind}; expected static f32 tensors (linalg on tensors)")
-            shapes.append(tuple(int(dim) for dim in match[1].rstrip("x").split("x")))
+                raise ModelError(f"{path}: @main takes {kind}; expected static tensors of {', '.join(_DTYPES)}")
+            inputs.append(ModelInput(tuple(int(dim) for dim in match[1].split("x")[:-1]), _DTYPES[match[2]]))
         keys = _in_order_of_use(module)
         lost = [key for key in keys if key not in table]
         if lost:
             raise ModelError(f"{path} lacks the numbers of {lost[0]}, or was cut short; save it again")
         weights = {key: table[key] for key in keys}
         ops = mlir_ops(module)
-        return MlirSource(mlir_io.without_numbers(module, locations=True), weights, shapes, ops, path.name)
+        return MlirSource(mlir_io.without_numbers(module, locations=True), weights, inputs, ops, path.name)
 
 
 def _in_order_of_use(module: ir.Module) -> list[str]:

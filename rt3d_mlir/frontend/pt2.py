@@ -21,7 +21,7 @@ from torch.export.pt2_archive._package import load_pt2
 
 from rt3d_mlir.errors import ModelError
 from rt3d_mlir.frontend.open_sizes import Shape, fix_sizes, fixed_program
-from rt3d_mlir.frontend.source import TorchSource
+from rt3d_mlir.frontend.torch_source import TorchSource
 
 _NAME = re.compile(r"[\w.]*")
 #: Of Python's operators those that compute sizes.
@@ -31,8 +31,8 @@ _OPERATOR = re.compile(r"torch\.ops(\.\w+)+|_operator\.(getitem|add|sub|mul|floo
 def open_pt2(path: Path, input_shape: Sequence[int] | None = None) -> TorchSource:
     """The program in an archive, with its own example inputs; open sizes are fixed, with a note (open_sizes).
 
-    Raises ModelError for a file that is missing or damaged, that only unsafe loading could read, or whose inputs are
-    not float32 tensors of fixed shapes.
+    Raises ModelError for a file that is missing or damaged, or that only unsafe loading could read; InputError
+    for inputs of types that a module cannot take.
     """
     if not path.is_file():
         raise ModelError(f"no such file: {path}")
@@ -51,10 +51,10 @@ def open_pt2(path: Path, input_shape: Sequence[int] | None = None) -> TorchSourc
         raise _unreadable(path, error) from None
     except (OSError, RuntimeError, TypeError, ValueError, serialize.SerializeError) as error:
         raise _unreadable(path, error) from None
-    args = program.example_inputs
-    if args is None or args[1]:
-        raise ModelError(f"{path} holds no positional example inputs; export it with torch.export.export(model, args)")
-    source = TorchSource(program, args[0], path.name)
+    if program.example_inputs is None:
+        raise ModelError(f"{path} holds no example inputs; export it with torch.export.export(model, args)")
+    args, kwargs = program.example_inputs
+    source = TorchSource(program, args, path.name, kwargs)
     if fixed and input_shape is None:
         shapes = ", ".join("x".join(map(str, shape)) for shape in fixed)
         source.notes.append(f"{path.name} has open sizes; it is compiled for {shapes}, --input-shape chooses another")

@@ -29,7 +29,7 @@ def run_floor1(parse: Callable[[], tuple[ir.Module, WeightTable]], inputs: Seque
             step.run(module, State(table))
         source, binary = Path(folder, "floor1.mlirbc"), Path(folder, "floor1.vmfb")
         write_bytecode(module, table, source)
-        iree_compile(source, binary, get_target("host").iree_flags)
+        iree_compile(source, binary, [*get_target("host").iree_flags, "--iree-input-demote-f64-to-f32=false"])
         config = iree.runtime.Config("local-task")
         entry = iree.runtime.load_vm_module(
             iree.runtime.VmModule.copy_buffer(config.vm_instance, binary.read_bytes()), config

@@ -1,26 +1,26 @@
 """A model as the compiler takes it: its parameters by name, floor 1 of it, and a reference to check against."""
 
-import functools
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import iree.compiler.ir as ir
 import numpy as np
-import torch
-from torch.export import ExportedProgram
-from torch.func import functional_call
-from torch.utils._pytree import tree_leaves
 
 from rt3d_mlir.errors import InputError
-from rt3d_mlir.frontend.model_ops import ModelOp, torch_ops
+from rt3d_mlir.frontend.model_ops import ModelOp
 from rt3d_mlir.frontend.reference import run_floor1
-from rt3d_mlir.frontend.torch_import import export_program, import_torch
-from rt3d_mlir.mlir_io import without_numbers
 from rt3d_mlir.weights import WeightTable
 
 Parameters = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class ModelInput:
+    """A tensor that a module takes: its shape and numpy's name of its type."""
+
+    shape: tuple[int, ...]
+    dtype: str = "float32"
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Source(Protocol):
     """What the frontend hands to the compiler, whatever file or object the model came from."""
 
     name: str
-    input_shapes: list[tuple[int, ...]]
+    inputs: list[ModelInput]
     notes: list[str]
     """What the user should know of how the model was read."""
     readers: dict[str, str]
@@ -59,6 +59,10 @@ class Source(Protocol):
         """Floor 1 with these parameters. Raises ModelError where the model cannot be lowered."""
         ...
 
+    def draw_inputs(self, rng: np.random.Generator, positive: bool = False) -> list[np.ndarray]:
+        """Inputs that the model takes, random where any numbers will do; `positive` floats are between 0 and 1."""
+        ...
+
     def reference(self, parameters: Parameters, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         """What the model answers, computed without our passes, but for one where IREE computes it (`run_floor1`)."""
         ...
@@ -68,67 +72,6 @@ class Source(Protocol):
         ...
 
 
-class TorchSource:
-    """A torch.nn.Module, or the program in a `.pt2`, with example inputs. The module itself is never changed.
-
-    Raises InputError unless the example inputs are float32 tensors.
-    """
-
-    def __init__(self, model: torch.nn.Module | ExportedProgram, args: Sequence[torch.Tensor], name: str) -> None:
-        for i, arg in enumerate(args):
-            if not isinstance(arg, torch.Tensor) or arg.dtype is not torch.float32:
-                seen = getattr(arg, "dtype", type(arg).__name__)
-                raise InputError(f"{name}: example input {i} is {seen}; expected float32 tensors")
-        self.name = name
-        self.notes: list[str] = []
-        self.readers: dict[str, str] = {}
-        self.input_shapes = [tuple(arg.shape) for arg in args]
-        self._args = tuple(args)
-        self._model = model
-        self._module = model.module() if isinstance(model, ExportedProgram) else model
-        if isinstance(model, torch.nn.Module):
-            model.eval()
-
-    @property
-    def parameters(self) -> dict[str, np.ndarray]:
-        return {key: value.detach().cpu().numpy() for key, value in self._module.state_dict().items()}
-
-    def lower(self, parameters: Parameters) -> Floor1:
-        program = self._program
-        with ir.Context(), ir.Location.unknown():
-            module, table = import_torch(program, self._args)
-            text = without_numbers(module, locations=True)
-        weights = {key: parameters.get(key, table[key]) for key in table}
-        names = [str(name) for name in program.graph_signature.user_inputs]
-        return Floor1(text, weights, names, torch_ops(program))
-
-    def reference(self, parameters: Parameters, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        state = {key: torch.from_numpy(np.array(value)) for key, value in parameters.items()}
-        arrays = tuple(torch.from_numpy(np.array(array)) for array in inputs)
-        with torch.no_grad():
-            result = functional_call(self._module, state, arrays)
-        return [output.cpu().numpy() for output in tree_leaves(result)]
-
-    def macs(self) -> dict[str, int]:
-        return _program_macs(self._program)
-
-    @functools.cached_property
-    def _program(self) -> ExportedProgram:
-        return self._model if isinstance(self._model, ExportedProgram) else export_program(self._model, self._args)
-
-
-def _program_macs(program: ExportedProgram) -> dict[str, int]:
-    """`models.count_macs` for a program, whose layers are calls of functions."""
-    aten = torch.ops.aten
-    counted = (aten.conv1d, aten.conv2d, aten.conv3d, aten.linear)
-    parameters = program.graph_signature.inputs_to_parameters
-    macs: Counter[str] = Counter()
-    for node in program.graph.nodes:
-        if getattr(node.target, "overloadpacket", None) in counted and node.args[1].name in parameters:
-            macs[parameters[node.args[1].name]] += node.meta["val"].numel() * node.args[1].meta["val"][0].numel()
-    return dict(macs)
-
-
 class MlirSource:
     """Linalg on tensors as torch-mlir writes it, with the function `main`."""
 
@@ -136,14 +79,14 @@ class MlirSource:
         self,
         text: str,
         weights: dict[str, np.ndarray],
-        shapes: list[tuple[int, ...]],
+        inputs: list[ModelInput],
         ops: dict[str, ModelOp],
         name: str,
     ) -> None:
         self.name = name
         self.notes: list[str] = []
         self.readers: dict[str, str] = {}
-        self.input_shapes = shapes
+        self.inputs = inputs
         self._text = text
         self._weights = weights
         self._ops = ops
@@ -153,8 +96,11 @@ class MlirSource:
         return dict(self._weights)
 
     def lower(self, parameters: Parameters) -> Floor1:
-        names = [f"input_{i}" for i in range(len(self.input_shapes))]
+        names = [f"input_{i}" for i in range(len(self.inputs))]
         return Floor1(self._text, {key: parameters[key] for key in self._weights}, names, self._ops)
+
+    def draw_inputs(self, rng: np.random.Generator, positive: bool = False) -> list[np.ndarray]:
+        return [draw(each.shape, each.dtype, rng, positive) for each in self.inputs]
 
     def reference(self, parameters: Parameters, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         return run_floor1(self.lower(parameters).parse, inputs)
@@ -163,11 +109,21 @@ class MlirSource:
         return {}
 
 
+def draw(shape: Sequence[int], dtype: str, rng: np.random.Generator, positive: bool = False) -> np.ndarray:
+    """Random numbers of a type: of the normal distribution, or `positive` ones below 1; whole ones below 16 or 256."""
+    if dtype == "bool":
+        return rng.integers(0, 2, shape).astype(np.bool_)
+    if dtype.startswith("float"):
+        numbers = rng.random(shape, np.float32) if positive else rng.standard_normal(shape, np.float32)
+        return np.asarray(numbers, dtype)
+    return rng.integers(0, 256 if dtype == "uint8" else 16, shape).astype(dtype)
+
+
 def check_input_shapes(source: Source, shapes: Sequence[tuple[int, ...]]) -> None:
     """Raises InputError where a model that is fixed to its example inputs is asked for other shapes."""
-    for expected, seen in zip(source.input_shapes, shapes, strict=False):
-        if tuple(seen) != tuple(expected):
-            text = "x".join(map(str, expected))
+    for expected, seen in zip(source.inputs, shapes, strict=False):
+        if tuple(seen) != expected.shape:
+            text = "x".join(map(str, expected.shape))
             raise InputError(
                 f"{source.name} takes an input of {text}, not {'x'.join(map(str, seen))}; export it for that shape"
             )

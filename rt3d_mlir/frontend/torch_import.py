@@ -23,6 +23,7 @@ from rt3d_mlir.errors import ModelError
 from rt3d_mlir.frontend.adaptive_pool import lower_adaptive_pools
 from rt3d_mlir.frontend.depthwise_conv import lower_depthwise_convs
 from rt3d_mlir.frontend.model_ops import torch_ops, with_locations
+from rt3d_mlir.frontend.program import export_program, first_words, tensors_only
 from rt3d_mlir.mlir_io import parse_text
 from rt3d_mlir.weights import WeightTable
 
@@ -31,43 +32,36 @@ _LOCATION = re.compile(r'(?:loc\()?"([^"]+)":1:0\)?: ')
 
 
 class _SideTable(fx_importer.FxImporterHooks):
-    """Gives every parameter and buffer its own name as resource key, and keeps its numbers in numpy.
+    """Gives every tensor constant a name as resource key, and keeps its numbers in numpy.
 
-    The default path goes through Python lists: four times the memory and minutes for 78 M parameters.
+    A parameter's or buffer's name is its own. The default path goes through Python lists: four times the memory and
+    minutes for 78 M parameters.
     """
 
     def __init__(self) -> None:
         self.arrays: dict[str, np.ndarray] = {}
+        self._values: dict[str, torch_ir.Attribute] = {}
 
     def resolve_literal(self, gni: object, literal: object, info: object) -> object:
-        if info is None or not isinstance(literal, torch.Tensor) or literal.numel() <= 1:
+        if not isinstance(literal, torch.Tensor) or literal.numel() <= 1:
             return None
-        name = info.input_spec.target  # type: ignore[attr-defined]
-        array = np.ascontiguousarray(literal.detach().cpu().numpy())
-        self.arrays[name] = array
-        kind = fx_importer.create_mlir_tensor_type(literal)
-        value = torch_ir.DenseResourceElementsAttr.get_from_buffer(array, name, kind)
-        result_type = info.ir_type  # type: ignore[attr-defined]
-        return torch_ir.Operation.create("torch.vtensor.literal", [result_type], attributes={"value": value}).result
-
-
-def export_program(model: torch.nn.Module, args: tuple[torch.Tensor, ...]) -> ExportedProgram:
-    """torch.export of the model in eval mode. Raises ModelError with torch's first words where it cannot."""
-    model.eval()
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch.export's own deprecation notes are not the user's business
-            return torch.export.export(model, args, strict=False)
-    except Exception as error:  # torch raises anything here; what it says is all there is
-        raise ModelError(f"torch.export cannot take this model: {first_words(error)}") from error
+        name = f"constant_{len(self.arrays)}" if info is None else info.input_spec.target  # type: ignore[attr-defined]
+        if name not in self.arrays:
+            self.arrays[name] = np.ascontiguousarray(literal.detach().cpu().numpy())
+            kind = fx_importer.create_mlir_tensor_type(literal)
+            self._values[name] = torch_ir.DenseResourceElementsAttr.get_from_buffer(self.arrays[name], name, kind)
+        result = gni._cc.tensor_to_vtensor_type(literal)  # type: ignore[attr-defined]
+        value = {"value": self._values[name]}
+        return torch_ir.Operation.create("torch.vtensor.literal", [result], attributes=value).result
 
 
 def import_torch(
-    model: torch.nn.Module | ExportedProgram, args: tuple[torch.Tensor, ...]
+    model: torch.nn.Module | ExportedProgram, args: tuple[object, ...] = ()
 ) -> tuple[ir.Module, WeightTable]:
     """The model as floor 1, function `main`, in the current iree.compiler context; locations are keys of `torch_ops`.
 
-    Raises ModelError where torch.export or torch-mlir cannot take the model, with their first words.
+    `args` are a module's inputs. Raises ModelError where torch.export or torch-mlir cannot take the model, with their
+    first words, and for a model that keeps a state.
     """
     hooks = _SideTable()
     program = export_program(model, args) if isinstance(model, torch.nn.Module) else model
@@ -76,8 +70,7 @@ def import_torch(
         try:
             with quiet(scratch, log):
                 module = fx.export_and_import(
-                    with_locations(program),
-                    *args,
+                    tensors_only(with_locations(program)),
                     decomposition_table={},  # with_locations did it
                     output_type="torch",
                     func_name="main",
@@ -85,7 +78,9 @@ def import_torch(
                     experimental_support_mutation=True,
                 )
                 lower_to_linalg(module)
-        except Exception as error:  # so does torch-mlir
+        except ModelError:
+            raise
+        except Exception as error:  # torch-mlir raises anything
             said = _with_the_op(first_words(error, log.read_text(errors="replace")), program)
             raise ModelError(f"torch-mlir cannot lower this model: {said}") from error
     text = module.operation.get_asm(enable_debug_info=True, large_resource_limit=0, large_elements_limit=None)
@@ -129,10 +124,3 @@ def quiet(scratch: str, log: Path) -> Iterator[None]:
     finally:
         os.dup2(saved, 2)
         os.close(saved)
-
-
-def first_words(error: BaseException, log: str = "") -> str:
-    """The line of an error text that names the problem: torch-mlir's `error:` line, else the first."""
-    lines = [line.strip() for line in f"{error}\n{log}".splitlines() if line.strip()]
-    named = [line for line in lines if re.search(r"\berror:", line)]
-    return (named or lines or [type(error).__name__])[0][:300]

@@ -6,14 +6,14 @@ from rt3d_mlir.runtime.artifact import Manifest
 from rt3d_mlir.runtime.module import Module, load
 
 if TYPE_CHECKING:
-    from rt3d_mlir.runtime.video import read_clip
+    from rt3d_mlir.runtime.video import read_clip, read_frames
 
-__all__ = ["Manifest", "Module", "load", "read_clip"]
+__all__ = ["Manifest", "Module", "load", "read_clip", "read_frames"]
 
 
 def __getattr__(name: str) -> object:
-    if name == "read_clip":
-        from rt3d_mlir.runtime.video import read_clip
+    if name in ("read_clip", "read_frames"):
+        from rt3d_mlir.runtime import video
 
-        return read_clip
+        return getattr(video, name)
     raise AttributeError(f"module 'rt3d_mlir.runtime' has no attribute '{name}'")

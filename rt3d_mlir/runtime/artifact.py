@@ -16,13 +16,10 @@ from typing import Any, Self
 
 from rt3d_mlir.errors import ArtifactError
 from rt3d_mlir.files import write
+from rt3d_mlir.runtime.golden import GOLDEN_LIMITS
 
 FORMAT, VERSION = "rt3d-artifact", 1
 MODULE, MANIFEST, KEPT = "module.vmfb", "manifest.json", "kept.safetensors"
-
-#: What a module may differ from its golden output by, in shares of that output's range, by the manifest's dtype. An f16
-#: layer rounds its inputs, weights and chunks of sums to 11 bits: 1e-3 to 2e-3 of its range, and layers add up.
-GOLDEN_LIMITS = {"f32": 1e-4, "f16": 2e-2}
 
 
 @dataclass(frozen=True)

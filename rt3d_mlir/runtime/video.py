@@ -30,6 +30,19 @@ def read_clip(
     The video is decoded twice, to count its frames and to pick from them: no more than one frame is held at
     full size. Raises InputError when the file is missing, not a video, too short, or the crop does not fit.
     """
+    clip = read_frames(path, frames, size, short_side).astype(np.float32) / 255
+    clip -= np.asarray(IMAGENET_MEAN if mean is None else mean, np.float32).reshape(3, 1, 1, 1)
+    clip /= np.asarray(IMAGENET_STD if std is None else std, np.float32).reshape(3, 1, 1, 1)
+    return clip
+
+
+def read_frames(
+    path: str | Path,
+    frames: int = 16,
+    size: tuple[int, int] = (112, 112),
+    short_side: int | None = None,
+) -> np.ndarray:
+    """The clip of `read_clip` as it was decoded: (1, 3, `frames`, H, W), uint8, RGB. Raises InputError as it does."""
     short_side = round(min(size) * 128 / 112) if short_side is None else short_side
     if not Path(path).is_file():
         raise InputError(f"no video at {path}")
@@ -41,10 +54,7 @@ def read_clip(
         images = [resize_crop(f, size, short_side) for i, f in enumerate(_decode(path)) if i in wanted]
     except av.error.FFmpegError as error:
         raise InputError(f"{path} cannot be read as a video: {error.strerror}") from None
-    clip = np.stack(images).astype(np.float32) / 255
-    clip -= np.asarray(IMAGENET_MEAN if mean is None else mean, np.float32)
-    clip /= np.asarray(IMAGENET_STD if std is None else std, np.float32)
-    return np.ascontiguousarray(clip.transpose(3, 0, 1, 2)[np.newaxis])
+    return np.ascontiguousarray(np.stack(images).transpose(3, 0, 1, 2)[np.newaxis])
 
 
 def segment_centres(count: int, segments: int) -> list[int]:

@@ -18,7 +18,7 @@ from rt3d_mlir.errors import InputError, ModelError
 from rt3d_mlir.exported import export_source
 from rt3d_mlir.frontend.onnx_source import open_onnx
 from rt3d_mlir.frontend.open_source import open_source
-from rt3d_mlir.frontend.source import Source
+from rt3d_mlir.frontend.source import ModelInput, Source
 from rt3d_mlir.sparsity import GroupSize, MaskSet, Sparsity, apply_masks, magnitude_mask, save_masks
 from rt3d_mlir.tools.compile import main
 
@@ -210,14 +210,14 @@ def test_external_data(write: Write, tmp_path: Path):
 
 def test_an_open_batch_is_one(write: Write):
     source = open_source(str(write([_conv()], {"c.weight": WEIGHT}, x=("N", 4, 4, 4, 4))))
-    assert source.input_shapes == [(1, 4, 4, 4, 4)]
+    assert source.inputs == [ModelInput((1, 4, 4, 4, 4))]
     assert source.notes == ["net.onnx: the size of N is open; it is taken as 1"]
 
 
 def test_input_shape_fixes_what_is_open(write: Write):
     path = str(write([_conv()], {"c.weight": WEIGHT}, x=("N", 4, "T", 4, None)))
     source = open_source(path, (2, 4, 6, 4, 5))
-    assert (source.input_shapes, source.notes) == ([(2, 4, 6, 4, 5)], [])
+    assert (source.inputs, source.notes) == ([ModelInput((2, 4, 6, 4, 5))], [])
     x, y = _answers(source)
     np.testing.assert_allclose(y, _torch_conv(x), rtol=1e-4, atol=1e-4)
     assert source.macs() == {"c.weight": WEIGHT.size * 2 * 4 * 2 * 3}

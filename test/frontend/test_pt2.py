@@ -12,6 +12,7 @@ import torch
 
 from rt3d_mlir.errors import InputError, ModelError
 from rt3d_mlir.frontend.pt2 import open_pt2
+from rt3d_mlir.frontend.source import ModelInput
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +66,7 @@ def test_reads_a_program(archive: Path):
     source = open_pt2(archive)
     model = nets.seeded(nets.Net)
     x = np.random.default_rng(0).standard_normal(nets.CLIP, dtype=np.float32)
-    assert (source.name, source.input_shapes) == ("net.pt2", [nets.CLIP])
+    assert (source.name, source.inputs) == ("net.pt2", [ModelInput(nets.CLIP)])
     assert source.parameters.keys() == model.state_dict().keys()
     (seen,) = source.reference(source.parameters, [x])
     np.testing.assert_allclose(seen, model(torch.from_numpy(x)).detach(), rtol=1e-5, atol=1e-6)
@@ -139,7 +140,7 @@ def test_sizes_are_not_evaluated(rewrite: Callable[..., Path], canary: Path):
     def change(data: dict) -> None:
         data["graph_module"]["graph"]["tensor_values"]["x"]["sizes"][0] = size
 
-    (batch, *_), *_ = open_pt2(rewrite(program(change))).input_shapes
+    batch = open_pt2(rewrite(program(change))).inputs[0].shape[0]
     assert batch == 1
     assert not canary.exists()
 
@@ -204,10 +205,10 @@ def sizes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_open_sizes(sizes: Path, shape: tuple[int, ...] | None):
     source = open_pt2(sizes, shape)
     batch, _, frames, *_ = shape or (1, 3, 4)
-    assert source.input_shapes == [(batch, 3, frames, 8, 8), (batch, 4)]
+    assert source.inputs == [ModelInput((batch, 3, frames, 8, 8)), ModelInput((batch, 4))]
     note = "sizes.pt2 has open sizes; it is compiled for 1x3x4x8x8, 1x4, --input-shape chooses another"
     assert source.notes == ([] if shape else [note])
-    inputs = [np.random.default_rng(0).standard_normal(each, dtype=np.float32) for each in source.input_shapes]
+    inputs = source.draw_inputs(np.random.default_rng(0))
     (seen,) = source.reference(source.parameters, inputs)
     wanted = nets.seeded(Sizes)(*map(torch.from_numpy, inputs)).detach()
     np.testing.assert_allclose(seen, wanted, rtol=1e-4, atol=1e-5)
@@ -226,8 +227,8 @@ def test_an_open_batch_of_at_least_two(tmp_path: Path):
     model = torch.nn.Linear(3, 2)
     program = torch.export.export(model, (torch.zeros(4, 3),), dynamic_shapes=(dims,), strict=False)
     torch.export.save(program, tmp_path / "d.pt2")
-    assert open_pt2(tmp_path / "d.pt2").input_shapes == [(4, 3)]
-    assert open_pt2(tmp_path / "d.pt2", (7, 3)).input_shapes == [(7, 3)]
+    assert open_pt2(tmp_path / "d.pt2").inputs == [ModelInput((4, 3))]
+    assert open_pt2(tmp_path / "d.pt2", (7, 3)).inputs == [ModelInput((7, 3))]
     with pytest.raises(InputError, match=r"d\.pt2: axis 0 of 'input' may be at least 2, not 1"):
         open_pt2(tmp_path / "d.pt2", (1, 3))
 
@@ -298,15 +299,25 @@ def test_no_file(tmp_path: Path):
         open_pt2(tmp_path / "none.pt2")
 
 
-def test_inputs_other_than_float32(tmp_path: Path):
-    program = torch.export.export(torch.nn.Identity(), (torch.zeros(2, dtype=torch.int64),), strict=False)
-    torch.export.save(program, tmp_path / "int.pt2")
-    with pytest.raises(InputError, match=r"int\.pt2: example input 0 is torch\.int64; expected float32 tensors"):
-        open_pt2(tmp_path / "int.pt2")
+def test_inputs_of_a_type_that_no_module_takes(tmp_path: Path):
+    program = torch.export.export(torch.nn.Identity(), (torch.zeros(2, dtype=torch.complex64),), strict=False)
+    torch.export.save(program, tmp_path / "complex.pt2")
+    with pytest.raises(
+        InputError, match=r"complex\.pt2: example input 0 is complex64; expected one of float32, .*bool"
+    ):
+        open_pt2(tmp_path / "complex.pt2")
 
 
 def test_keyword_inputs(tmp_path: Path):
-    program = torch.export.export(torch.nn.Identity(), (), {"input": torch.zeros(2)}, strict=False)
-    torch.export.save(program, tmp_path / "kw.pt2")
-    with pytest.raises(ModelError, match=r"kw\.pt2 holds no positional example inputs"):
-        open_pt2(tmp_path / "kw.pt2")
+    """The module takes them in the order of the call that was exported."""
+
+    class Two(torch.nn.Module):
+        def forward(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+            return first - 2 * second
+
+    given = {"second": torch.zeros(2), "first": torch.zeros(2)}
+    torch.export.save(torch.export.export(Two(), (), given, strict=False), tmp_path / "kw.pt2")
+    source = open_pt2(tmp_path / "kw.pt2")
+    assert source.lower(source.parameters).input_names == ["second", "first"]
+    (y,) = source.reference({}, [np.ones(2, np.float32), np.zeros(2, np.float32)])
+    np.testing.assert_array_equal(y, [-2, -2])

@@ -9,6 +9,7 @@ from rt3d_mlir import models
 from rt3d_mlir.errors import InputError, Rt3dError
 from rt3d_mlir.exported import Exported
 from rt3d_mlir.frontend.open_source import open_source
+from rt3d_mlir.frontend.source import ModelInput
 from rt3d_mlir.sparsity import save_weights
 from rt3d_mlir.tools import compile as compile_tool
 
@@ -25,7 +26,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("name", models.names())
 def test_clips_and_classes(name: str):
     source = open_source(name, CLIPS[name], num_classes=7)
-    assert source.input_shapes == [CLIPS[name]]
+    assert source.inputs == [ModelInput(CLIPS[name])]
     (answer,) = source.reference(source.parameters, [np.ones(CLIPS[name], np.float32)])
     assert answer.shape == (2, 7)
     assert models.classes_in(source.parameters, name) == 7

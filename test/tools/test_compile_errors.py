@@ -538,7 +538,7 @@ def test_a_wrong_answer(refuse: Refuse, net: Path, monkeypatch: pytest.MonkeyPat
     assert refuse(net).startswith("the compiled module answers wrongly: output 0 is off by ")
 
 
-@pytest.mark.parametrize("where", ["iree_compile", "_check", "run_pipeline"])
+@pytest.mark.parametrize("where", ["compile_with_arena", "_check", "run_pipeline"])
 def test_an_interrupt(
     tiny: Path, tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ):

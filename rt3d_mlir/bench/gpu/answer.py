@@ -15,6 +15,7 @@ import numpy as np
 
 from rt3d_mlir.errors import Rt3dError
 from rt3d_mlir.runtime import Manifest, load
+from rt3d_mlir.runtime.golden import golden_error
 from rt3d_mlir.runtime.timing import measure
 from rt3d_mlir.runtime.vulkan import to_host, vulkan_device
 
@@ -37,21 +38,13 @@ def answer(folder: Path, repeat: int) -> dict[str, object]:
     there = [iree.asdevicearray(device, array) for array in seen]
     return {
         "device": describe(device_info()),
-        "error": max(map(share_of_range, seen, wanted)),
+        "error": max(map(golden_error, seen, wanted)),
         "call_ms": whole.median,
         "input_bytes": sum(array.nbytes for array in inputs),
         "output_bytes": sum(array.nbytes for array in seen),
         "upload_ms": asdict(measure(lambda: [iree.asdevicearray(device, array) for array in inputs], repeat)),
         "download_ms": asdict(measure(lambda: [to_host(array) for array in there], repeat)),
     }
-
-
-def share_of_range(seen: np.ndarray, wanted: np.ndarray) -> float:
-    """The largest difference over the range of what is wanted; NaN counts as infinite."""
-    if seen.shape != wanted.shape:
-        return float("inf")
-    error = float(np.abs(seen.astype(np.float64) - wanted).max() / (np.ptp(wanted) or 1))
-    return error if error == error else float("inf")
 
 
 def device_info() -> str:

@@ -16,7 +16,8 @@ from rt3d_mlir.bench import machine
 from rt3d_mlir.bench.gpu import results as r
 from rt3d_mlir.bench.gpu.profile import device_times, wall_times
 from rt3d_mlir.errors import ArtifactError, ConfigError, DeviceError, Rt3dError, did_you_mean
-from rt3d_mlir.runtime.artifact import GOLDEN_LIMITS, MANIFEST, Manifest
+from rt3d_mlir.runtime.artifact import MANIFEST, Manifest
+from rt3d_mlir.runtime.golden import GOLDEN_LIMITS
 from rt3d_mlir.runtime.timing import Latency
 
 #: Timed calls where nothing else is asked for; of long ones as many as fit the patience, but three.

@@ -15,9 +15,9 @@ import numpy as np
 import torch
 
 from rt3d_mlir import models
-from rt3d_mlir.bench.gpu.answer import share_of_range
 from rt3d_mlir.errors import DeviceError, Rt3dError
 from rt3d_mlir.runtime.artifact import Manifest
+from rt3d_mlir.runtime.golden import golden_error
 from rt3d_mlir.runtime.timing import Latency
 
 WARMUP = 10
@@ -43,7 +43,7 @@ def measure_torch(folder: Path, calls: int) -> Iterator[dict[str, object]]:
         dtype = torch.float16 if precision == "f16" else torch.float32
         network, x = model.to(dtype), torch.from_numpy(clip).to("cuda", dtype)
         for mode, run in (("eager", _eager(network, x)), ("CUDA graph", _graph(network, x))):
-            error = share_of_range(run().float().cpu().numpy(), wanted)
+            error = golden_error(run().float().cpu().numpy(), wanted)
             device, host = _time(run, calls)
             yield {
                 "mode": mode,

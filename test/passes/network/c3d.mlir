@@ -27,7 +27,6 @@
 // CHECK-NEXT: %10 = flow.dispatch @fc6::@fc6(%9,
 // CHECK-NEXT: %11 = flow.dispatch @fc7::@fc7(%10,
 // CHECK-NEXT: %12 = flow.dispatch @fc8::@fc8(%11,
-// CHECK-NOT: flow.dispatch
-// CHECK: %[[Y:.+]] = linalg.unpack %12 {{.*}} -> tensor<1x5x1x1x1xf32>
+// CHECK-NEXT: %[[Y:.+]] = flow.dispatch @channel_layout::@channel_layout(%12) : {{.*}} -> tensor<1x5x1x1x1xf32>
 // CHECK-NEXT: %[[F:.+]] = tensor.collapse_shape %[[Y]] {{.*}} into tensor<1x5xf32>
 // CHECK-NEXT: return %[[F]]

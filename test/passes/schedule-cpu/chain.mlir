@@ -1,7 +1,15 @@
 // RUN: %opt %S/../Inputs/chain.mlir --passes=fuse-epilogue,pack-kgs{group=4x4},block-layout,schedule-cpu{target=cortex-a76} 2>&1 | filecheck %s
 
-// Four dispatches and one unpack: epilogue, clamped pool and zero border are inside the kernels.
+// Five dispatches: epilogue, clamped pool and zero border are inside the kernels.
 // CHECK-NOT: remark
+// The exit: a workgroup a plane and channel block, whose four lanes are copied to four channels of 9 positions.
+// CHECK-LABEL: hal.executable.source private @channel_layout
+// CHECK: hal.return %c1, %c1, %c1 :
+// CHECK: binding(0) {{.*}} flags(ReadOnly) : memref<36xf32>
+// CHECK: binding(1) {{.*}} : memref<36xf32>
+// CHECK-COUNT-4: memref.store
+// CHECK-NOT: memref.store
+
 // CHECK-LABEL: hal.executable.source private @block_layout
 // CHECK: hal.return %c1, %c1, %c1 :
 // CHECK: binding(0) {{.*}} flags(ReadOnly) : memref<140xf32>
@@ -63,6 +71,5 @@
 // CHECK-NEXT: %[[C:.+]] = flow.dispatch @conv_1::@conv_1(%[[X]], %{{.+}}, %{{.+}}, %{{.+}}, %[[BIAS]])
 // CHECK-NEXT: %[[P:.+]] = flow.dispatch @max_pool::@max_pool(%[[C]]) {{.*}} -> tensor<1x1x1x4x4x4xf32>
 // CHECK-NEXT: %[[D:.+]] = flow.dispatch @conv_0::@conv_0(%[[P]], %{{.+}}, %[[OFFSETS]], %[[STARTS]])
-// CHECK-NEXT: tensor.empty
-// CHECK-NEXT: linalg.unpack %[[D]]
-// CHECK-NEXT: return
+// CHECK-NEXT: %[[Y:.+]] = flow.dispatch @channel_layout::@channel_layout(%[[D]])
+// CHECK-NEXT: return %[[Y]]

@@ -33,4 +33,4 @@
 // CHECK-NEXT: %[[V:.+]] = flow.dispatch @conv_0_winograd_input::@conv_0_winograd_input(%[[X]], %[[TILES:[a-z0-9_]+]])
 // CHECK-NEXT: %[[M:.+]] = flow.dispatch @conv_0::@conv_0(%[[V]], %{{.+}})
 // CHECK-NEXT: %[[Y:.+]] = flow.dispatch @conv_0_winograd_output::@conv_0_winograd_output(%[[M]], %[[TILES]], %{{.+}})
-// CHECK: linalg.unpack %[[Y]]
+// CHECK-NEXT: flow.dispatch @channel_layout::@channel_layout(%[[Y]])
