@@ -250,7 +250,7 @@ def test_what_is_off_the_path_says_why():
     assert left["conv3d_2"] == "fold-mask: its weights are not a constant expression"
     assert left["grouped"].startswith("lift-to-3d: it is no Conv2d")
     assert left["up"].startswith("it is a transposed conv: there is no packed kernel for one")
-    assert left["roll"].startswith("no pass has a blocked form of tensor.extract_slice, tensor.concat")
+    assert left["roll"].startswith("no pass has a blocked form of tensor.concat")  # its slices are read in place
     assert left["topk"] == "it computes with whole numbers, such as indices (i64); kernels know float32"
     assert fates["conv3d_1"].where == PACKED
     assert (fates["mul"].where, fates["mul"].reason) == (FOLDED, "evaluated when compiled")
