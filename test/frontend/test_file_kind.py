@@ -17,6 +17,7 @@ from rt3d_mlir.errors import ModelError, WeightError
 from rt3d_mlir.frontend.checkpoint import fit_checkpoint, read_checkpoint
 from rt3d_mlir.frontend.file_kind import Kind, kind_of
 from rt3d_mlir.frontend.open_source import open_source
+from rt3d_mlir.frontend.source import ModelInput
 from rt3d_mlir.sparsity import save_weights
 
 STATE = nets.seeded(nets.Net).state_dict()
@@ -119,7 +120,7 @@ def test_a_good_archive_of_any_name(tmp_path: Path, name: str, monkeypatch: pyte
 
 
 def test_mlir_of_any_name(tmp_path: Path):
-    assert open_source(str(write(tmp_path, Kind.MLIR, "net.txt"))).input_shapes == [(2,)]
+    assert open_source(str(write(tmp_path, Kind.MLIR, "net.txt"))).inputs == [ModelInput((2,))]
 
 
 @pytest.mark.parametrize(

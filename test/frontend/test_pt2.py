@@ -241,7 +241,7 @@ def test_a_size_that_is_computed(tmp_path: Path):
     program = torch.export.export(model, args, dynamic_shapes=({2: 2 * half},), strict=False)
     torch.export.save(program, tmp_path / "d.pt2")
     source = open_pt2(tmp_path / "d.pt2", (1, 3, 12))
-    assert source.input_shapes == [(1, 3, 8)]  # open_source refuses it
+    assert source.inputs == [ModelInput((1, 3, 8))]  # open_source refuses it
     (seen,) = source.reference({}, [args[0].numpy()])
     np.testing.assert_allclose(seen, model(*args), rtol=1e-6)
 

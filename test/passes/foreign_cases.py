@@ -146,9 +146,7 @@ def moved() -> dict[str, Case]:
             for name, mode in pads.items()
         },
         "pad-value": Case(Between(lambda x: F.pad(x, (1, 2, 0, 1, 1, 0), value=3.0)), SHAPE),
-        "same-padded-pool": Case(
-            Between(lambda x: F.max_pool3d(F.pad(x, (0, 1, 0, 1)), (1, 3, 3), (1, 2, 2))), SHAPE
-        ),
+        "same-padded-pool": Case(Between(lambda x: F.max_pool3d(F.pad(x, (0, 1, 0, 1)), (1, 3, 3), (1, 2, 2))), SHAPE),
         "frames-by-list": Case(Between(lambda x: x[:, :, [0, 2, 1]]), SHAPE),
         "channels-by-list": Case(Between(lambda x: x[:, [3, 1, 0, 2] * 2]), SHAPE),
         "reversed": Case(Between(lambda x: x.flip(2, 4)), SHAPE),
