@@ -134,7 +134,10 @@ def _modernize(model: onnx.ModelProto) -> None:
 
 
 def _take_arrays(model: onnx.ModelProto, path: Path) -> Iterator[tuple[str, np.ndarray]]:
-    """Moves the floating-point arrays of more than one number out of the graph; the rest stays, read in full."""
+    """Moves the floating-point arrays of more than one number out of the graph; the rest stays, read in full.
+
+    An array with infinities is the mask of an attention or the like, and no weight.
+    """
     graph = model.graph
     for node in [node for node in graph.node if node.op_type == "Constant" and node.attribute[0].name == "value"]:
         graph.initializer.append(node.attribute[0].t)
@@ -142,7 +145,8 @@ def _take_arrays(model: onnx.ModelProto, path: Path) -> Iterator[tuple[str, np.n
         graph.node.remove(node)
     for tensor in graph.initializer:
         array = _numbers(tensor, path)
-        if array.dtype.name not in ("float16", "float32", "float64") or array.size < 2:
+        infinite = array.dtype.kind == "f" and bool(np.isinf(array).any() and not np.isnan(array).any())
+        if array.dtype.name not in ("float16", "float32", "float64") or array.size < 2 or infinite:
             tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
             continue
         if _BAD_NAME.search(tensor.name):

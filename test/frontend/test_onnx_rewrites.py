@@ -230,6 +230,15 @@ def test_backward_slices(starts: list[int], ends: list[int], axes: list[int], st
     _check("Slice", (5, 6), tmp_path, inputs, ("x", *inputs))
 
 
+@pytest.mark.parametrize("mode", ["reflect", "edge", "wrap"])
+@pytest.mark.parametrize(("pads", "axes"), [([2, 1, 0, 3], None), ([3, -1], [-1]), ([-1, 0, 1, 2], [1, 0])])
+def test_pads_of_the_input_s_own_numbers(mode: str, pads: list[int], axes: list[int] | None, tmp_path: Path):
+    inputs = {"p": np.array(pads, np.int64)} | ({} if axes is None else {"axes": np.array(axes, np.int64)})
+    places = ("x", "p") if axes is None else ("x", "p", "", "axes")
+    graph = _check("Pad", (4, 5), tmp_path, inputs, places, mode=mode)
+    assert "Pad" not in _operators(graph)
+
+
 @pytest.mark.parametrize("axis", [None, 0, -1])
 def test_a_condition_that_is_constant(axis: int | None, tmp_path: Path):
     inputs = {"c": np.array([False, True, True])}
@@ -329,6 +338,23 @@ def test_what_depends_on_shapes_alone_is_constant(tmp_path: Path):
 def _branch(operator: str) -> onnx.GraphProto:
     output = helper.make_tensor_value_info(f"{operator}.y", TensorProto.FLOAT, [None, None])
     return helper.make_graph([helper.make_node(operator, ["flat"], [f"{operator}.y"])], operator, [], [output])
+
+
+def test_results_that_are_constant_or_empty(tmp_path: Path):
+    """Each keeps its shape."""
+    nodes = [helper.make_node("Shape", ["x"], ["s"]), helper.make_node("Cast", ["s"], ["y"], to=TensorProto.FLOAT)]
+    model = _model(nodes, {}, (2, 3), 1)
+    np.testing.assert_array_equal(_run(_rewritten(model, tmp_path), _array(2, 3)), [2, 3])
+    slices = {name: np.array([2], np.int64) for name in ("start", "end")}
+    graph = _check("Slice", (2, 3), tmp_path, slices, ("x", *slices))
+    assert _operators(graph) == []
+
+
+def test_infinite_constants_are_no_weights(tmp_path: Path):
+    mask = np.array([[0, -np.inf], [0, 0]], np.float32)
+    model = _model([helper.make_node("Add", ["x", "m"], ["y"])], {"m": mask}, (2, 2), 2)
+    onnx.save_model(model, tmp_path / "net.onnx")
+    assert read_onnx(tmp_path / "net.onnx").arrays == {}
 
 
 def test_initializers_that_are_inputs_too(tmp_path: Path):

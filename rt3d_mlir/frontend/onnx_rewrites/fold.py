@@ -65,6 +65,8 @@ def _evaluate(node: onnx.NodeProto, values: Values, model: onnx.ModelProto) -> l
     if node.op_type in ("Shape", "Size"):
         shape = values.shapes.get(node.input[0])
         return None if shape is None else [_shape(node, shape)]
+    if (nothing := _without_elements(node, values)) is not None:
+        return nothing
     if node.op_type in _RANDOM or subgraphs(node) or not all(name in values.constants for name in node.input if name):
         return None
     outputs = [name for name in node.output if name]
@@ -90,6 +92,14 @@ def _evaluate(node: onnx.NodeProto, values: Values, model: onnx.ModelProto) -> l
     wanted = [onnx.helper.tensor_dtype_to_np_dtype(values.types[name]) for name in outputs]
     fits = all(a.dtype == dtype and a.size <= LARGEST for a, dtype in zip(arrays, wanted, strict=True))
     return arrays if fits else None
+
+
+def _without_elements(node: onnx.NodeProto, values: Values) -> list[np.ndarray] | None:
+    """The results of a node that has no element to compute, with which torch-mlir would divide by zero."""
+    if not node.output or not all(0 in values.shapes.get(name, ()) for name in node.output):
+        return None
+    dtypes = [onnx.helper.tensor_dtype_to_np_dtype(values.types[name]) for name in node.output]
+    return [np.zeros(values.shapes[name], dtype) for name, dtype in zip(node.output, dtypes, strict=True)]
 
 
 def _shape(node: onnx.NodeProto, shape: tuple[int, ...]) -> np.ndarray:

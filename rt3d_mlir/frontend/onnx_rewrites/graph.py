@@ -118,8 +118,12 @@ def types_of(graph: onnx.GraphProto) -> dict[str, onnx.TypeProto]:
 def infer(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model with the type and shape of each value, found anew; strict: raises InferenceError."""
     del model.graph.value_info[:]
+    constants = {tensor.name: tensor for tensor in model.graph.initializer}
     for output in model.graph.output:
         output.type.tensor_type.ClearField("shape")
+        if output.name in constants:
+            for size in constants[output.name].dims:
+                output.type.tensor_type.shape.dim.add(dim_value=size)
     return onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True)
 
 

@@ -15,7 +15,7 @@ from rt3d_mlir.frontend.onnx_rewrites.opset import expand, lift
 from rt3d_mlir.frontend.onnx_rewrites.pools import average_pool, lp_pool, max_pool
 from rt3d_mlir.frontend.onnx_rewrites.recurrent import recurrent
 from rt3d_mlir.frontend.onnx_rewrites.resize import resize
-from rt3d_mlir.frontend.onnx_rewrites.small import backward_slice, batchless_matmul, compress
+from rt3d_mlir.frontend.onnx_rewrites.small import backward_slice, batchless_matmul, compress, pad
 from rt3d_mlir.frontend.onnx_rewrites.transposed_conv import transposed_conv
 
 Rule = Callable[[onnx.NodeProto, Builder], Sequence[str] | None]
@@ -29,6 +29,7 @@ RULES: Mapping[str, Rule] = {
     "LpPool": lp_pool,
     "MatMul": batchless_matmul,
     "MaxPool": max_pool,
+    "Pad": pad,
     "RNN": recurrent,
     "Resize": resize,
     "Slice": backward_slice,

@@ -28,6 +28,22 @@ def _end(end: int, size: int, step: int) -> int | None:
     return None if step < 0 and end < -size else end
 
 
+def pad(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | None:
+    """A Pad with the input's own numbers picks positions along each axis; IREE cannot compile all of torch-mlir's."""
+    shape, mode = builder.values.shapes.get(node.input[0]), attributes(node).get("mode", "constant")
+    pads, _, axes = (builder.numbers(name) if name else None for name in [*node.input[1:], "", "", ""][:3])
+    if mode == "constant" or shape is None or pads is None or 0 in shape:
+        return None
+    x, count = node.input[0], len(pads) // 2
+    for i, axis in enumerate(axes if axes is not None else range(count)):
+        before, after, size = int(pads[i]), int(pads[i + count]), shape[axis]
+        kept = np.arange(size)[max(-before, 0) : size - max(-after, 0)]
+        positions = np.pad(kept, (max(before, 0), max(after, 0)), mode)
+        if not np.array_equal(positions, np.arange(size)):
+            x = builder.add("Gather", [x, builder.array(positions)], axis=int(axis) % len(shape))
+    return [x]
+
+
 def compress(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | None:
     """A Compress whose condition is constant is a Gather."""
     condition, axis = builder.numbers(node.input[1]), attributes(node).get("axis")
