@@ -13,12 +13,15 @@ from pathlib import Path
 import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
-from onnx import numpy_helper
+from onnx import TensorProto, numpy_helper
 from onnx.inliner import inline_local_functions
 
 from rt3d_mlir.errors import InputError, ModelError
+from rt3d_mlir.frontend.boundary import ELEMENT_TYPES
+from rt3d_mlir.frontend.onnx_rewrites.float32 import in_float32
 from rt3d_mlir.frontend.onnx_rewrites.graph import infer
 from rt3d_mlir.frontend.onnx_rewrites.opset import state_defaults
+from rt3d_mlir.frontend.source import ModelInput
 
 #: The domains of ONNX's own operators.
 STANDARD = ("", "ai.onnx")
@@ -26,20 +29,25 @@ STANDARD = ("", "ai.onnx")
 _KEPT_ELEMENTS = 64
 #: The version of the format since which initializers are no inputs.
 _PLAIN_INITIALIZERS = 4
-_BAD_NAME = re.compile(r'[\s">]')
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
+#: What MLIR's text writes in another way than it is.
+_BAD_NAME = re.compile(r'[^!-~]|[">\\]')
 
 
 @dataclass(frozen=True)
 class OnnxModel:
-    """`graph_model` without its large arrays, the `arrays` by name, and for each input its name and shape.
+    """`graph_model` without its large arrays, the `arrays` by name, the inputs by name, and the outputs' numpy types.
 
-    `assumed` are the symbolic sizes that nobody gave, which were set to 1: {"N": 1}.
+    Graph and arrays are float32 where the file has `other_floats`, as float16; the inputs and outputs are what the file
+    says. `assumed` are the symbolic sizes that nobody gave, which were set to 1: {"N": 1}.
     """
 
     graph_model: onnx.ModelProto
     arrays: dict[str, np.ndarray]
-    inputs: dict[str, tuple[int, ...]]
+    inputs: dict[str, ModelInput]
+    output_types: list[str]
     assumed: dict[str, int]
+    other_floats: set[str]
 
     @property
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -55,6 +63,17 @@ class OnnxModel:
     def nodes(self) -> list[onnx.NodeProto]:
         """What it computes, in order."""
         return list(self.graph_model.graph.node)
+
+    def index_limits(self) -> dict[str, int]:
+        """For each input that picks from another value along an axis, how many there are."""
+        shapes, limits = self.shapes, dict[str, int]()
+        for node in self.nodes:
+            if node.op_type not in ("Gather", "GatherElements") or node.input[1] not in self.inputs:
+                continue
+            axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), 0)
+            size = shapes.get(node.input[0], (1,) * (axis + 1))[axis]
+            limits[node.input[1]] = min(size, limits.get(node.input[1], size))
+        return limits
 
     def macs(self) -> dict[str, int]:
         """Dense MACs by initializer, of the layers that have one: outputs x the length of a dot product."""
@@ -75,8 +94,8 @@ def read_onnx(path: Path, input_shape: Sequence[int] | None = None) -> OnnxModel
     """The model in a file, its symbolic sizes resolved by `input_shape`, the first input's; a batch is else 1.
 
     Raises ModelError for a file that is missing, damaged or no valid ONNX, whose external data is missing or too
-    short, and for operators that are not ONNX's own; InputError for inputs that are not float32, and for symbolic
-    sizes, other than the batch, that nobody gave.
+    short, and for operators that are not ONNX's own; InputError for inputs of types that a module does not take, and
+    for symbolic sizes, other than the batch, that nobody gave.
     """
     if not path.is_file():
         raise ModelError(f"{path} is a folder; expected an .onnx file" if path.is_dir() else f"no such file: {path}")
@@ -90,6 +109,9 @@ def read_onnx(path: Path, input_shape: Sequence[int] | None = None) -> OnnxModel
         _modernize(model)
         arrays = dict(_take_arrays(model, path))
         inputs, assumed = _resolve(model.graph, input_shape, path)
+        output_types = [_type_of(value, "output", path) for value in model.graph.output]
+        other_floats = in_float32(model.graph)
+        arrays = {name: np.asarray(array, np.float32) for name, array in arrays.items()}
         model = infer(model)
     except DecodeError:
         raise ModelError(f"{path} is not an ONNX model, or was cut short; export it again") from None
@@ -97,7 +119,7 @@ def read_onnx(path: Path, input_shape: Sequence[int] | None = None) -> OnnxModel
         raise ModelError(f"{path} is not valid ONNX: {_first_line(error)}") from None
     except (OSError, RuntimeError, ValueError) as error:
         raise ModelError(f"{path} cannot be read: {_first_line(error)}") from None
-    return OnnxModel(model, arrays, inputs, assumed)
+    return OnnxModel(model, arrays, inputs, output_types, assumed, other_floats)
 
 
 def filled(model: OnnxModel, arrays: dict[str, np.ndarray]) -> onnx.ModelProto:
@@ -145,12 +167,15 @@ def _take_arrays(model: onnx.ModelProto, path: Path) -> Iterator[tuple[str, np.n
         graph.node.remove(node)
     for tensor in graph.initializer:
         array = _numbers(tensor, path)
-        infinite = array.dtype.kind == "f" and bool(np.isinf(array).any() and not np.isnan(array).any())
-        if array.dtype.name not in ("float16", "float32", "float64") or array.size < 2 or infinite:
+        infinite = array.dtype.name in _FLOATS and bool(np.isinf(array).any() and not np.isnan(array).any())
+        if array.dtype.name not in _FLOATS or array.size < 2 or infinite:
             tensor.CopyFrom(numpy_helper.from_array(array, tensor.name))
             continue
         if _BAD_NAME.search(tensor.name):
-            raise ModelError(f"{path}: initializer {tensor.name!r} has a space, a quote or > in its name; rename it")
+            raise ModelError(
+                f"{path}: initializer {tensor.name!r} has a space, a quote, > or another letter in its name that "
+                "MLIR's text cannot hold; rename it"
+            )
         yield tensor.name, array
         kept = numpy_helper.from_array(array, tensor.name)
         if array.size > _KEPT_ELEMENTS:
@@ -170,16 +195,13 @@ def _numbers(tensor: onnx.TensorProto, path: Path) -> np.ndarray:
 
 def _resolve(
     graph: onnx.GraphProto, input_shape: Sequence[int] | None, path: Path
-) -> tuple[dict[str, tuple[int, ...]], dict[str, int]]:
-    """Fixes the inputs' sizes in place; (shape of each input, the sizes that were assumed)."""
+) -> tuple[dict[str, ModelInput], dict[str, int]]:
+    """Fixes the inputs' sizes in place; (the inputs, the sizes that were assumed)."""
     sizes: dict[str, int] = {}
     assumed: dict[str, int] = {}
-    shapes: dict[str, tuple[int, ...]] = {}
+    inputs: dict[str, ModelInput] = {}
     for number, value in enumerate(graph.input):
-        kind = value.type.tensor_type
-        if kind.elem_type != onnx.TensorProto.FLOAT or not kind.HasField("shape"):
-            seen = onnx.helper.printable_type(value.type)
-            raise InputError(f"{path}: input '{value.name}' is {seen}; expected a float32 tensor with a shape")
+        name, kind = _type_of(value, "input", path), value.type.tensor_type
         given = input_shape if number == 0 and input_shape and len(input_shape) == len(kind.shape.dim) else None
         for axis, dim in enumerate(kind.shape.dim):
             if dim.HasField("dim_value"):
@@ -192,8 +214,20 @@ def _resolve(
                     raise InputError(f"{path}: {symbol} of input '{value.name}' has no fixed size; give --input-shape")
                 sizes[symbol] = assumed[symbol] = 1
             dim.dim_value = sizes[symbol]
-        shapes[value.name] = tuple(dim.dim_value for dim in kind.shape.dim)
-    return shapes, assumed
+        inputs[value.name] = ModelInput(tuple(dim.dim_value for dim in kind.shape.dim), name)
+    return inputs, assumed
+
+
+def _type_of(value: onnx.ValueInfoProto, role: str, path: Path) -> str:
+    """Numpy's name of what a module takes or gives: float32 for bfloat16, which numpy does not know."""
+    kind = value.type.tensor_type
+    known = kind.elem_type not in (TensorProto.UNDEFINED, TensorProto.STRING) and kind.HasField("shape")
+    name = onnx.helper.tensor_dtype_to_np_dtype(kind.elem_type).name if known else ""
+    name = "float32" if name == "bfloat16" else name
+    if name not in ELEMENT_TYPES:
+        seen, types = onnx.helper.printable_type(value.type), ", ".join(ELEMENT_TYPES)
+        raise InputError(f"{path}: {role} '{value.name}' is {seen}; expected a tensor with a shape, of {types}")
+    return name
 
 
 def _first_line(error: BaseException) -> str:

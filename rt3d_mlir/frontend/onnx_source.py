@@ -10,6 +10,7 @@ import numpy as np
 import onnx
 
 from rt3d_mlir.errors import ModelError
+from rt3d_mlir.frontend.boundary import cast_boundary
 from rt3d_mlir.frontend.model_ops import onnx_ops
 from rt3d_mlir.frontend.onnx_import import LoweringError, failing_nodes, to_linalg
 from rt3d_mlir.frontend.onnx_model import OnnxModel, filled, read_onnx
@@ -18,12 +19,12 @@ from rt3d_mlir.frontend.onnx_rewrites.lowerable import lowerable
 from rt3d_mlir.frontend.onnx_rewrites.opset import is_function
 from rt3d_mlir.frontend.program import first_words
 from rt3d_mlir.frontend.reference import run_floor1
-from rt3d_mlir.frontend.source import Floor1, ModelInput, Parameters, draw
+from rt3d_mlir.frontend.source import Floor1, Parameters, draw
 from rt3d_mlir.mlir_io import parse_text, without_numbers
 
 
 class OnnxSource:
-    """An ONNX model whose inputs are float32 and of fixed shapes.
+    """An ONNX model whose inputs are of fixed shapes. It computes in float32, and takes and gives what the file says.
 
     Its reference is onnxruntime, which shares no code with us. Without it, it is the imported module compiled by IREE
     alone, which shows errors of our passes but not of the import; `notes` then says so.
@@ -31,7 +32,7 @@ class OnnxSource:
 
     def __init__(self, model: OnnxModel, name: str) -> None:
         self.name = name
-        self.inputs = [ModelInput(shape) for shape in model.inputs.values()]
+        self.inputs = list(model.inputs.values())
         self.notes = [
             f"{name}: the size of {symbol} is open; it is taken as {size}" for symbol, size in model.assumed.items()
         ]
@@ -40,6 +41,9 @@ class OnnxSource:
                 f"{name}: onnxruntime is not installed, so the golden output is the imported model's as IREE compiles "
                 "it, which cannot show an error of the import: pip install 'rt3d-mlir[onnx]'"
             )
+        if model.other_floats:
+            names = ", ".join(sorted(model.other_floats))
+            self.notes.append(f"{name}: what is {names} in it is computed as float32")
         self.readers = {"onnx": onnx.__version__}
         self._model = model
         self._functions: set[str] = set()
@@ -52,6 +56,8 @@ class OnnxSource:
         text = self._to_linalg(parameters)
         with ir.Context(), ir.Location.unknown():
             module, table = parse_text(text, "torch-mlir's output")
+            self._check_outputs(module)
+            cast_boundary(module, [each.dtype for each in self.inputs], self._model.output_types)
             weights = {key: table[key] for key in table}
             numbers = {**weights, **parameters}
             ops = onnx_ops((_key(i, node), node.name, node.op_type) for i, node in enumerate(self._model.nodes))
@@ -77,8 +83,22 @@ class OnnxSource:
                     raise ModelError(f"{self.name}: torch-mlir cannot lower {said}") from error
                 self._functions |= {node.op_type for node, _ in failing}
 
+    def _check_outputs(self, module: ir.Module) -> None:
+        """Raises ModelError for an output whose size the numbers of an input decide."""
+        main = next(op for op in module.body.operations if op.operation.name == "func.func")
+        kinds = ir.FunctionType(ir.TypeAttr(main.attributes["function_type"]).value).results
+        for value, kind in zip(self._model.graph_model.graph.output, kinds, strict=True):
+            if not ir.RankedTensorType(kind).has_static_shape:
+                raise ModelError(
+                    f"{self.name}: the shape of output '{value.name}' depends on the numbers of an input; expected "
+                    "fixed shapes: make that input a constant"
+                )
+
     def draw_inputs(self, rng: np.random.Generator, positive: bool = False) -> list[np.ndarray]:
-        return [draw(each.shape, each.dtype, rng, positive) for each in self.inputs]
+        """Whole numbers that pick from another value are below its size."""
+        limits = self._model.index_limits()
+        drawn = {name: draw(each.shape, each.dtype, rng, positive) for name, each in self._model.inputs.items()}
+        return [array % limits[name] if name in limits else array for name, array in drawn.items()]
 
     def reference(self, parameters: Parameters, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
         if not _has_onnxruntime():
@@ -132,7 +152,12 @@ def _run_onnxruntime(
         options.log_severity_level = 3
         try:
             session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-            outputs = session.run(None, dict(zip(model.inputs, inputs, strict=True)))
-            return [np.asarray(output) for output in outputs]
+            kinds = [
+                onnx.helper.tensor_dtype_to_np_dtype(v.type.tensor_type.elem_type)
+                for v in model.graph_model.graph.input
+            ]
+            given = [np.asarray(array, kind) for array, kind in zip(inputs, kinds, strict=True)]
+            outputs = session.run(None, dict(zip(model.inputs, given, strict=True)))
+            return [np.asarray(y, kind) for y, kind in zip(outputs, model.output_types, strict=True)]
         except Exception as error:  # onnxruntime's errors have no common base
             raise ModelError(f"{name}: onnxruntime, the reference, cannot run it: {first_words(error)}") from error

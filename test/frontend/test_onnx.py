@@ -43,6 +43,7 @@ def write(tmp_path: Path) -> Write:
         kind: int = TensorProto.FLOAT,
         domains: Sequence[str] = (),
         functions: Sequence[onnx.FunctionProto] = (),
+        opset: int = 20,
         **options: object,
     ) -> Path:
         graph = helper.make_graph(
@@ -52,7 +53,7 @@ def write(tmp_path: Path) -> Write:
             [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None] * len(x))],
             [numpy_helper.from_array(array, name) for name, array in arrays.items()],
         )
-        opsets = [helper.make_opsetid("", 20), *(helper.make_opsetid(domain, 1) for domain in domains)]
+        opsets = [helper.make_opsetid("", opset), *(helper.make_opsetid(domain, 1) for domain in domains)]
         path = tmp_path / "net.onnx"
         onnx.save_model(helper.make_model(graph, opset_imports=opsets, functions=functions), path, **options)
         return path
@@ -205,6 +206,37 @@ def test_external_data(write: Write, tmp_path: Path):
         open_onnx(path)
 
 
+# What is written in other operators
+
+
+def test_pools_whose_windows_hang_over_are_packed(write: Write, tmp_path: Path):
+    """Compiled and checked against onnxruntime, which runs the file as it is."""
+    averages = {"kernel_shape": [3] * 3, "strides": [2] * 3, "pads": [1] * 6, "ceil_mode": 1, "count_include_pad": 1}
+    nodes = [
+        helper.make_node("Conv", ["x", "c.weight"], ["c"], name="conv"),
+        helper.make_node("AveragePool", ["c"], ["a"], name="average", **averages),
+        helper.make_node("MaxPool", ["a"], ["y"], name="max", kernel_shape=[2] * 3, strides=[2] * 3, ceil_mode=1),
+    ]
+    exported = export_source(open_onnx(write(nodes, {"c.weight": WEIGHT}, x=(1, 4, 8, 9, 10))))
+    exported.compile(tmp_path / "artifact")
+    assert [fate.name for fate in exported.explain().fates if fate.kind.endswith("Pool")] == ["average", "max"]
+
+
+def test_functions_and_backward_layers(write: Write, tmp_path: Path):
+    """An attention and a group normalization, each replaced by what ONNX defines it as, under its own name."""
+    nodes = [
+        helper.make_node("GroupNormalization", ["x", "s", "b"], ["n"], name="norm", num_groups=2),
+        helper.make_node("Reshape", ["n", "tokens"], ["t"], name="tokens"),
+        helper.make_node("Attention", ["t", "t", "t"], ["h"], name="attend", q_num_heads=2, kv_num_heads=2),
+        helper.make_node("Reshape", ["h", "volume"], ["y"], name="volume"),
+    ]
+    arrays = {"s": np.array([1, 2, 3, 4], np.float32), "b": np.array([0, 1, 0, 1], np.float32)}
+    arrays |= {"tokens": np.array([1, 64, 4]), "volume": np.array([1, 4, 4, 4, 4])}
+    exported = export_source(open_onnx(write(nodes, arrays, opset=23)))
+    exported.compile(tmp_path / "artifact")
+    assert {"norm", "attend"} <= {fate.name for fate in exported.explain().fates}
+
+
 # Shapes
 
 
@@ -225,6 +257,77 @@ def test_input_shape_fixes_what_is_open(write: Write):
         open_source(path)
     with pytest.raises(InputError, match=r"takes an input of 2x4x6x4x5, not 2x4x6x3x5"):
         open_source(path, (2, 4, 6, 3, 5))
+
+
+# Types
+
+
+@pytest.mark.parametrize(("kind", "name"), [(TensorProto.FLOAT16, "float16"), (TensorProto.DOUBLE, "float64")])
+@pytest.mark.parametrize("inside", [False, True])
+def test_files_of_other_floats(kind: int, name: str, inside: bool, tmp_path: Path):
+    """All of it in that type, or what is between two casts."""
+    boundary = TensorProto.FLOAT if inside else kind
+    nodes = [helper.make_node("Conv", ["x", "w"], ["y"])]
+    if inside:
+        nodes = [
+            helper.make_node("Cast", ["x"], ["a"], to=kind),
+            helper.make_node("Conv", ["a", "w"], ["b"]),
+            helper.make_node("Cast", ["b"], ["y"], to=TensorProto.FLOAT),
+        ]
+    ends = [
+        helper.make_tensor_value_info(end, boundary, size) for end, size in (("x", (1, 4, 4, 4, 4)), ("y", [None] * 5))
+    ]
+    weight = WEIGHT.astype(name)
+    graph = helper.make_graph(nodes, "net", ends[:1], ends[1:], [numpy_helper.from_array(weight, "w")])
+    path = tmp_path / "net.onnx"
+    onnx.save_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
+    source = open_onnx(path)
+    assert source.notes == [f"net.onnx: what is {name} in it is computed as float32"]
+    exported = export_source(source)
+    assert [layer.packed for layer in exported.report().layers] == [True]
+    manifest = exported.compile(tmp_path / "artifact")
+    wanted = "float32" if inside else name
+    assert (manifest.inputs[0].dtype, manifest.outputs[0].dtype) == (wanted, wanted)
+    x = np.random.default_rng(2).standard_normal((1, 4, 4, 4, 4)).astype(wanted)
+    y = rt3d_mlir.load(tmp_path / "artifact")(x)
+    assert y.dtype == wanted
+    expected = _torch_conv(x.astype(np.float32), weight.astype(np.float32))
+    np.testing.assert_allclose(y, expected, atol=2e-2 if wanted == "float16" else 1e-4)
+
+
+def test_whole_numbers_and_truth_values(tmp_path: Path):
+    """A camera's uint8, an index, and outputs of several types and ranks."""
+    nodes = [
+        helper.make_node("Cast", ["image"], ["a"], to=TensorProto.FLOAT),
+        helper.make_node("Gather", ["a", "index"], ["picked"], axis=1),
+        helper.make_node("Greater", ["picked", "half"], ["bright"]),
+        helper.make_node("ReduceMean", ["picked"], ["mean"], keepdims=0),
+        helper.make_node("ArgMax", ["picked"], ["place"], axis=2, keepdims=0),
+    ]
+    kinds = {"image": TensorProto.UINT8, "index": TensorProto.INT64, "bright": TensorProto.BOOL}
+    kinds |= {"mean": TensorProto.FLOAT, "place": TensorProto.INT64}
+    sizes = {"image": (2, 3, 5), "index": (4,), "bright": (2, 4, 5), "mean": (), "place": (2, 4)}
+    ends = {name: helper.make_tensor_value_info(name, kinds[name], size) for name, size in sizes.items()}
+    graph = helper.make_graph(
+        nodes,
+        "net",
+        [ends["image"], ends["index"]],
+        [ends["bright"], ends["mean"], ends["place"]],
+        [numpy_helper.from_array(np.array(128, np.float32), "half")],
+    )
+    path = tmp_path / "net.onnx"
+    onnx.save_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
+    exported = export_source(open_onnx(path))
+    manifest = exported.compile(tmp_path / "artifact")
+    assert [spec.dtype for spec in manifest.inputs] == ["uint8", "int64"]
+    assert [spec.dtype for spec in manifest.outputs] == ["bool", "float32", "int64"]
+    rng = np.random.default_rng(1)
+    image, index = rng.integers(0, 256, (2, 3, 5)).astype(np.uint8), np.array([2, 0, 1, 1])
+    bright, mean, place = rt3d_mlir.load(tmp_path / "artifact")(image, index)
+    picked = image[:, index].astype(np.float32)
+    np.testing.assert_array_equal(bright, picked > 128)
+    np.testing.assert_allclose(mean, picked.mean(), rtol=1e-5)
+    np.testing.assert_array_equal(place, picked.argmax(2))
 
 
 # The reference
@@ -292,13 +395,24 @@ def test_an_operator_that_does_not_exist(write: Write):
         open_onnx(path)
 
 
-def test_an_input_of_another_type(write: Write):
-    path = write([_conv()], {"c.weight": WEIGHT}, kind=TensorProto.DOUBLE)
-    with pytest.raises(InputError, match=r"input 'x' is DOUBLE.*; expected a float32 tensor with a shape"):
+def test_an_input_of_a_type_that_no_module_takes(write: Write):
+    path = write([_conv()], {"c.weight": WEIGHT}, kind=TensorProto.STRING)
+    with pytest.raises(InputError, match=r"input 'x' is STRING.*; expected a tensor with a shape, of float32, float16"):
         open_onnx(path)
 
 
-def test_a_name_that_mlir_cannot_hold(write: Write):
-    path = write([_conv("a b")], {"a b": WEIGHT})
-    with pytest.raises(ModelError, match=r"initializer 'a b' has a space, a quote or > in its name; rename it"):
+@pytest.mark.parametrize("name", ["a b", 'a"b', "a>b", "a\\b", "ä", "a\nb"])
+def test_a_name_that_mlir_cannot_hold(name: str, write: Write):
+    path = write([_conv(name)], {name: WEIGHT})
+    with pytest.raises(ModelError, match=r"has a space, a quote, > or another letter in its name .*; rename it"):
         open_onnx(path)
+
+
+@pytest.mark.parametrize("name", ["a b", 'a"b', "a>b", "a\\b", "ä", "a\nb", "x:0", ""])
+def test_odd_names_of_nodes_and_values(name: str, write: Write):
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], [f"{name} 1"], name=name),
+        helper.make_node("Relu", [f"{name} 1"], ["y"], name=name),
+    ]
+    exported = export_source(open_onnx(write(nodes, {"w": WEIGHT})))
+    assert next(fate.name for fate in exported.explain().fates if fate.kind == "Conv") == (name or "Conv")

@@ -81,11 +81,14 @@ def state_defaults(model: onnx.ModelProto) -> None:
 
 
 def expand(model: onnx.ModelProto, operators: Collection[str]) -> onnx.ModelProto:
-    """The model, shapes inferred, with its nodes of these operators replaced by the functions that define them."""
+    """The model, shapes inferred, with its nodes of these operators replaced by the functions that define them.
+
+    So are those whose results onnx infers no shape of, as GroupNormalization's: all that follows would have none.
+    """
     state_defaults(model)
     model = infer(model)
     opset = opset_of(model)
-    while calls := [node for node in model.graph.node if node.op_type in operators and is_function(node, opset)]:
+    while calls := _calls(model.graph, operators, opset):
         before = onnx.ModelProto.FromString(model.SerializeToString())
         types = types_of(model.graph)
         for number, node in enumerate(calls):
@@ -102,6 +105,17 @@ def expand(model: onnx.ModelProto, operators: Collection[str]) -> onnx.ModelProt
         state_defaults(model)
         model = infer(model)
     return model
+
+
+def _calls(graph: onnx.GraphProto, operators: Collection[str], opset: int) -> list[onnx.NodeProto]:
+    shapes = Values.of(graph, [tensor.name for tensor in graph.initializer]).shapes
+    functions = [node for node in graph.node if is_function(node, opset)]
+
+    def loses_shapes(node: onnx.NodeProto) -> bool:
+        known = all(name in shapes for name in node.input if name)
+        return known and not all(name in shapes for name in node.output if name)
+
+    return [node for node in functions if node.op_type in operators or loses_shapes(node)]
 
 
 def _schema(node: onnx.NodeProto, opset: int) -> Any:
