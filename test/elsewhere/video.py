@@ -30,12 +30,12 @@ _SLOWFAST = {
 _MVIT = {
     "spatial_size": 64,
     "temporal_size": 8,
-    "depth": 4,
+    "depth": 2,
     "patch_embed_dim": 48,
     "head_num_classes": 40,
-    "embed_dim_mul": [[1, 2.0], [3, 2.0]],
-    "atten_head_mul": [[1, 2.0], [3, 2.0]],
-    "pool_q_stride_size": [[1, 1, 2, 2], [3, 1, 2, 2]],
+    "embed_dim_mul": [[1, 2.0]],
+    "atten_head_mul": [[1, 2.0]],
+    "pool_q_stride_size": [[1, 1, 2, 2]],
     "pool_kv_stride_adaptive": [1, 4, 4],
     "pool_kvq_kernel": [3, 3, 3],
 }
