@@ -147,10 +147,32 @@ def part_groups(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | N
     """Joins the channels of a grouped conv's result once, and splits them again for who reads them split.
 
     torch-mlir folds the reshapes behind a grouped conv into one: its own with a flatten, or with the next conv's of as
-    many groups, where none is left.
+    many groups, where none is left; and those in front of it, such as that of weights which forward computes.
     """
     if op.name == "linalg.generic" and (len(op.operands) != 3 or _grouped_window(op) is None):
         return NO_MATCH
+    return _join_inputs(op) and _join_result(op, rewriter)
+
+
+def _join_inputs(op: ir.OpView) -> Failure | None:
+    """Splits the groups of a grouped conv's input and weights right in front of it, where that is done elsewhere."""
+    rank = len(op.operands[0].type.shape)
+    found = NO_MATCH
+    for i, axis, axes in ((0, 1, _CHANNELS[: rank - 1]), (1, 0, _FILTERS[: rank - 1])):
+        value = op.operands[i]
+        if _expanded(value, axes) is not None:
+            continue
+        shape = list(value.type.shape)
+        groups = shape[axis]
+        shape[axis : axis + 2] = [shape[axis] * shape[axis + 1]]
+        with ir.InsertionPoint(op), op.operation.location:
+            joined = tensor.collapse_shape(ir.RankedTensorType.get(shape, value.type.element_type), value, axes)
+            op.operation.operands[i] = _split(joined, axis, groups, axes)
+        found = None
+    return found
+
+
+def _join_result(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
     result = op.results[0]
     batch, groups, filters, *spatial = result.type.shape
     axes = _CHANNELS[: len(spatial) + 2]

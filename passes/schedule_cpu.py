@@ -25,6 +25,7 @@ from iree.compiler import rewrite
 from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.blocked import view
 from rt3d_mlir.passes.build import constant
+from rt3d_mlir.passes.const_eval import hold_constants
 from rt3d_mlir.passes.cpu_elementwise import ElementwiseKernel
 from rt3d_mlir.passes.cpu_pack import PackKernel, UnpackKernel
 from rt3d_mlir.passes.cpu_plan import note_halos, plan_conv
@@ -75,6 +76,7 @@ class ScheduleCpu(Pass):
         apply_patterns(module, {"linalg.generic": pool, "linalg.pack": pack})
         apply_patterns(module, {"linalg.generic": rest, "linalg.unpack": unpack})
         pad_links(module)
+        hold_constants(module)
 
     def _conv(
         self, conv: PackedConv, module: ir.Module, rewriter: rewrite.PatternRewriter, state: State

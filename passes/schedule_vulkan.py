@@ -27,6 +27,7 @@ from rt3d_mlir.passes.avg_pool import AvgPool
 from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.blocked import view
 from rt3d_mlir.passes.build import constant
+from rt3d_mlir.passes.const_eval import hold_constants
 from rt3d_mlir.passes.constants import constant_value
 from rt3d_mlir.passes.cpu_plan import note_halos
 from rt3d_mlir.passes.depthwise_conv import DepthwiseConv
@@ -62,6 +63,7 @@ class ScheduleVulkan(Pass):
         apply_patterns(module, {"linalg.generic": rules.pool, "linalg.pack": rules.pack, "linalg.unpack": rules.unpack})
         apply_patterns(module, {"linalg.generic": rules.elementwise})
         pad_links(module)
+        hold_constants(module)
 
 
 @dataclass(frozen=True, eq=False)

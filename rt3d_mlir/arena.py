@@ -22,8 +22,6 @@ import iree.runtime
 from rt3d_mlir.backend import iree_compile
 from rt3d_mlir.errors import CompileError
 from rt3d_mlir.mlir_io import without_numbers, write_bytecode
-from rt3d_mlir.passes.dispatch import kernel_name
-from rt3d_mlir.passes.match import reads_any
 from rt3d_mlir.weights import WeightTable
 
 Progress = Callable[[str], None]
@@ -129,31 +127,15 @@ def _main(module: ir.Module) -> ir.OpView:
 
 
 def _drop_kernels(module: ir.Module) -> None:
-    """Of our kernels their interfaces are left, and a digest of their code: IREE then merges the same ones as with it.
-
-    Those whose inputs are constants stay whole, for IREE runs them when it compiles.
-    """
-    needed = _run_when_compiled(module)
+    """Leaves of our kernels their interfaces, and a digest of their code: IREE then merges the same ones as with it."""
     for op in module.body.operations:
-        if op.operation.name != "hal.executable.source" or ir.StringAttr(op.attributes["sym_name"]).value in needed:
+        if op.operation.name != "hal.executable.source":
             continue
         for inner in op.regions[0].blocks[0].operations:
             if inner.operation.name == "builtin.module":
                 inner.attributes["rt3d.code"] = ir.StringAttr.get(_digest(inner))
                 for code in list(inner.regions[0].blocks[0].operations):
                     code.operation.erase()
-
-
-def _run_when_compiled(module: ir.Module) -> set[str]:
-    """The kernels that some dispatch calls on nothing but constants."""
-    (block,) = _main(module).regions[0].blocks
-    variable, found = {*block.arguments}, set()
-    for op in block.operations:
-        if reads_any(op, variable):
-            variable.update(op.results)
-        elif op.operation.name == "flow.dispatch":
-            found.add(kernel_name(op))
-    return found
 
 
 def _digest(code: ir.OpView) -> str:

@@ -30,7 +30,6 @@ _NO_WORK = (
     *("to", "cast", "view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "expand"),
 )
 #: Import makes one a conv of weights turned round, over an input spread with zeros: passes would refuse it for those.
-_TRANSPOSED = "it is a transposed conv: there is no packed kernel for one, so IREE computes it with all its weights"
 
 _VARIANCE = "on import its variance became arithmetic in float64, for precision"
 #: Kinds that torch-mlir's decompositions compute in other types than the model does.
@@ -132,13 +131,13 @@ class Trace:
                 if main != key and self._writers.get(key, set()) & {*standing}
             ]
             others = [main for main in kernels if main != key and main not in padding]
-            why = self._why_packed(layers, padding, others, left)
+            why = self._why_packed(kind, layers, padding, others, left)
             return Fate(name, kind, macs, PACKED, [], why, macs_off=off, in_part=bool(left))
         if self._weights.get(key) in kernels:  # the padding that its conv has is elsewhere
             into = [self._model[self._weights[key]].name]
             return Fate(name, kind, macs, FUSED, into, floor_facts.ROLES["weights"], in_part=bool(left))
         if left:
-            why = _TRANSPOSED if _is_transposed_conv(kind) else state.reasons.get(key) or self._why_left(key, left)
+            why = state.reasons.get(key) or self._why_left(key, left)
             return Fate(name, kind, macs, LEFT, [], why, macs_off=macs)
         if kernels:
             return Fate(name, kind, macs, FUSED, self._names(kernels), floor_facts.ROLES[self._roles.get(key, "")])
@@ -150,9 +149,15 @@ class Trace:
         return [self._model[key].name for key in standing]
 
     def _why_packed(
-        self, layers: Sequence[dict], padding: Sequence[str], others: Sequence[str], left: Sequence[ir.OpView]
+        self,
+        kind: str,
+        layers: Sequence[dict],
+        padding: Sequence[str],
+        others: Sequence[str],
+        left: Sequence[ir.OpView],
     ) -> str:
-        said = ["dense" if layer["kept_share"] == 1 else f"{layer['kept_share']:.1%} kept" for layer in layers]
+        said = ["as one conv of all phases"] if _is_transposed_conv(kind) else []
+        said += ["dense" if layer["kept_share"] == 1 else f"{layer['kept_share']:.1%} kept" for layer in layers]
         said += [layer["how"] for layer in layers if layer.get("how")]
         said += [f"padding written by {', '.join(self._names(padding))}"] if padding else []
         said += [f"bias added by {', '.join(self._names(others))}"] if others else []

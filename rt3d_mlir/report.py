@@ -64,8 +64,11 @@ def build_report(state: State, dense_macs: Mapping[str, int], shapes: Mapping[st
     for parameter in [*dense_macs, *uncounted]:
         for name, facts in packed.get(parameter, []):
             shape = shapes.get(parameter, facts["weight_shape"])
-            macs = facts["macs_before"], facts["macs_after"]
-            layers.append(Layer(name, shape, *macs, facts["kept_share"], True, facts.get("how", "")))
+            before, after, kept = facts["macs_before"], facts["macs_after"], facts["kept_share"]
+            if len(packed[parameter]) == 1 and dense_macs.get(parameter, before) < before:
+                # a transposed conv, in whose packed form each phase has zeros for the taps of the others
+                before, kept = dense_macs[parameter], min(1.0, after / dense_macs[parameter])
+            layers.append(Layer(name, shape, before, after, kept, True, facts.get("how", "")))
         if parameter not in packed:
             name, macs = parameter.removesuffix(".weight"), dense_macs[parameter]
             layers.append(Layer(name, shapes[parameter], macs, macs, 1.0, False, _reason(state, name)))

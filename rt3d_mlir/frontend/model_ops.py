@@ -9,10 +9,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import iree.compiler.ir as ir
+import torch
 from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
 from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
+from rt3d_mlir.frontend.transposed_conv import transposed_conv
 from rt3d_mlir.passes.provenance import keys, tensor_ops
 
 #: What holds numbers or memory for other ops, and is nothing that a model consists of.
@@ -45,7 +47,8 @@ def torch_ops(program: ExportedProgram) -> dict[str, ModelOp]:
 def with_locations(program: ExportedProgram) -> ExportedProgram:
     """The program in the ops that torch-mlir knows, each of which will be located at the op of `program` it is of."""
     known = {node.name for node in program.graph.nodes}
-    lowered = program.run_decompositions(get_decomposition_table())
+    table = {**get_decomposition_table(), torch.ops.aten.convolution.default: transposed_conv}
+    lowered = program.run_decompositions(table)
     for node in lowered.graph.nodes:
         key = next((source.name for source in node.meta.get("from_node", ()) if source.name in known), node.name)
         _locate(lowered.graph_module, node, key)

@@ -170,9 +170,12 @@ def _program_macs(program: ExportedProgram) -> dict[str, int]:
     """`models.count_macs` for a program, whose layers are calls of functions."""
     aten = torch.ops.aten
     counted = (aten.conv1d, aten.conv2d, aten.conv3d, aten.linear)
+    transposed = (aten.conv_transpose1d, aten.conv_transpose2d, aten.conv_transpose3d)
     parameters = program.graph_signature.inputs_to_parameters
     macs: Counter[str] = Counter()
     for node in program.graph.nodes:
-        if getattr(node.target, "overloadpacket", None) in counted and node.args[1].name in parameters:
-            macs[parameters[node.args[1].name]] += node.meta["val"].numel() * node.args[1].meta["val"][0].numel()
+        packet = getattr(node.target, "overloadpacket", None)
+        if packet in (*counted, *transposed) and node.args[1].name in parameters:
+            once = (node.args[0] if packet in transposed else node).meta["val"]  # which each weight of a slice is for
+            macs[parameters[node.args[1].name]] += once.numel() * node.args[1].meta["val"][0].numel()
     return dict(macs)

@@ -17,7 +17,7 @@ class Between(nn.Module):
 
     def __init__(self, body: nn.Module | Callable[[torch.Tensor], torch.Tensor], channels: int = 8, after: int = 0):
         super().__init__()
-        self.first, self.last = conv(3, channels), conv(after or channels, 4, 1)
+        self.first, self.last = conv(3, channels, padding=1), conv(after or channels, 4, 1)
         self.body = body
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -127,12 +127,19 @@ def transposed() -> dict[str, Case]:
         "k4s2-grouped": nn.ConvTranspose3d(8, 8, 4, 2, 1, groups=4),
         "k3s1-dilated": nn.ConvTranspose3d(8, 8, 3, padding=2, dilation=2),
         "depthwise": nn.ConvTranspose3d(8, 8, 2, 2, groups=8, bias=False),
+        "depthwise-multiplied": nn.ConvTranspose3d(8, 16, (1, 4, 3), (1, 2, 3), (0, 1, 2), (0, 1, 2), groups=8),
+        "depthwise-cut": nn.ConvTranspose3d(8, 8, (1, 2, 3), (2, 1, 1), (1, 1, 2), dilation=(1, 1, 1), groups=8),
         "uneven-stride": nn.ConvTranspose3d(8, 5, (1, 3, 2), (1, 3, 1)),
     }
     found = {name: Case(Between(layer, after=layer.out_channels), (1, 3, 2, 3, 4)) for name, layer in layers.items()}
     return {
         **found,
         "2d": Case(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ConvTranspose2d(8, 4, 4, 2, 1)), (1, 3, 5, 6)),
+        "2d-depthwise": Case(
+            nn.Sequential(nn.Conv2d(3, 8, 3), nn.ConvTranspose2d(8, 8, 4, 2, 1, groups=8)), (1, 3, 5, 6)
+        ),
+        "1d-depthwise": Case(nn.Sequential(nn.Conv1d(3, 8, 3), nn.ConvTranspose1d(8, 8, 4, 2, 1, groups=8)), (1, 3, 9)),
+        "2d-grouped": Case(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ConvTranspose2d(8, 6, 3, 2, groups=2)), (1, 3, 5, 6)),
         "1d": Case(nn.Sequential(nn.Conv1d(3, 8, 3), nn.ConvTranspose1d(8, 4, 4, 2, 1)), (1, 3, 9)),
     }
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import cases
+import foreign_cases
 import iree.compiler.ir as ir
 import numerics
 import numpy as np
@@ -76,6 +77,10 @@ SUITES = [
     Suite("integers", "8x4", "schedule-cpu", ("grouped",), target="cortex-a76"),
     *(Suite("integers", "8x4", floor, ("placed",)) for floor in ("place-activations", "schedule-cpu")),
     Suite("random", "8x4", "schedule-cpu", ("pooled",)),
+    # What other people's networks have: left to IREE or evaluated, between layers that are packed.
+    Suite("integers", "8x4", "schedule-cpu", ("transposed", "moved")),
+    Suite("random", "8x4", "schedule-cpu", ("foreign",)),
+    Suite("random", "8x4", "schedule-cpu", ("transposed", "moved", "foreign"), target="cortex-a76"),
     Suite("units", "8x4", "schedule-cpu", ("placed",), target="cortex-a76", dtype="f16"),
     Suite("random", "8x4", "schedule-cpu", ("pooled",), target="cortex-a76", dtype="f16"),
     # f16: floor 2 and the kernels; one register of filters and two; sums on the stack, in chunks of several rows.
@@ -94,7 +99,7 @@ SUITES = [
 @functools.cache
 def _family(name: str) -> dict[str, Case]:
     """Made once: each suite draws the weights anew."""
-    return getattr(cases, name)()
+    return getattr(foreign_cases if hasattr(foreign_cases, name) else cases, name)()
 
 
 @dataclass(frozen=True)

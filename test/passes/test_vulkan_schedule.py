@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import compiler
+import foreign_cases
 import iree.compiler.ir as ir
 import matrices
+import numerics
 import numpy as np
 import pytest
 import torch
@@ -133,6 +135,18 @@ def test_numbers(tmp_path: Path, dtype: str, keep: float, bound: float):
     for name, answer, want in zip(NETS, answers, expected, strict=True):
         error = np.abs(answer - want.detach().numpy()).max() / np.abs(want.detach().numpy()).max()
         assert error < bound, f"{name}: {error:.1e}"
+
+
+def test_what_is_left_to_iree(tmp_path: Path):
+    """Between layers that are kernels of ours, in one module."""
+    families = (foreign_cases.transposed(), foreign_cases.moved(), foreign_cases.foreign())
+    cases = {name: case for family in families for name, case in family.items()}
+    model = numerics.draw(Several({name: case.model for name, case in cases.items()}), "8x4", "random")
+    inputs = [numerics.draw_input(case.shape, "random", seed) for seed, case in enumerate(cases.values())]
+    build(model, inputs, tmp_path, "f32")
+    answers = vulkan.load(tmp_path / "module.vmfb", len(cases))([x.numpy() for x in inputs])
+    for name, answer, want in zip(cases, answers, numerics.reference(model, inputs), strict=True):
+        assert numerics.relative_error(answer, want) < 1e-5, name
 
 
 def test_integers_are_exact(tmp_path: Path):

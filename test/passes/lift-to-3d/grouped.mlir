@@ -65,7 +65,11 @@ func.func @chain(%x: tensor<1x2x2x1x1x5xf32>, %w: tensor<2x2x2x1x1x1xf32>, %i: t
   return %y, %z : tensor<1x4x1x1x5xf32>, tensor<1x4x1x1x5xf32>
 }
 // What follows a grouped conv may be one reshape with its own: a flatten, or a depth of one that goes.
+// So may what is in front of it: input and weights get reshapes of their own.
 // CHECK-LABEL: func.func @flattened
+// CHECK: %[[WEIGHTS:.+]] = tensor.collapse_shape %arg1 {{\[\[}}0, 1], [2], [3], [4], [5]] {{.*}} into tensor<4x2x1x1x1xf32>
+// CHECK-NEXT: tensor.expand_shape %[[WEIGHTS]] {{\[\[}}0, 1], [2], [3], [4], [5]] {{.*}} into tensor<2x2x2x1x1x1xf32>
+// CHECK-NEXT: linalg.generic
 // CHECK: %[[JOINED:.+]] = tensor.collapse_shape %{{.+}} {{\[\[}}0], [1, 2], [3], [4], [5]] {{.*}} into tensor<1x4x1x1x5xf32>
 // CHECK-DAG: %[[FLAT:.+]] = tensor.collapse_shape %[[JOINED]] {{\[\[}}0], [1, 2, 3, 4]] {{.*}} into tensor<1x20xf32>
 // CHECK-DAG: %[[PLANE:.+]] = tensor.collapse_shape %[[JOINED]] {{\[\[}}0], [1], [2, 3], [4]] {{.*}} into tensor<1x4x1x5xf32>

@@ -1,0 +1,34 @@
+"""Kernels on constants alone, such as on the zeros that a recurrent state begins as, run when the module runs.
+
+IREE evaluates what depends on constants alone when it compiles, on this machine: it cannot take a shader for that.
+
+    %y = flow.dispatch @conv::@conv(%zeros, %weights, ...)
+becomes
+    %held = util.optimization_barrier %zeros
+    %y = flow.dispatch @conv::@conv(%held, %weights, ...)
+"""
+
+import iree.compiler.ir as ir
+
+from rt3d_mlir.passes.match import reads_any
+
+
+def hold_constants(module: ir.Module) -> None:
+    """Puts a barrier on the first input of each dispatch that reads nothing else, in all functions, in place."""
+    for function in module.body.operations:
+        if function.operation.name == "func.func":
+            for block in function.operation.regions[0]:
+                _hold(block)
+
+
+def _hold(block: ir.Block) -> None:
+    variable = {*block.arguments}
+    for op in list(block.operations):
+        if op.operation.name == "flow.dispatch" and len(op.operands) and not reads_any(op, variable):
+            first = op.operands[0]
+            with ir.InsertionPoint(op), op.operation.location:
+                held = ir.Operation.create("util.optimization_barrier", [first.type], [first]).result
+            op.operation.operands[0] = held
+            variable.update(op.results)
+        elif reads_any(op, variable):
+            variable.update(op.results)
