@@ -4,7 +4,7 @@ Text is split from its `{-# ... #-}` section before parsing: the numbers go stra
 """
 
 import re
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from pathlib import Path
 
 import iree.compiler.ir as ir
@@ -38,15 +38,29 @@ def parse_text(text: str, source: str) -> tuple[ir.Module, WeightTable]:
     if sections and "#-}" not in sections[0]:
         raise ModelError(f"{source} was cut short: its resource section has no end, #-}}; write the file again")
     blobs = dict(_BLOB.findall(sections[0])) if sections else {}
-    table = WeightTable()
-    for key, type_text in dict(_HANDLE.findall(body)).items():
-        if key in blobs:
-            table.add(key, _decode(key, type_text, blobs[key], source))
+    arrays = {
+        key: _decode(key, type_text, blobs[key], source)
+        for key, type_text in dict(_HANDLE.findall(body)).items()
+        if key in blobs
+    }
     try:
-        return ir.Module.parse(body), table
+        return parse_handles(body, arrays)
     except ir.MLIRError as error:
         first = str(error).strip().splitlines()
         raise ModelError(f"{source} does not parse as MLIR: {'; '.join(line.strip() for line in first[:4])}") from None
+
+
+def parse_handles(body: str, arrays: Mapping[str, np.ndarray]) -> tuple[ir.Module, WeightTable]:
+    """Parses text without a resource section; `arrays` are the numbers behind its handles, by the names in it.
+
+    Where the current context has a handle of that name from another module, MLIR gives this one another name, which the
+    table then has. Raises ir.MLIRError.
+    """
+    module = ir.Module.parse(body)
+    written = [key for key, _ in _HANDLE.findall(body)]
+    parsed = [resource_key(op.attributes["value"]) for op in resource_constants(module)]
+    names = dict(zip(written, parsed, strict=True)) if len(written) == len(parsed) else {}
+    return module, WeightTable({names.get(key) or key: array for key, array in arrays.items()})
 
 
 def read(path: Path) -> tuple[ir.Module, WeightTable]:

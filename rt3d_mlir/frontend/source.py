@@ -10,6 +10,7 @@ import numpy as np
 from rt3d_mlir.errors import InputError
 from rt3d_mlir.frontend.model_ops import ModelOp
 from rt3d_mlir.frontend.reference import run_floor1
+from rt3d_mlir.mlir_io import parse_handles
 from rt3d_mlir.weights import WeightTable
 
 Parameters = Mapping[str, np.ndarray]
@@ -37,7 +38,7 @@ class Floor1:
 
     def parse(self) -> tuple[ir.Module, WeightTable]:
         """The module in the current context, with a side table of its own."""
-        return ir.Module.parse(self.text), WeightTable(self.weights)
+        return parse_handles(self.text, self.weights)
 
 
 class Source(Protocol):
