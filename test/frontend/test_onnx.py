@@ -374,10 +374,11 @@ def test_another_kind_of_file(tmp_path: Path):
 
 
 def test_an_operator_that_torch_mlir_lacks(write: Write):
-    node = helper.make_node("GridSample", ["x", "grid"], ["y"], name="warp")
-    source = open_onnx(write([node], {"grid": np.zeros((1, 2, 2, 2, 3), np.float32)}))
+    node = helper.make_node("DeformConv", ["x", "w", "o"], ["y"], name="warp")
+    arrays = {"w": np.zeros((1, 1, 2, 2), np.float32), "o": np.zeros((1, 8, 3, 3), np.float32)}
+    source = open_onnx(write([node], arrays, x=(1, 1, 4, 4)))
     with pytest.raises(
-        ModelError, match=r"^net\.onnx: torch-mlir cannot lower the operator GridSample \(node 'warp'\): "
+        ModelError, match=r"^net\.onnx: torch-mlir cannot lower the operator DeformConv \(node 'warp'\): "
     ):
         source.lower(source.parameters)
 

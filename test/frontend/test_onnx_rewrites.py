@@ -176,6 +176,22 @@ def test_crop_and_resize(tmp_path: Path):
     _check("Resize", (1, 1, 6, 7), tmp_path, inputs, places, **said)
 
 
+# GridSample
+
+
+@pytest.mark.parametrize("padding", ["zeros", "border", "reflection"])
+@pytest.mark.parametrize("aligned", [0, 1])
+@pytest.mark.parametrize(
+    ("mode", "size"),
+    [("nearest", (5, 4)), ("linear", (5, 4)), ("cubic", (5, 4)), ("linear", (3, 4, 5)), ("nearest", (3, 4, 1))],
+)
+def test_grid_sample(mode: str, size: tuple[int, ...], aligned: int, padding: str, tmp_path: Path):
+    inputs = {"grid": RNG.uniform(-2.5, 2.5, (2, *(3 for _ in size), len(size))).astype(np.float32)}
+    said = {"mode": mode, "padding_mode": padding, "align_corners": aligned}
+    graph = _check("GridSample", (2, 3, *size), tmp_path, inputs, ("x", "grid"), **said)
+    assert "GridSample" not in _operators(graph)
+
+
 # Transposed convs
 
 
@@ -250,6 +266,17 @@ def test_a_condition_that_is_constant(axis: int | None, tmp_path: Path):
 @pytest.mark.parametrize(("x", "w", "rank"), [((4,), (2, 4, 3), 2), ((2, 3, 5, 4), (4,), 3)])
 def test_a_vector_times_many_matrices(x: tuple[int, ...], w: tuple[int, ...], rank: int, tmp_path: Path):
     _check("MatMul", x, tmp_path, {"w": _array(*w)}, ("x", "w"), rank=rank)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (2, 2), (2, 3, 3), (2, 1, 5, 5)])
+def test_determinants(shape: tuple[int, ...], tmp_path: Path):
+    _check("Det", shape, tmp_path, rank=len(shape) - 2)
+
+
+def test_a_determinant_that_is_too_large(tmp_path: Path):
+    model = _model([helper.make_node("Det", ["x"], ["y"])], {}, (9, 9), 0)
+    with pytest.raises(ModelError, match=r"determinant of 9x9 matrices is not lowered, of at most 6 rows it is"):
+        _rewritten(model, tmp_path)
 
 
 def test_each_rule_is_tested():

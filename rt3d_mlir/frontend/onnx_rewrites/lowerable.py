@@ -11,11 +11,12 @@ import onnx
 
 from rt3d_mlir.frontend.onnx_rewrites.fold import fold
 from rt3d_mlir.frontend.onnx_rewrites.graph import Builder, Values, names_in, opset_of
+from rt3d_mlir.frontend.onnx_rewrites.grid_sample import grid_sample
 from rt3d_mlir.frontend.onnx_rewrites.opset import expand, lift
 from rt3d_mlir.frontend.onnx_rewrites.pools import average_pool, lp_pool, max_pool
 from rt3d_mlir.frontend.onnx_rewrites.recurrent import recurrent
 from rt3d_mlir.frontend.onnx_rewrites.resize import resize
-from rt3d_mlir.frontend.onnx_rewrites.small import backward_slice, batchless_matmul, compress, pad
+from rt3d_mlir.frontend.onnx_rewrites.small import backward_slice, batchless_matmul, compress, determinant, pad
 from rt3d_mlir.frontend.onnx_rewrites.transposed_conv import transposed_conv
 
 Rule = Callable[[onnx.NodeProto, Builder], Sequence[str] | None]
@@ -24,7 +25,9 @@ RULES: Mapping[str, Rule] = {
     "AveragePool": average_pool,
     "Compress": compress,
     "ConvTranspose": transposed_conv,
+    "Det": determinant,
     "GRU": recurrent,
+    "GridSample": grid_sample,
     "LSTM": recurrent,
     "LpPool": lp_pool,
     "MatMul": batchless_matmul,

@@ -1,11 +1,15 @@
 """Rules of a few lines."""
 
 from collections.abc import Sequence
+from itertools import combinations
 
 import numpy as np
 import onnx
 
+from rt3d_mlir.errors import ModelError
 from rt3d_mlir.frontend.onnx_rewrites.graph import Builder, attributes
+
+_LARGEST_DET = 6
 
 
 def backward_slice(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | None:
@@ -52,6 +56,45 @@ def compress(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | None:
     positions = builder.array(np.flatnonzero(condition))
     flat = node.input[0] if axis is not None else builder.add("Reshape", [node.input[0], builder.array([-1])])
     return [builder.add("Gather", [flat, positions], axis=axis or 0)]
+
+
+def determinant(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | None:
+    """A Det by minors: torch-mlir's does not pivot, and divides by zero where the first element is.
+
+    The minors of the last rows are needed for each choice of as many columns, 2^n in all. Raises ModelError for
+    matrices of more than `_LARGEST_DET` rows.
+    """
+    shape = builder.values.shapes.get(node.input[0])
+    if shape is None:
+        return None
+    size, rank = shape[-1], len(shape)
+    if size > _LARGEST_DET:
+        raise ModelError(
+            f"the determinant of {size}x{size} matrices is not lowered, of at most {_LARGEST_DET} rows it is"
+        )
+
+    def element(row: int, column: int) -> str:
+        whole = builder.add("Gather", [node.input[0], builder.array(np.array(row))], axis=rank - 2)
+        return builder.add("Gather", [whole, builder.array(np.array(column))], axis=rank - 2)
+
+    minors: dict[tuple[int, ...], str] = {(column,): element(size - 1, column) for column in range(size)}
+    for row in reversed(range(size - 1)):
+        elements = [element(row, column) for column in range(size)]
+        larger = combinations(range(size), size - row)
+        minors = {columns: _expanded(columns, elements, minors, builder) for columns in larger}
+    return [minors[tuple(range(size))]]
+
+
+def _expanded(
+    columns: tuple[int, ...], elements: Sequence[str], minors: dict[tuple[int, ...], str], builder: Builder
+) -> str:
+    """The minor of these columns, along its first row."""
+    total = ""
+    for place, column in enumerate(columns):
+        smaller = minors[columns[:place] + columns[place + 1 :]]
+        term = builder.add("Mul", [elements[column], smaller])
+        total = builder.add("Sub" if place % 2 else "Add", [total, term]) if total else term
+    return total
 
 
 def batchless_matmul(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | None:
