@@ -53,9 +53,9 @@ def compile_with_arena(
 
     `module`, with the numbers of `table`, has its entry function @main; it is of no use afterwards. `flags` are
     iree-compile's: with an execution model among them calls may overlap, and share no memory. Returns the bytes of the
-    arena, 0 where the module needs none. Raises CompileError where IREE cannot compile it.
+    arena, 0 where the module needs none, or has a loop. Raises CompileError where IREE cannot compile it.
     """
-    shared = not any("iree-execution-model" in flag for flag in flags)
+    shared = not any("iree-execution-model" in flag for flag in flags) and not _has_loops(module)
     progress("measuring the arena")
     size = _measure(module, table, flags) if shared else 0
     if size:
@@ -70,6 +70,22 @@ def compile_with_arena(
             f"{size}. Nothing was written; this is a bug, please report it with --dump-ir"
         )
     return size
+
+
+def _has_loops(module: ir.Module) -> bool:
+    """In an arena IREE gives overlapping places to what a loop carries, and copies from one to the other."""
+    found: list[str] = []
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        if op.name == "hal.executable.source":
+            return ir.WalkResult.SKIP
+        if op.name in ("scf.for", "scf.while"):
+            found.append(op.name)
+            return ir.WalkResult.INTERRUPT
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(visit, ir.WalkOrder.PRE_ORDER)
+    return bool(found)
 
 
 def _measure(module: ir.Module, table: WeightTable, flags: Sequence[str]) -> int:

@@ -5,7 +5,7 @@ Each case is taken as shipped, and once more with all inputs but the first as in
 
 import functools
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -115,7 +115,7 @@ def _arrays(test: TestCase) -> tuple[list[np.ndarray | None], list[np.ndarray]]:
         inputs, outputs = test.data_sets[0]
         return [None if array is None else np.asarray(array) for array in inputs], [np.asarray(y) for y in outputs]
     folder = Path(str(test.model_dir))
-    arrays = {
+    arrays: dict[str, list] = {
         kind: [_array(folder / "test_data_set_0" / f"{kind}_{i}.pb") for i in range(_count(folder, kind))]
         for kind in ("input", "output")
     }
@@ -187,7 +187,7 @@ def _compare(batch: Sequence[Case], verdicts: Verdicts) -> None:
 
 def _answers(batch: Sequence[Case]) -> Iterator[np.ndarray]:
     """Compiled as a user would, but that the data has a tolerance of its own."""
-    with TemporaryDirectory() as folder, mock.patch.object(artifact_writer, "golden_limit", lambda *_: np.inf):
+    with TemporaryDirectory() as folder, mock.patch.object(artifact_writer, "golden_limit", return_value=np.inf):
         path = Path(folder, "net.onnx")
         onnx.save_model(_merged(batch) if len(batch) > 1 else batch[0].model, path)
         export_source(_Given(path, batch)).compile(Path(folder, "artifact"))
@@ -205,11 +205,12 @@ def _difference(seen: np.ndarray, expected: np.ndarray, rtol: float) -> str:
     return f"off by {np.nanmax(np.abs(seen - expected)):.3g}, where the largest is {peak:.3g}"
 
 
-def _merged(batch: Iterable[Case]) -> onnx.ModelProto:
+def _merged(batch: Sequence[Case]) -> onnx.ModelProto:
     whole = onnx.GraphProto(name="cases")
     for number, case in enumerate(batch):
         part = onnx.compose.add_prefix(case.model, f"case{number}.").graph
         for name in ("node", "initializer", "input", "output"):
             getattr(whole, name).extend(getattr(part, name))
-    opsets = [entry for entry in case.model.opset_import if entry.domain in ("", "ai.onnx")]
-    return onnx.helper.make_model(whole, opset_imports=opsets, ir_version=max(case.model.ir_version, 8))
+    first = batch[0].model
+    opsets = [entry for entry in first.opset_import if entry.domain in ("", "ai.onnx")]
+    return onnx.helper.make_model(whole, opset_imports=opsets, ir_version=max(first.ir_version, 8))

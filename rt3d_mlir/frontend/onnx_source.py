@@ -14,7 +14,7 @@ from rt3d_mlir.frontend.boundary import cast_boundary
 from rt3d_mlir.frontend.model_ops import onnx_ops
 from rt3d_mlir.frontend.onnx_import import LoweringError, failing_nodes, to_linalg
 from rt3d_mlir.frontend.onnx_model import OnnxModel, filled, read_onnx
-from rt3d_mlir.frontend.onnx_rewrites.graph import opset_of
+from rt3d_mlir.frontend.onnx_rewrites.graph import described, opset_of
 from rt3d_mlir.frontend.onnx_rewrites.lowerable import lowerable
 from rt3d_mlir.frontend.onnx_rewrites.opset import is_function
 from rt3d_mlir.frontend.program import first_words
@@ -79,7 +79,7 @@ class OnnxSource:
                 failing = list(failing_nodes(graph, parameters))
                 stuck = [(node, words) for node, words in failing if not is_function(node, opset_of(graph))]
                 if stuck or not failing:
-                    said = _complaint(*stuck[0]) if stuck else f"this model: {error.words}"
+                    said = f"{described(stuck[0][0])}: {stuck[0][1]}" if stuck else f"this model: {error.words}"
                     raise ModelError(f"{self.name}: torch-mlir cannot lower {said}") from error
                 self._functions |= {node.op_type for node, _ in failing}
 
@@ -130,14 +130,6 @@ def _keyed(model: OnnxModel) -> onnx.ModelProto:
 def _key(number: int, node: onnx.NodeProto) -> str:
     """What the importer makes the location of a node, and the key of its op."""
     return f"{number}:{node.op_type}:{node.name}"
-
-
-def _complaint(node: onnx.NodeProto, words: str) -> str:
-    """`the operator Det (node 'det_1'): failed to legalize ...`, of a node that is named by a key."""
-    _, operator, name = node.name.split(":", 2)
-    place = f" (node '{name}')" if name else ""
-    part = f", of which {node.op_type}" if node.op_type != operator else ""
-    return f"the operator {operator}{place}{part}: {words}"
 
 
 def _run_onnxruntime(

@@ -237,6 +237,30 @@ def test_functions_and_backward_layers(write: Write, tmp_path: Path):
     assert {"norm", "attend"} <= {fate.name for fate in exported.explain().fates}
 
 
+def test_recurrent_layers_are_loops(tmp_path: Path):
+    """Two of them after each other, both ways, which need their memory at the same time."""
+    rng = np.random.default_rng(0)
+    sizes = {"w0": (2, 12, 4), "r0": (2, 12, 3), "w1": (2, 12, 6), "r1": (2, 12, 3)}
+    arrays = {name: rng.standard_normal(size).astype(np.float32) for name, size in sizes.items()}
+    arrays["shape"] = np.array([5, 2, 6])
+    nodes = [
+        helper.make_node("LSTM", ["x", "w0", "r0"], ["a"], hidden_size=3, direction="bidirectional"),
+        helper.make_node("Transpose", ["a"], ["b"], perm=[0, 2, 1, 3]),
+        helper.make_node("Reshape", ["b", "shape"], ["c"]),
+        helper.make_node("LSTM", ["c", "w1", "r1"], ["y"], hidden_size=3, direction="bidirectional"),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "net",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, (5, 2, 4))],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None] * 4)],
+        [numpy_helper.from_array(array, name) for name, array in arrays.items()],
+    )
+    path = tmp_path / "net.onnx"
+    onnx.save_model(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10), path)
+    assert export_source(open_onnx(path)).compile(tmp_path / "artifact").arena == 0
+
+
 # Shapes
 
 

@@ -233,6 +233,19 @@ def test_recurrent_layers_that_run_backwards(operator: str, gates: int, directio
     assert _operators(graph).count(operator) == ways
 
 
+@pytest.mark.parametrize(
+    ("what", "said"), [("peepholes", {}), ("clip", {"clip": 0.5}), ("input_forget", {"input_forget": 1})]
+)
+def test_what_torch_mlir_takes_no_notice_of(what: str, said: dict[str, object], tmp_path: Path):
+    arrays = {"w": _array(1, 12, 4), "r": _array(1, 12, 3), "p": _array(1, 9)}
+    places = ["x", "w", "r", "", "", "", "", "p" if what == "peepholes" else ""]
+    node = helper.make_node("LSTM", places, ["y"], name="cell", hidden_size=3, **said)
+    onnx.save_model(_model([node], arrays, (5, 2, 4), 4), tmp_path / "net.onnx")
+    source = open_onnx(tmp_path / "net.onnx")
+    with pytest.raises(ModelError, match=rf"cannot lower the operator LSTM \(node 'cell'\): with {what}"):
+        source.lower(source.parameters)
+
+
 # Smaller ones
 
 
@@ -275,7 +288,7 @@ def test_determinants(shape: tuple[int, ...], tmp_path: Path):
 
 def test_a_determinant_that_is_too_large(tmp_path: Path):
     model = _model([helper.make_node("Det", ["x"], ["y"])], {}, (9, 9), 0)
-    with pytest.raises(ModelError, match=r"determinant of 9x9 matrices is not lowered, of at most 6 rows it is"):
+    with pytest.raises(ModelError, match=r"cannot lower the operator Det.*: of 9x9 matrices; of 6 rows it can"):
         _rewritten(model, tmp_path)
 
 

@@ -91,6 +91,13 @@ def attributes(node: onnx.NodeProto) -> dict[str, Any]:
     return {name: value.decode() if isinstance(value, bytes) else value for name, value in found.items()}
 
 
+def described(node: onnx.NodeProto) -> str:
+    """`the operator LSTM (node 'encoder')`, of a node that is named by the key of one; it may be a part of that."""
+    _, operator, name = (*node.name.split(":", 2), "", "")[:3] if node.name.count(":") > 1 else ("", node.op_type, "")
+    place = f" (node '{name}')" if name else ""
+    return f"the operator {operator}{place}" + (f", of which {node.op_type}" if node.op_type != operator else "")
+
+
 def names_in(graph: onnx.GraphProto) -> set[str]:
     """All names of values, in subgraphs too."""
     names = {tensor.name for tensor in graph.initializer}

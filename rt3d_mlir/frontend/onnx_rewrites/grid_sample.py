@@ -37,6 +37,9 @@ class _Sampler:
         self.builder, self.said = builder, attributes(node)
         self.batch, self.channels, *self.size = builder.values.shapes[self.x]
         self.out = builder.values.shapes[self.grid][1:-1]
+        numbers = builder.numbers(self.grid)
+        if numbers is not None:  # what is computed of a parameter is not folded
+            self.grid = builder.array(numbers)
         self.dtype = onnx.helper.tensor_dtype_to_np_dtype(builder.values.types[self.x])
 
     def build(self) -> str:

@@ -4,15 +4,23 @@ from collections.abc import Sequence
 
 import onnx
 
-from rt3d_mlir.frontend.onnx_rewrites.graph import Builder, attributes
+from rt3d_mlir.errors import ModelError
+from rt3d_mlir.frontend.onnx_rewrites.graph import Builder, attributes, described
 
 #: The inputs that both directions share, X and the lengths; weights, biases, states and peepholes have a part for each.
 _SHARED = (0, 4)
+_PEEPHOLES = 7
 
 
 def recurrent(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | None:
-    """One forward node a direction. None for sequences of several lengths, and for `layout` 1."""
+    """One forward node a direction. None for sequences of several lengths, and for `layout` 1.
+
+    Raises ModelError for what torch-mlir takes no notice of.
+    """
     given = attributes(node)
+    ignored = [name for name in ("clip", "input_forget") if given.get(name)]
+    if ignored or (len(node.input) > _PEEPHOLES and node.input[_PEEPHOLES]):
+        raise ModelError(f"cannot lower {described(node)}: with {ignored[0] if ignored else 'peepholes'}")
     direction, shape = given.get("direction", "forward"), builder.values.shapes.get(node.input[0])
     lengths = builder.numbers(node.input[4]) if len(node.input) > 4 and node.input[4] else None
     several = (

@@ -7,7 +7,7 @@ import numpy as np
 import onnx
 
 from rt3d_mlir.errors import ModelError
-from rt3d_mlir.frontend.onnx_rewrites.graph import Builder, attributes
+from rt3d_mlir.frontend.onnx_rewrites.graph import Builder, attributes, described
 
 _LARGEST_DET = 6
 
@@ -69,9 +69,7 @@ def determinant(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | None:
         return None
     size, rank = shape[-1], len(shape)
     if size > _LARGEST_DET:
-        raise ModelError(
-            f"the determinant of {size}x{size} matrices is not lowered, of at most {_LARGEST_DET} rows it is"
-        )
+        raise ModelError(f"cannot lower {described(node)}: of {size}x{size} matrices; of {_LARGEST_DET} rows it can")
 
     def element(row: int, column: int) -> str:
         whole = builder.add("Gather", [node.input[0], builder.array(np.array(row))], axis=rank - 2)
