@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from rt3d_mlir.errors import InputError
-from rt3d_mlir.runtime import read_clip
+from rt3d_mlir.runtime import read_clip, read_frames
 from rt3d_mlir.runtime.video import IMAGENET_MEAN, IMAGENET_STD, segment_centres
 
 RAW: dict[str, Any] = {"mean": (0, 0, 0), "std": (1, 1, 1)}
@@ -40,6 +40,15 @@ def grey(level: int, height: int = 64, width: int = 96) -> np.ndarray:
 )
 def test_segment_centres(count: int, segments: int, centres: list[int]):
     assert segment_centres(count, segments) == centres
+
+
+def test_frames_as_they_were_decoded(tmp_path: Path):
+    """The clip before its values are scaled: what a module of uint8 takes."""
+    video = write_video(tmp_path / "v.mov", (grey(10 * i) for i in range(16)))
+    frames = read_frames(video, 4, size=(32, 32))
+    assert (frames.shape, frames.dtype) == ((1, 3, 4, 32, 32), np.uint8)
+    assert frames[0, 0, :, 5, 7].tolist() == [20, 60, 100, 140]
+    np.testing.assert_allclose(read_clip(video, 4, (32, 32), **RAW), frames.astype(np.float32) / 255)
 
 
 @pytest.mark.parametrize("count", [16, 17, 40])

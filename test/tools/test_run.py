@@ -7,9 +7,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
 
+import rt3d_mlir
 from rt3d_mlir.errors import ModelError
-from rt3d_mlir.runtime import Manifest
+from rt3d_mlir.runtime import Manifest, read_frames
 from rt3d_mlir.tools import console
 from rt3d_mlir.tools.run import main
 
@@ -91,6 +93,19 @@ def test_a_video(compiled: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     code, out, _ = run(capsys, compiled, "--video", write_video(tmp_path / "v.mp4", 9), "--json", "--repeat", 1)
     assert code == 0
     assert json.loads(out)["top"][0]["class"] == 3
+
+
+def test_a_video_for_a_module_of_uint8(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Such a module takes the frames as they were decoded, and its golden output, whole numbers too, is checked."""
+    model = torch.nn.Sequential(torch.nn.Conv3d(3, 4, 1), torch.nn.AdaptiveMaxPool3d(1), torch.nn.Flatten())
+    rt3d_mlir.export(model, (torch.zeros(1, 3, 4, 16, 16, dtype=torch.uint8),)).compile(tmp_path / "artifact")
+    video = write_video(tmp_path / "v.mp4", 9)
+    code, out, err = run(capsys, tmp_path / "artifact", "--video", video, "--json", "--repeat", 1, "--check")
+    assert (code, err) == (0, "")
+    with torch.no_grad():
+        wanted = model(torch.from_numpy(read_frames(video, 4, (16, 16))).float())[0]
+    found = {row["class"]: row["probability"] for row in json.loads(out)["top"]}
+    assert [found[i] for i in range(4)] == pytest.approx(wanted.softmax(0).tolist(), abs=1e-4)
 
 
 def test_a_network_of_several_inputs(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
