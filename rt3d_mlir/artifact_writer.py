@@ -214,7 +214,13 @@ def _write_golden(folder: Path, inputs: Sequence[np.ndarray], outputs: Sequence[
 def _check(work: Path, manifest: Manifest) -> None:
     """Runs the module on the golden input. IREE can compile wrong code without a word; only outputs are trusted."""
     inputs = [np.load(work / "golden" / f"input_{i}.npy") for i in range(len(manifest.inputs))]
-    result = Module(work, manifest, "local-task", None)(*inputs)
+    try:
+        result = Module(work, manifest, "local-task", None)(*inputs)
+    except (ValueError, RuntimeError) as error:  # IREE's own
+        raise CompileError(
+            f"the compiled module does not run: {str(error).strip().splitlines()[0]}. Nothing was written; this is a "
+            "bug, please report it with --dump-ir"
+        ) from error
     outputs = result if isinstance(result, tuple) else (result,)
     for i, seen in enumerate(outputs):
         wanted = np.load(work / "golden" / f"output_{i}.npy")

@@ -538,6 +538,17 @@ def test_a_wrong_answer(refuse: Refuse, net: Path, monkeypatch: pytest.MonkeyPat
     assert refuse(net).startswith("the compiled module answers wrongly: output 0 is off by ")
 
 
+def test_a_module_that_does_not_run(refuse: Refuse, net: Path, monkeypatch: pytest.MonkeyPatch):
+    def fail(*_args: object) -> None:
+        raise ValueError("Error invoking function: OUT_OF_RANGE; the buffer is too small\n[0] bytecode")
+
+    monkeypatch.setattr(artifact_writer.Module, "__call__", fail)
+    said = (
+        "the compiled module does not run: Error invoking function: OUT_OF_RANGE; the buffer is too small. Nothing was"
+    )
+    assert refuse(net).startswith(said)
+
+
 @pytest.mark.parametrize("where", ["compile_with_arena", "_check", "run_pipeline"])
 def test_an_interrupt(
     tiny: Path, tmp_path: Path, where: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
