@@ -5,6 +5,7 @@ so what needs PyTorch is imported when it is asked for, and so are the public mo
 """
 
 import importlib
+import importlib.metadata
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def __getattr__(name: str) -> object:
         from rt3d_mlir import exported
 
         return getattr(exported, name)
+    if name == "__version__":
+        return importlib.metadata.version("rt3d-mlir")
     if name in _MODULES:
         return importlib.import_module(f"rt3d_mlir.{name}")
     raise AttributeError(f"module 'rt3d_mlir' has no attribute '{name}'")

@@ -4,7 +4,8 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from importlib import metadata
 from typing import Any
 
 from rich.console import Console
@@ -49,6 +50,21 @@ class _Out(_Log):
 
 out = _Out(highlight=False, markup=False, soft_wrap=True)
 log = _Log(highlight=False, markup=False, soft_wrap=True, stderr=True)
+
+
+class _Version(argparse.Action):
+    """Prints our version, and those of the packages that an artifact is bound to, where they are installed."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_args: object) -> None:
+        for package in ("rt3d-mlir", "iree-base-compiler", "iree-base-runtime", "torch-mlir", "torch"):
+            with suppress(metadata.PackageNotFoundError):
+                out.print(package, metadata.version(package))
+        parser.exit()
+
+
+def add_version(parser: argparse.ArgumentParser) -> None:
+    """Gives a tool --version."""
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the versions and stop")
 
 
 def table(rows: Table, title: str = "", to: Console = out) -> None:

@@ -1,11 +1,15 @@
 """What all tools do where the system says no: one line and exit code 1, or silence where nobody reads any more."""
 
+import importlib
 import os
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+
+import rt3d_mlir
 
 
 def run(tool: str, *argv: str, shell: str = "", unbuffered: str = "") -> subprocess.CompletedProcess[str]:
@@ -59,3 +63,12 @@ def test_a_name_that_is_too_long():
     assert done.stderr.startswith("rt3d-mlir-report: error: ")
     assert done.stderr.count("\n") == 1
     assert "File name too long" in done.stderr
+
+
+@pytest.mark.parametrize("tool", ["bench", "compile", "opt", "prune", "report", "run", "tune"])
+def test_version(tool: str, capsys: pytest.CaptureFixture[str]):
+    """The package's own, which __version__ is, and those that an artifact is bound to."""
+    assert importlib.import_module(f"rt3d_mlir.tools.{tool}").main(["--version"]) == 0
+    found = dict(line.split(" ") for line in capsys.readouterr().out.splitlines())
+    assert found["rt3d-mlir"] == rt3d_mlir.__version__ == metadata.version("rt3d-mlir")
+    assert found["iree-base-compiler"] == metadata.version("iree-base-compiler")
