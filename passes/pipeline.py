@@ -31,6 +31,7 @@ from rt3d_mlir.passes.schedule_cpu import ScheduleCpu
 from rt3d_mlir.passes.schedule_vulkan import ScheduleVulkan
 from rt3d_mlir.passes.sort_filters import SortFilters
 from rt3d_mlir.passes.trim_windows import TrimWindows
+from rt3d_mlir.passes.unfuse_norms import UnfuseNorms
 from rt3d_mlir.passes.winograd import Winograd
 from rt3d_mlir.sparsity import GroupSize
 from rt3d_mlir.targets import Target, check_dtype, get_target
@@ -57,6 +58,7 @@ PASSES: dict[str, type[Pass]] = {
         NarrowF16,
         ScheduleCpu,
         ScheduleVulkan,
+        UnfuseNorms,
     )
 }
 
@@ -121,6 +123,7 @@ def default_pipeline(
         FuseElementwise(),
         PlaceActivations(),
         *scheduling,
+        UnfuseNorms(),
     ]
     return insert_plugins(own, tuple(PASSES))
 

@@ -64,7 +64,7 @@ class OpWork:
         return sum(map(_bytes, read)) + sum(map(_bytes, op.results)) // self._links[_first_link(op)]
 
     def _bytes(self, op: ir.OpView) -> int:
-        if all(self._is_fused(value) for value in op.results):
+        if all(self._is_fused(value) for value in op.results) or _is_stored_already(op):
             return 0
         if op.name == _INSERT:
             into = defining_op(op.operands[1])
@@ -136,6 +136,12 @@ def _behind_reshapes(value: ir.Value) -> ir.Value:
     while (op := defining_op(value)) is not None and op.name in RESHAPES:
         value = op.operands[0]
     return value
+
+
+def _is_stored_already(op: ir.OpView) -> bool:
+    """Whether an op is unfuse-norms' clone, by which a dispatch ends: what another dispatch reads is what it stored."""
+    source = defining_op(op.operands[0]) if op.name == "flow.tensor.clone" else None
+    return source is not None and source.name == "linalg.generic"
 
 
 def _is_parallel(op: ir.OpView) -> bool:

@@ -89,6 +89,14 @@ def test_a_reduction_is_not_computed_again():
     assert work(norm, "%3") == [Work(), Work(), Work(X + 32), Work(2 * X + 32)]
 
 
+def test_a_clone_of_what_was_computed_is_no_copy_of_a_slice_it_is():
+    """unfuse-norms' ends a dispatch; clone-slices' copies."""
+    kept = f"%0 = {exp('%x')}\n %1 = flow.tensor.clone %0 : tensor<8x4xf32>\n %2 = {exp('%1')}"
+    assert work(kept, "%2") == [Work(2 * X), Work(), Work(2 * X)]
+    copied = "%0 = tensor.extract_slice %x[0, 0] [8, 4] [1, 1] : tensor<8x4xf32> to tensor<8x4xf32>\n"
+    assert work(f"{copied} %1 = flow.tensor.clone %0 : tensor<8x4xf32>", "%1")[1] == Work(2 * X)
+
+
 def test_constants_are_read_and_what_they_make_costs_nothing():
     body = (
         "%w = arith.constant dense<1.0> : tensor<8x4xf32>\n"

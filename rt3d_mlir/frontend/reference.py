@@ -13,6 +13,7 @@ from rt3d_mlir.mlir_io import write_bytecode
 from rt3d_mlir.passes.base import State
 from rt3d_mlir.passes.clone_slices import CloneSlices
 from rt3d_mlir.passes.trim_windows import TrimWindows
+from rt3d_mlir.passes.unfuse_norms import UnfuseNorms
 from rt3d_mlir.targets import get_target
 from rt3d_mlir.weights import WeightTable
 
@@ -20,12 +21,12 @@ from rt3d_mlir.weights import WeightTable
 def run_floor1(parse: Callable[[], tuple[ir.Module, WeightTable]], inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Runs `main` of the module that `parse` gives. Slow: IREE's conv3d is scalar code.
 
-    Of our passes there are only trim-windows and clone-slices, without which IREE refuses some modules and computes
-    something else for others. Raises CompileError.
+    Of our passes there are only trim-windows, clone-slices and unfuse-norms, without which IREE refuses some modules and
+    computes something else for others. Raises CompileError.
     """
     with tempfile.TemporaryDirectory() as folder, ir.Context(), ir.Location.unknown():
         module, table = parse()
-        for step in (TrimWindows(), CloneSlices()):
+        for step in (TrimWindows(), CloneSlices(), UnfuseNorms()):
             step.run(module, State(table))
         source, binary = Path(folder, "floor1.mlirbc"), Path(folder, "floor1.vmfb")
         write_bytecode(module, table, source)

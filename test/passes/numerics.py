@@ -68,7 +68,7 @@ def build(
     tile: int = 0,
     choose: bool = False,
 ) -> Built:
-    """`model` after the pass `upto`, compiled for `target` into `folder`; a `tile` forces Winograd where it can be."""
+    """`model` after the pass `upto`, or all after a schedule, compiled for `target` into `folder`; a `tile` forces Winograd where it can be."""
     with ir.Context(), ir.Location.unknown():
         text, notes = rewrite(*import_torch(model, tuple(inputs)), group, upto, target, dense, dtype, tile, choose)
     path = compile_text(text, folder, target, upto)
@@ -86,14 +86,15 @@ def rewrite(
     tile: int = 0,
     choose: bool = False,
 ) -> tuple[str, list[Note]]:
-    """A module of the current context after the pass `upto`, and what the passes refused; the options are `build`'s."""
+    """A module of the current context after the pass `upto`, or all passes after a schedule, and what the passes refused; the options are `build`'s."""
     preset, state = find_target(target), State(weights)
     passes = default_pipeline(GroupSize.parse(group), preset, dense, dtype, winograd=False, choose=choose)
     if tile:
         assert not isinstance(preset, GpuTarget), "Winograd has no GPU kernels"
-        passes.insert(-1, Winograd(preset, tile))
+        passes.insert([step.name for step in passes].index("schedule-cpu"), Winograd(preset, tile))
     names = [step.name for step in passes]
-    run_pipeline(module, passes[: names.index(upto) + 1], state)
+    end = len(names) if upto.startswith("schedule-") else names.index(upto) + 1
+    run_pipeline(module, passes[:end], state)
     return mlir_io.to_text(module, weights), state.notes
 
 

@@ -100,10 +100,10 @@ NETS: dict[str, tuple[nn.Module, tuple[int, ...]]] = {
 
 def build(model: nn.Module, inputs: list[torch.Tensor], folder: Path, dtype: str, target: GpuTarget = TARGET) -> str:
     """Compiles a model into `folder`; returns its IR."""
-    passes = default_pipeline(target.group, get_target("cortex-a76"), dtype=dtype, winograd=False)[:-1]
+    *passes, _, unfuse = default_pipeline(target.group, get_target("cortex-a76"), dtype=dtype, winograd=False)
     with ir.Context(), ir.Location.unknown():
         module, weights = import_torch(model, tuple(inputs))
-        run_pipeline(module, [*passes, ScheduleVulkan(target=target)], State(weights))
+        run_pipeline(module, [*passes, ScheduleVulkan(target=target), unfuse], State(weights))
         mlir_io.write_text(module, weights, folder / "module.mlir")
         text = str(module)
     command = compiler.quick(compile_command(folder / "module.mlir", folder / "module.vmfb", target.iree_flags))

@@ -161,7 +161,7 @@ def layers_of(model: nn.Module, shape: tuple[int, ...], **options: object) -> di
     with ir.Context(), ir.Location.unknown():
         module, weights = import_torch(model.eval(), (torch.zeros(shape),))
         state = State(weights)
-        run_pipeline(module, default_pipeline(NEON.group, NEON, **options)[:-1], state)  # type: ignore[arg-type]
+        run_pipeline(module, default_pipeline(NEON.group, NEON, **options)[:-2], state)  # type: ignore[arg-type]
         return state.layers
 
 

@@ -23,7 +23,7 @@ def work_of(
     with ir.Context(), ir.Location.unknown():
         module, weights = import_torch(model.eval(), (torch.zeros(shape),))
         state = State(weights)
-        *before, schedule = default_pipeline(NEON.group, NEON, dtype=dtype, winograd=False)
+        *before, schedule, _ = default_pipeline(NEON.group, NEON, dtype=dtype, winograd=False)
         before += [Winograd(NEON, tile)] * bool(tile)
         run_pipeline(module, before, state)
         work = find_work(module, state, NEON)

@@ -36,6 +36,7 @@ PASSES = [
     "place-activations",
     "winograd",
     "schedule-cpu",
+    "unfuse-norms",
 ]
 
 
