@@ -21,8 +21,8 @@ from rt3d_mlir.weights import WeightTable
 def run_floor1(parse: Callable[[], tuple[ir.Module, WeightTable]], inputs: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Runs `main` of the module that `parse` gives. Slow: IREE's conv3d is scalar code.
 
-    Of our passes there are only trim-windows, clone-slices and unfuse-norms, without which IREE refuses some modules and
-    computes something else for others. Raises CompileError.
+    Of our passes there are only trim-windows, clone-slices and unfuse-norms, without which IREE refuses some modules
+    and computes something else for others. Raises CompileError.
     """
     with tempfile.TemporaryDirectory() as folder, ir.Context(), ir.Location.unknown():
         module, table = parse()

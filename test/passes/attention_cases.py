@@ -17,7 +17,7 @@ Tensor = torch.Tensor
 
 
 class Attention(nn.Module):
-    """Scaled dot product attention over tokens [N, T, C], of one packed linear layer's queries, keys and values."""
+    """Scaled dot product attention over tokens [N, T, C], whose queries, keys and values are one linear layer's."""
 
     def __init__(self, channels: int, heads: int, keys: int = 0, masked: str = "", scale: float | None = None):
         super().__init__()
@@ -41,8 +41,8 @@ class Attention(nn.Module):
 class Windows(nn.Module):
     """One block of a Swin transformer over a map [N, C, ...]: windows, shifted ones with their mask, and its MLP.
 
-    As torchvision and MONAI have it: a bias by relative position, gathered from a table, and padding where the map is no
-    multiple of the window.
+    As torchvision and MONAI have it: a bias by relative position, gathered from a table, and padding where the map is
+    no multiple of the window.
     """
 
     def __init__(self, channels: int, heads: int, window: Sequence[int], shift: Sequence[int] | None = None):
@@ -56,6 +56,7 @@ class Windows(nn.Module):
         index = torch.zeros(relative.shape[1:], dtype=torch.int64)
         for distance, size in zip(relative, window, strict=True):
             index = index * (2 * size - 1) + distance + size - 1
+        self.index: Tensor
         self.register_buffer("index", index)
         self.table = nn.Parameter(torch.zeros(int(index.max()) + 1, heads))
 
@@ -66,7 +67,7 @@ class Windows(nn.Module):
         return x.movedim(-1, 1)
 
     def _attend(self, x: Tensor) -> Tensor:
-        n, *size, c = x.shape
+        n, *size, _ = x.shape
         axes = tuple(range(1, 1 + len(size)))
         pads = [-s % w for s, w in zip(size, self.window, strict=True)]
         x = F.pad(x, [0, 0, *itertools.chain(*((0, p) for p in reversed(pads)))])

@@ -68,7 +68,10 @@ def build(
     tile: int = 0,
     choose: bool = False,
 ) -> Built:
-    """`model` after the pass `upto`, or all after a schedule, compiled for `target` into `folder`; a `tile` forces Winograd where it can be."""
+    """`model` after the pass `upto`, compiled for `target` into `folder`; a `tile` forces Winograd where it can be.
+
+    `upto` a schedule means a whole compile, with the passes that follow it.
+    """
     with ir.Context(), ir.Location.unknown():
         text, notes = rewrite(*import_torch(model, tuple(inputs)), group, upto, target, dense, dtype, tile, choose)
     path = compile_text(text, folder, target, upto)
@@ -86,7 +89,7 @@ def rewrite(
     tile: int = 0,
     choose: bool = False,
 ) -> tuple[str, list[Note]]:
-    """A module of the current context after the pass `upto`, or all passes after a schedule, and what the passes refused; the options are `build`'s."""
+    """A module of the current context after the pass `upto`, and what the passes refused; the options are `build`'s."""
     preset, state = find_target(target), State(weights)
     passes = default_pipeline(GroupSize.parse(group), preset, dense, dtype, winograd=False, choose=choose)
     if tile:

@@ -4,6 +4,7 @@ import functools
 from dataclasses import dataclass
 from pathlib import Path
 
+import attention_cases
 import cases
 import foreign_cases
 import iree.compiler.ir as ir
@@ -54,6 +55,8 @@ class Suite:
         return "-".join([self.floor, self.group, self.kind, *extra, *([self.dtype] * (self.dtype != "f32"))])
 
 
+#: Where families of cases are.
+FAMILIES = (cases, foreign_cases, attention_cases)
 EXACT = ("kernels", "axes", "widths", "channels", "epilogues", "graphs", "planar")
 #: Besides 8x4: whole registers, one block a row, blocks of 4 and 2 and 1, and blocks of 8.
 GROUPS = ("16x4", "32x4", "4x4", "4x8", "6x4", "5x3", "8x8")
@@ -81,6 +84,8 @@ SUITES = [
     Suite("integers", "8x4", "schedule-cpu", ("transposed", "moved")),
     Suite("random", "8x4", "schedule-cpu", ("foreign",)),
     Suite("random", "8x4", "schedule-cpu", ("transposed", "moved", "foreign"), target="cortex-a76"),
+    Suite("random", "8x4", "schedule-cpu", ("attention", "recurrent")),
+    *(Suite("random", "8x4", "schedule-cpu", ("windowed", "normed"), target) for target in ("host", "cortex-a76")),
     Suite("units", "8x4", "schedule-cpu", ("placed",), target="cortex-a76", dtype="f16"),
     Suite("random", "8x4", "schedule-cpu", ("pooled",), target="cortex-a76", dtype="f16"),
     # f16: floor 2 and the kernels; one register of filters and two; sums on the stack, in chunks of several rows.
@@ -99,7 +104,7 @@ SUITES = [
 @functools.cache
 def _family(name: str) -> dict[str, Case]:
     """Made once: each suite draws the weights anew."""
-    return getattr(foreign_cases if hasattr(foreign_cases, name) else cases, name)()
+    return next(getattr(module, name) for module in FAMILIES if hasattr(module, name))()
 
 
 @dataclass(frozen=True)
