@@ -48,6 +48,7 @@ class Trace:
         self._order = {key: position for position, key in enumerate(model)}
         self._macs = floor_facts.count_macs(module, self._keys)
         self._folding = floor_facts.folding(module, self._keys)
+        self._scheduled = False
         self._roles: dict[str, str] = {}
         self._layers: dict[str, list[str]] = {}
         self._weights: dict[str, str] = {}
@@ -57,7 +58,8 @@ class Trace:
 
     def after_each(self, step: Pass, module: ir.Module) -> None:
         """Notes which part each op has, and which layers it is, as long as the module is not scheduled."""
-        if step.name.startswith("schedule-"):
+        self._scheduled = self._scheduled or step.name.startswith("schedule-")
+        if self._scheduled:
             return
         roles: dict[str, list[str]] = {}
         self._layers, self._weights, self._writers = {}, {}, {}
