@@ -2,7 +2,7 @@
 
 pack-kgs puts a conversion on each side of every conv. A conversion and its inverse cancel, and elementwise ops, pools
 and zero padding do the same to each channel, so they commute with the conversion; so do concatenations and slices of
-whole blocks:
+whole blocks. A pad by less than nothing is a slice:
 
     pack(unpack(x)) = x      f(unpack(x)) = unpack(f(x))      pack(pad(x)) = pad(pack(x))
 
@@ -32,8 +32,8 @@ from rt3d_mlir.passes.block_avg_pool import block_avg_pool, block_mean
 from rt3d_mlir.passes.block_concat import block_concat, block_slice
 from rt3d_mlir.passes.block_elementwise import block_elementwise
 from rt3d_mlir.passes.block_pool import block_max_pool
-from rt3d_mlir.passes.build import filled
-from rt3d_mlir.passes.match import defining_op, integers, op_in_block, pad_amounts
+from rt3d_mlir.passes.build import filled, padded
+from rt3d_mlir.passes.match import defining_op, integers, op_in_block, pad_amounts, static_shape
 from rt3d_mlir.passes.pack_kgs import blocked_source, is_channel_layout, pack_channels
 
 
@@ -50,6 +50,7 @@ class BlockLayout(Pass):
 
         patterns = {
             "linalg.pack": _pack,
+            "tensor.pad": _crop,
             "linalg.generic": generic,
             "linalg.transpose": lambda op, rewriter: block_avg_pool(op, rewriter, state),
             "tensor.concat": lambda op, rewriter: block_concat(op, rewriter, state),
@@ -87,6 +88,23 @@ def _pack(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
         zeros = filled(op.results[0].type.shape, 0.0)
         inserted = tensor.insert_slice(inner, zeros, [], [], [], offsets, sizes, [1] * 6)
     rewriter.replace_op(op, [inserted])
+    return None
+
+
+def _crop(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+    """Amounts below zero, which cut off, as a slice; the other amounts stay."""
+    amounts = pad_amounts(op, crops=True)
+    shape = static_shape(op.operands[0])
+    if amounts is None or shape is None or min(*amounts.low, *amounts.high) >= 0:
+        return NO_MATCH
+    first, last = ([max(0, -amount) for amount in side] for side in (amounts.low, amounts.high))
+    sizes = [size - a - b for size, a, b in zip(shape, first, last, strict=True)]
+    low, high = ([max(0, amount) for amount in side] for side in (amounts.low, amounts.high))
+    with rewriter.ip, op.operation.location:
+        kind = ir.RankedTensorType.get(sizes, op.operands[0].type.element_type)
+        kept = tensor.extract_slice(kind, amounts.source, [], [], [], first, sizes, [1] * len(sizes))
+        rest = padded(kept, low, high, amounts.value)
+    rewriter.replace_op(op, [rest])
     return None
 
 

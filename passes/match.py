@@ -181,8 +181,11 @@ class PadAmounts:
     value: float
 
 
-def pad_amounts(op: ir.OpView | None) -> PadAmounts | None:
-    """The amounts of a static tensor.pad; None for any other op, dynamic amounts or a computed value."""
+def pad_amounts(op: ir.OpView | None, crops: bool = False) -> PadAmounts | None:
+    """The amounts of a static tensor.pad; None for any other op, dynamic amounts or a computed value.
+
+    None for one that cuts off, too, whose amounts are below zero, unless `crops`.
+    """
     if op is None or op.name != "tensor.pad" or len(op.operands) != 1:
         return None
     ops = list(op.operation.regions[0].blocks[0].operations)
@@ -190,4 +193,6 @@ def pad_amounts(op: ir.OpView | None) -> PadAmounts | None:
     if value is None:
         return None
     low, high = integers(op.attributes["static_low"]), integers(op.attributes["static_high"])
+    if not crops and min(*low, *high) < 0:
+        return None
     return PadAmounts(op.operands[0], low, high, value)
