@@ -14,6 +14,7 @@ from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
 from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
+from rt3d_mlir.frontend.promotion import write_casts
 from rt3d_mlir.frontend.transposed_conv import transposed_conv
 from rt3d_mlir.passes.provenance import keys, tensor_ops
 
@@ -49,6 +50,7 @@ def with_locations(program: ExportedProgram) -> ExportedProgram:
     known = {node.name for node in program.graph.nodes}
     table = {**get_decomposition_table(), torch.ops.aten.convolution.default: transposed_conv}
     lowered = program.run_decompositions(table)
+    write_casts(lowered.graph_module)
     for node in lowered.graph.nodes:
         key = next((source.name for source in node.meta.get("from_node", ()) if source.name in known), node.name)
         _locate(lowered.graph_module, node, key)
