@@ -26,8 +26,9 @@ MODES: list[dict] = [
     mode
     for dtype in ("f32", "f16")
     for mode in (
-        *({}, {}, {"target": "cortex-a76"}, {}, {"dense": True}, {"target": "vulkan-lavapipe", "dtype": dtype}),
-        *({"tile": 2}, {}, {"target": "cortex-a76", "dtype": "f16"}, {"tile": 4}),
+        *({}, {"last": True}, {"target": "cortex-a76"}, {"last": True}, {"dense": True, "last": True}),
+        *({"target": "vulkan-lavapipe", "dtype": dtype}, {"tile": 2}, {"last": True}),
+        *({"target": "cortex-a76", "dtype": "f16"}, {"tile": 4}),
     )
 ]
 #: What iree-compile says of faults of its own, which no pass of ours can go around: a frame-wise conv unpacked next to

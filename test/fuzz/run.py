@@ -14,7 +14,7 @@ from collections.abc import Iterable
 import aarch64
 import vulkan
 from fuzz.batches import BATCH, Verdict, run
-from fuzz.nets import Conv, Join, Pool
+from fuzz.nets import Act, Conv, Join, Literal, Meet, Norm, Pad, Pool, Resize
 from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -94,7 +94,10 @@ def _coverage(verdicts: Iterable[Verdict]) -> Table:
         net, setting = verdict.case.net, verdict.case.setting
         count("data", net.kind)
         count("batch size", net.shape[0])
-        count("outputs", 1 if net.also is None else 2)
+        count("takes", net.takes + " cast by it" * net.casts)
+        count("inputs", len(net.inputs()))
+        count("gives", net.gives or "the last op's")
+        count("second output", net.also is not None)
         count("mask group", net.group)
         count("packed by", setting.group)
         count(
@@ -114,8 +117,8 @@ def _coverage(verdicts: Iterable[Verdict]) -> Table:
                     for what in ("stride", "dilation", "padding", "bias", "norm"):
                         if getattr(op, what):
                             count("conv with", what)
-                case Pool() | Join():
-                    count("op", f"{op.kind} {type(op).__name__.lower()}")
+                case Pool() | Join() | Norm() | Act() | Meet() | Literal() | Pad() | Resize():
+                    count("op", f"{getattr(op, 'mode', '') or op.kind} {type(op).__name__.lower()}")  # type: ignore[union-attr]
                 case _:
                     count("op", type(op).__name__.lower())
     rows = Table("", "", box=None)

@@ -1,160 +1,102 @@
 """How hypothesis draws networks. All fit: each op is drawn for the shape that the ones before it leave."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from fuzz.nets import ACTIVATIONS, Conv, Frames, Gate, Join, Linear, Net, Op, Pool, Shape, Sizes, Squeeze, after
+from fuzz.base import Op, Shape
+from fuzz.convs import Conv, Frames, Linear
+from fuzz.draw_packed import CHANNELS, DENSITIES, convs, joins, pools
+from fuzz.draw_wide import meetings, wide_ops
+from fuzz.joins import Gate, Squeeze
+from fuzz.nets import Net
 from hypothesis import strategies as st
 
-#: The simplest first in all lists: that is where hypothesis shrinks to.
-KERNELS = [
-    *((1, 1, 1), (1, 1, 3), (1, 3, 3), (3, 1, 1), (3, 3, 3), (2, 2, 2), (1, 2, 3)),
-    *((2, 1, 1), (1, 5, 5), (5, 1, 1), (3, 3, 1), (1, 7, 7), (3, 7, 7)),
-]
-CHANNELS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12, 13, 16, 17, 20]
-#: 1e-9 of a layer's groups is one tap (`numerics.draw`).
-DENSITIES = [1.0, 0.5, 0.25, 1e-9, 0.0]
 GROUPS = ["4x4", "8x4", "16x4", "32x4", "8x8", "4x8", "2x2", "6x4", "5x3", "1x4", "4x1", "16x1", "1x1"]
 #: Those of channel blocks of 4, which GPU kernels take.
 GPU_GROUPS = ["4x4", "8x4", "16x4", "32x4", "12x4", "4x8"]
 #: Of weights and inputs: small integers; ones, on a block of ones; normal ones. The first two for nets that are exact.
 KINDS = ["integers", "ones", "random"]
-EXACT_ACTIVATIONS = ["", "relu", "relu", "relu6"]
+WHOLE = ["uint8", "int8", "int32", "int64", "bool"]
 
 
 @st.composite
 def nets(draw: st.DrawFn) -> Net:
-    """Networks of one to three ops, the first of them a conv, with a linear layer or without."""
+    """Half of them `packed_nets`, half of them `wide_nets`."""
     seed = draw(st.integers(0, 999))  # first: hypothesis never takes the first example's first number again
-    kind = draw(st.sampled_from(KINDS))
+    wide = draw(st.booleans())
+    kind = draw(st.sampled_from([*KINDS, "random"] if wide else KINDS))
+    net = draw(wide_nets(kind) if wide else packed_nets(kind))
+    return replace(_kept(net), kind=kind, group=draw(st.sampled_from(GROUPS)), seed=seed)
+
+
+@st.composite
+def packed_nets(draw: st.DrawFn, kind: str) -> Net:
+    """Networks of one to three ops, the first of them a conv, with a linear layer or without."""
     exact = kind != "random"
-    rank = draw(st.sampled_from([3, 3, 3, 2]))
-    sizes = [draw(st.integers(1, most)) for most in (5, 8, 10)[3 - rank :]]
-    first = shape = (draw(st.sampled_from([1, 1, 2, 3])), draw(st.sampled_from(CHANNELS)), *sizes)
+    first = shape = draw(_shapes([3, 3, 3, 2]))
     ops: list[Op] = []
     for i in range(draw(st.sampled_from([1, 1, 2, 2, 3]))):
-        op = draw(_ops(shape, exact) if i else _convs(shape, exact))
-        ops.append(op)
-        shape = after(op, shape)
+        ops.append(draw(_ops(shape, exact) if i else convs(shape, exact)))
+        shape = ops[-1].after(shape)
     if draw(st.sampled_from([False, False, False, True])):
-        features = draw(st.sampled_from([5, 1, 8, 0]))
-        ops.append(Linear(features, draw(st.booleans()), draw(st.sampled_from(DENSITIES[:4]))))
+        ops.append(draw(_linears()))
+    return Net(first, tuple(ops), draw(st.sampled_from([None, None, *range(len(ops) - 1)])))
+
+
+@st.composite
+def wide_nets(draw: st.DrawFn, kind: str) -> Net:
+    """Networks of up to five ops of all kinds, one of them a conv; more inputs, other types."""
+    exact = kind != "random"
+    first = shape = draw(_shapes([3, 3, 3, 2, 1]))
+    count = draw(st.sampled_from([2, 2, 3, 3, 4]))
+    at, meeting = draw(st.integers(0, count - 1)), draw(st.sampled_from([0, 0, 0, 1, 2]))
+    ops: list[Op] = []
+    for i in range(count):
+        if i == at:
+            ops.append(draw(convs(shape, exact)))
+        else:
+            own = _ops(shape, exact) if len(shape) > 3 else convs(shape, exact)
+            ops.append(draw(st.one_of(own, *[wide_ops(shape, exact)] * 3)))
+        shape = ops[-1].after(shape)
+        if count - i <= meeting:
+            ops.append(draw(meetings(shape, exact)))
+            shape = ops[-1].after(shape)
+    if draw(st.sampled_from([False] * 5 + [True])):
+        ops.append(draw(_linears()))
+    takes = draw(st.sampled_from(["float32"] * 5 + WHOLE + ([] if exact else ["float16", "float64"])))
+    gives = draw(st.sampled_from(["", "", "", "total", "none", *(["argmax", "positive"] if exact else [])]))
     also = draw(st.sampled_from([None, None, *range(len(ops) - 1)]))
-    return _kept(Net(first, tuple(ops), also, kind, draw(st.sampled_from(GROUPS)), seed))
+    return Net(first, tuple(ops), also, takes=takes, casts=takes in WHOLE and draw(st.booleans()), gives=gives)
+
+
+@st.composite
+def _shapes(draw: st.DrawFn, ranks: list[int]) -> Shape:
+    """N x C x positions."""
+    rank = draw(st.sampled_from(ranks))
+    sizes = [draw(st.integers(1, most)) for most in (5, 8, 10)[3 - rank :]]
+    return (draw(st.sampled_from([1, 1, 2, 3])), draw(st.sampled_from(CHANNELS)), *sizes)
+
+
+def _linears() -> st.SearchStrategy[Linear]:
+    return st.builds(Linear, st.sampled_from([5, 1, 8, 0]), st.booleans(), st.sampled_from(DENSITIES[:4]))
 
 
 def _kept(net: Net) -> Net:
     """The net with some conv that is kept: the first one, where none is."""
     if any(op.density for op in net.walk() if isinstance(op, Conv)):
         return net
-    first = net.ops[0]
-    assert isinstance(first, Conv)
-    return replace(net, ops=(replace(first, density=1.0), *net.ops[1:]))
+    at, first = next((i, op) for i, op in enumerate(net.ops) if isinstance(op, Conv))
+    return replace(net, ops=(*net.ops[:at], replace(first, density=1.0), *net.ops[at + 1 :]))
 
 
 def _ops(shape: Shape, exact: bool) -> st.SearchStrategy[Op]:
     choices: list[st.SearchStrategy[Op]] = [
-        *(_convs(shape, exact), _convs(shape, exact)),
-        *(_pools(shape, exact), _pools(shape, exact), _joins(shape, exact)),
+        *(convs(shape, exact), convs(shape, exact)),
+        *(pools(shape, exact), pools(shape, exact), joins(shape, exact)),
     ]
     if not exact:
         choices.append(st.builds(Gate, st.sampled_from([1, 2, 4, 5]), st.booleans()))
     if len(shape) == 5:
-        choices.append(_convs((shape[0], shape[1], *shape[3:]), exact).map(Frames))
+        choices.append(convs((shape[0], shape[1], *shape[3:]), exact).map(Frames))
         if shape[2] == 1:
             choices.append(st.just(Squeeze()))
     return st.one_of(choices)
-
-
-@st.composite
-def _convs(draw: st.DrawFn, shape: Shape, exact: bool, filters: int | None = None, same: bool = False) -> Conv:
-    """`filters`: that many. `same`: the output has the input's size."""
-    channels, sizes = shape[1], shape[2:]
-    rank = len(sizes)
-    kernel, dilation = list(draw(st.sampled_from(KERNELS)))[3 - rank :], _some(draw, rank, [1, 1, 1, 1, 1, 2, 3])
-    how = "same" if same else draw(st.sampled_from(["none", "same", "asymmetric"]))
-    padding = []
-    for axis, size in enumerate(sizes):
-        reach = dilation[axis] * (kernel[axis] - 1)
-        low, high = {"none": (0, 0), "same": (reach // 2, (reach + same) // 2)}.get(how) or (
-            draw(st.integers(0, 2)),
-            draw(st.integers(0, 3)),
-        )
-        if reach >= size + low + high:
-            kernel[axis], dilation[axis] = min(kernel[axis], size + low + high), 1
-        padding.append((low, high))
-    groups, filters = _grouping(draw, channels, filters)
-    return Conv(
-        filters,
-        tuple(kernel),
-        () if same else _unless_ones(_some(draw, rank, [1, 1, 1, 2])),
-        _unless_ones(dilation),
-        tuple(padding) if any(map(any, padding)) else (),
-        groups,
-        draw(st.booleans()),
-        False if exact else draw(st.sampled_from([False, True])),
-        draw(st.sampled_from(EXACT_ACTIVATIONS if exact else ["", "relu", *ACTIVATIONS])),
-        draw(st.sampled_from([1.0, *DENSITIES])),
-    )
-
-
-def _grouping(draw: st.DrawFn, channels: int, filters: int | None) -> tuple[int, int]:
-    """(groups, filters): none, two or more, or one a channel, where these divide both."""
-    groups = draw(st.sampled_from([1, 1, 1, *(g for g in range(2, channels) if channels % g == 0), channels]))
-    if filters is not None:
-        return (1 if filters % groups else groups), filters
-    return groups, draw(st.sampled_from(CHANNELS if groups == 1 else range(groups, max(groups, 20) + 1, groups)))
-
-
-@st.composite
-def _pools(draw: st.DrawFn, shape: Shape, exact: bool, same: bool = False) -> Pool:
-    """Exact averages are those of windows of a power of two."""
-    sizes = shape[2:]
-    kind = draw(st.sampled_from(["max", "avg", *([] if same or exact else ["adaptive"])]))
-    if kind == "adaptive":
-        whole = draw(st.booleans())
-        return Pool(kind, tuple(1 if whole else draw(st.integers(1, size)) for size in sizes))
-    if same:
-        most = 1 if kind == "avg" and exact else 3
-        kernel = tuple(draw(st.sampled_from([1, 3])) if size >= 3 == most else 1 for size in sizes)
-        return Pool(kind, kernel, (1,) * len(sizes), tuple(k // 2 for k in kernel), include_pad=draw(st.booleans()))
-    kernel = tuple(draw(st.integers(1, min(size, 2 if kind == "avg" and exact else 3))) for size in sizes)
-    return Pool(
-        kind,
-        kernel,
-        tuple(_some(draw, len(sizes), [1, 2])),
-        tuple(draw(st.integers(0, k // 2)) for k in kernel),
-        draw(st.booleans()),
-        draw(st.booleans()) if kind == "avg" else True,
-    )
-
-
-@st.composite
-def _joins(draw: st.DrawFn, shape: Shape, exact: bool) -> Join:
-    """Residual blocks, and Inception's: branches of up to two layers that keep the size."""
-    kind = draw(st.sampled_from(["add", "cat"]))
-    filters = draw(st.sampled_from([shape[1], shape[1], *CHANNELS])) if kind == "add" else None
-    branches = [
-        draw(_branches(shape, exact, filters)) for _ in range(2 if filters else draw(st.sampled_from([2, 2, 2, 3])))
-    ]
-    return Join(kind, tuple(branches), draw(st.sampled_from(["", "relu"])))
-
-
-@st.composite
-def _branches(draw: st.DrawFn, shape: Shape, exact: bool, filters: int | None) -> tuple[Op, ...]:
-    """Up to two layers; `filters`: so many channels come out."""
-    ops: list[Op] = []
-    if draw(st.sampled_from([False, False, True])):
-        ops.append(draw(st.one_of(_convs(shape, exact, same=True), _pools(shape, exact, same=True))))
-        shape = after(ops[0], shape)
-    if filters not in (None, shape[1]) or draw(st.booleans()):
-        ops.append(draw(_convs(shape, exact, filters, same=True)))
-    return tuple(ops)
-
-
-def _some(draw: st.DrawFn, count: int, choices: list[int]) -> list[int]:
-    return [draw(st.sampled_from(choices)) for _ in range(count)]
-
-
-def _unless_ones(sizes: Sequence[int]) -> Sizes:
-    return tuple(sizes) if any(size != 1 for size in sizes) else ()

@@ -5,7 +5,8 @@ import pytest
 import vulkan
 from fuzz import judge, nets
 from fuzz.batches import Case, Verdict, draw_case, run, shrink
-from fuzz.nets import Conv, Net, Pool
+from fuzz.expectation import Expectation, as_cast, drawn, drawn_inputs
+from fuzz.nets import Conv, Literal, Meet, Net, Pad, Pool
 from fuzz.run import describe
 
 #: The same each time, so that a failure is about a change; `make fuzz` draws others.
@@ -41,12 +42,56 @@ def test_a_description_is_the_python_that_makes_it(index: int):
 )
 def test_one_wrong_number_is_seen(net: Net, exact: bool):
     setting = judge.Setting("4x4")
-    expectation = judge.Expectation(judge.drawn(net, setting), judge.drawn_input(net, setting), net, setting)
+    model, inputs = drawn(net, setting.dtype), drawn_inputs(net, setting.dtype)
+    expectation = Expectation(model, as_cast(net, inputs), net, setting.dtype, setting.tile)
     assert expectation.exact is exact
     right = [y.astype("float32") for y in expectation.outputs]
     assert expectation.compare(right, "floor") == ""
     right[0].reshape(-1)[-1] += 1e-4 * abs(right[0]).max() + exact * 1e-7
     assert expectation.compare(right, "floor").startswith("floor: output 0[")
+
+
+def test_the_wider_world_is_drawn():
+    """Each kind of op, type of input and kind of output; half of the networks are as they were before."""
+    found = [draw_case(11, index).net for index in range(600)]
+    names = {type(op).__name__ for net in found for op in net.walk()}
+    assert names == set(nets.__all__) - {"Net"}
+    modes = {op.mode for net in found for op in net.walk() if isinstance(op, Pad)}
+    assert modes == {"constant", "replicate", "reflect", "circular"}
+    takes = {net.takes for net in found}
+    assert takes == {*("float32", "float16", "float64", "uint8", "int8", "int32", "int64", "bool")}
+    assert {net.gives for net in found} == {"", "argmax", "positive", "total", "none"}
+    assert {len(net.inputs()) for net in found} == {1, 2, 3}
+    wide = ("Conv", "Pool", "Join", "Gate", "Frames", "Squeeze", "Linear")
+    assert sum(all(type(op).__name__ in wide for op in net.walk()) for net in found) > 200
+
+
+def test_a_camera_in_its_own_type_is_expected_as_pytorch_says():
+    net = Net((1, 3, 4, 5), (Conv(4, (1, 1)), Meet("mul", takes="uint8")), takes="uint8", gives="positive")
+    inputs = drawn_inputs(net, "f32")
+    expectation = Expectation(drawn(net, "f32"), as_cast(net, inputs), net, "f32", 0)
+    assert [str(x.dtype) for x in inputs] == ["torch.uint8", "torch.uint8"]
+    assert [y.dtype for y in expectation.outputs] == [bool, bool]
+    flipped = [~expectation.outputs[0], expectation.outputs[1]]
+    assert "are wrong" in expectation.compare(flipped, "floor")
+    assert expectation.compare(expectation.outputs, "floor") == ""
+
+
+class _NoLiterals:
+    """A worker that finds all nets wrong that multiply by a tensor literal."""
+
+    def judge(self, cases: list[Case]) -> list[Verdict]:
+        (case,) = cases
+        found = any(isinstance(op, Literal) and op.kind == "times" for op in case.net.walk())
+        return [Verdict(case, "literal" if found else "")]
+
+
+def test_a_failure_of_the_wider_world_is_shrunk():
+    worker = _NoLiterals()
+    failing = next(found for i in range(200) for found in worker.judge([draw_case(5, i)]) if found.wrong)
+    small = shrink(5, failing, worker).case.net
+    assert len(small.ops) <= 2
+    assert any(isinstance(op, Literal) for op in small.walk())
 
 
 class _OnlyEvenFilters:

@@ -1,6 +1,7 @@
 """Runs a PyTorch module through the passes up to a floor, compiles it, and compares it with PyTorch in float64."""
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -105,7 +106,10 @@ def compile_text(text: str, folder: Path, target: str = "host", upto: str = "sch
     """What iree-compile makes of it, in `folder`. It is parsed again: a file of rt3d-mlir-opt must be as good."""
     with ir.Context(), ir.Location.unknown():  # handles of one context have unique names, so a new one
         mlir_io.write_bytecode(*mlir_io.parse_text(text, "to_text"), folder / "module.mlirbc")
-    _compile(folder, _flags(find_target(target), upto))
+    # IREE computes float64 as float32 unless told, and then its module takes and gives that.
+    wide = ["--iree-input-demote-f64-to-f32=false"] if "f64>" in text else []
+    interpreted = not re.search(r"\bf(16|64)\b|xf(16|64)>", text)
+    _compile(folder, [*_flags(find_target(target), upto, interpreted), *wide])
     return folder / "module.vmfb"
 
 
@@ -190,13 +194,14 @@ def _prune(layer: nn.Module, group: str, seed: int) -> None:
     layer.weight.mul_(torch.from_numpy(expand(keep, layer.weight.shape, size)))
 
 
-def _flags(target: Target | GpuTarget, upto: str) -> list[str]:
+def _flags(target: Target | GpuTarget, upto: str, interpreted: bool) -> list[str]:
     """Floors 1 and 2 have nothing of a target in them. On the host they run on IREE's interpreter, which compiles in
-    half the time and shares no code generator with floor 3. What is computed from constants stays where it is.
+    half the time and shares no code generator with floor 3; it has no f16 and no f64, so not where those are. What is
+    computed from constants stays where it is.
     """
     if upto in ("schedule-cpu", "schedule-vulkan"):
         return target.iree_flags
-    if target.name == "host":
+    if target.name == "host" and interpreted:
         interpreter = ["--iree-hal-target-device=local", "--iree-hal-local-target-device-backends=vmvx"]
         return [*interpreter, "--iree-opt-const-expr-hoisting=false"]
     generic = [f for f in target.iree_flags if "target-cpu" not in f]
