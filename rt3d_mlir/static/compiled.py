@@ -43,10 +43,10 @@ def compile_static(exported: Exported, target: Target) -> Compiled:
     with tempfile.TemporaryDirectory() as folder, ir.Context(), ir.Location.unknown():
         module, table = exported.floor1.parse()
         state = State(table)
-        *before, schedule = exported.pipeline(target)
+        *before, schedule, unfuse = exported.pipeline(target)
         run_pipeline(module, before, state)
         work = find_work(module, state, target)
-        run_pipeline(module, [schedule], state)
+        run_pipeline(module, [schedule, unfuse], state)
         other = other_bytes(module, [each.symbol for each in work])
         equal = equal_kernels(module)
         source, dump = Path(folder, "module.mlirbc"), Path(folder, "dump")

@@ -167,10 +167,10 @@ def _compile(
     with ir.Context(), ir.Location.unknown():
         module, table = exported.floor1.parse()
         state = State(table)
-        *before, schedule = exported.pipeline(target)
+        *before, schedule, unfuse = exported.pipeline(target)
         run_pipeline(module, before, state)
         work = {each.symbol: each.macs for each in find_gpu_work(module, state, target)}
-        run_pipeline(module, [schedule], state)
+        run_pipeline(module, [schedule, unfuse], state)
         moved, equal = dispatch_bytes(module), equal_kernels(module)
         source = folder / "module.mlirbc"
         write_bytecode(module, table, source)
