@@ -1,6 +1,7 @@
 """Some random networks on floors 2 and 3, some of them for aarch64 and Vulkan; and that the fuzzer sees and shrinks."""
 
 import aarch64
+import numpy as np
 import pytest
 import vulkan
 from fuzz import judge, nets
@@ -75,6 +76,17 @@ def test_a_camera_in_its_own_type_is_expected_as_pytorch_says():
     flipped = [~expectation.outputs[0], expectation.outputs[1]]
     assert "are wrong" in expectation.compare(flipped, "floor")
     assert expectation.compare(expectation.outputs, "floor") == ""
+
+
+def test_what_half_precision_does_not_hold_is_infinite():
+    net = Net(
+        (1, 4, 9, 9), (Conv(16, (3, 3)), Literal("times", (40.0,))), kind="random", takes="float16", gives="total"
+    )
+    inputs = [x * 40 for x in drawn_inputs(net, "f32")]
+    expectation = Expectation(drawn(net, "f32"), inputs, net, "f32", 0)
+    given = [expectation.outputs[0].astype(np.float16), np.array(np.inf, np.float16)]
+    assert expectation.compare(given, "floor") == ""
+    assert "are wrong" in expectation.compare([given[0], np.array(65504, np.float16)], "floor")
 
 
 class _NoLiterals:
