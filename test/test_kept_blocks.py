@@ -1,6 +1,5 @@
 """What an artifact says that its pruned layers keep, beside the weights; iree-compile is left out."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import nets
@@ -18,10 +17,11 @@ from rt3d_mlir.sparsity.kept_file import Kept, load_kept
 
 @pytest.fixture(autouse=True)
 def _no_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
-    def write(_source: Path, module: Path, _flags: Sequence[str]) -> None:
-        module.write_bytes(b"no program")
+    def write(_module: object, _table: object, _flags: object, _source: object, output: Path, _progress: object) -> int:
+        output.write_bytes(b"no program")
+        return 0
 
-    monkeypatch.setattr(artifact_writer, "iree_compile", write)
+    monkeypatch.setattr(artifact_writer, "compile_with_arena", write)
 
 
 def kept_of(net: nn.Module, folder: Path, clip: tuple[int, ...] = nets.CLIP, **options: object) -> dict[str, Kept]:
