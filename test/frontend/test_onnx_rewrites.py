@@ -292,6 +292,29 @@ def test_a_determinant_that_is_too_large(tmp_path: Path):
         _rewritten(model, tmp_path)
 
 
+@pytest.mark.parametrize("training", [False, True])
+def test_dropout(training: bool, tmp_path: Path):
+    inputs = {"ratio": np.array(0.5, np.float32), "training": np.array(training)}
+    node = helper.make_node("Dropout", ["x", *inputs], ["y"], name="drop")
+    model = _model([node], inputs, (3, 4), 2)
+    if not training:
+        assert _operators(_rewritten(model, tmp_path)) == ["Dropout"]
+        return
+    with pytest.raises(ModelError, match=r"cannot lower the operator Dropout.*: it draws random numbers"):
+        _rewritten(model, tmp_path)
+
+
+@pytest.mark.parametrize("operator", ["RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike"])
+def test_random_numbers(operator: str, tmp_path: Path):
+    """Refused where somebody reads them."""
+    shape = {} if operator.endswith("Like") else {"shape": [3, 4]}
+    draw = helper.make_node(operator, ["x"] if operator.endswith("Like") else [], ["z"], **shape)
+    unused = _model([draw, helper.make_node("Neg", ["x"], ["y"])], {}, (3, 4), 2)
+    assert _operators(_rewritten(unused, tmp_path)) == ["Neg"]
+    with pytest.raises(ModelError, match=rf"cannot lower the operator {operator}.*: it draws random numbers"):
+        _rewritten(_model([draw, helper.make_node("Add", ["x", "z"], ["y"])], {}, (3, 4), 2), tmp_path)
+
+
 def test_each_rule_is_tested():
     """By name, in this file."""
     text = Path(__file__).read_text()

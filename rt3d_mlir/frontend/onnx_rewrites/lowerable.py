@@ -16,9 +16,10 @@ from rt3d_mlir.frontend.onnx_rewrites.opset import expand, lift
 from rt3d_mlir.frontend.onnx_rewrites.pools import average_pool, lp_pool, max_pool
 from rt3d_mlir.frontend.onnx_rewrites.recurrent import recurrent
 from rt3d_mlir.frontend.onnx_rewrites.resize import resize
-from rt3d_mlir.frontend.onnx_rewrites.small import backward_slice, batchless_matmul, compress, determinant, pad
+from rt3d_mlir.frontend.onnx_rewrites.small import backward_slice, batchless_matmul, compress, determinant, pad, random
 from rt3d_mlir.frontend.onnx_rewrites.transposed_conv import transposed_conv
 
+#: Raises ModelError where nothing would be right.
 Rule = Callable[[onnx.NodeProto, Builder], Sequence[str] | None]
 
 RULES: Mapping[str, Rule] = {
@@ -26,6 +27,7 @@ RULES: Mapping[str, Rule] = {
     "Compress": compress,
     "ConvTranspose": transposed_conv,
     "Det": determinant,
+    "Dropout": random,
     "GRU": recurrent,
     "GridSample": grid_sample,
     "LSTM": recurrent,
@@ -34,6 +36,10 @@ RULES: Mapping[str, Rule] = {
     "MaxPool": max_pool,
     "Pad": pad,
     "RNN": recurrent,
+    "RandomNormal": random,
+    "RandomNormalLike": random,
+    "RandomUniform": random,
+    "RandomUniformLike": random,
     "Resize": resize,
     "Slice": backward_slice,
 }

@@ -64,9 +64,9 @@ def _spread_slopes(lifted: onnx.ModelProto, model: onnx.ModelProto) -> None:
 
 
 def is_function(node: onnx.NodeProto, opset: int) -> bool:
-    """Whether ONNX defines an operator as a function of others."""
+    """Whether ONNX defines an operator as a function of others; a Range, as a loop, would be none that is easier."""
     schema = _schema(node, opset)
-    return schema is not None and max(_versions(schema, opset)) > 0
+    return schema is not None and max(_versions(schema, opset)) > 0 and node.op_type != "Range"
 
 
 def state_defaults(model: onnx.ModelProto) -> None:

@@ -48,6 +48,15 @@ def pad(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | None:
     return [x]
 
 
+def random(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | None:
+    """Raises ModelError for what draws random numbers, which no two runs have in common."""
+    if node.op_type == "Dropout":
+        ratio, training = (builder.numbers(name) if name else None for name in [*node.input[1:], "", ""][:2])
+        if training is None or not training.any() or (ratio is not None and not ratio.any()):
+            return None
+    raise ModelError(f"cannot lower {described(node)}: it draws random numbers; export the model in evaluation mode")
+
+
 def compress(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | None:
     """A Compress whose condition is constant is a Gather."""
     condition, axis = builder.numbers(node.input[1]), attributes(node).get("axis")
