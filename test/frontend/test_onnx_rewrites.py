@@ -292,6 +292,24 @@ def test_a_determinant_that_is_too_large(tmp_path: Path):
         _rewritten(model, tmp_path)
 
 
+@pytest.mark.parametrize("time", [0, 1])
+def test_sequences_of_several_lengths(time: int, tmp_path: Path):
+    inputs = {"lengths": np.array([1, 4, 3], np.int64)}
+    shape = (4, 3, 2) if time == 0 else (3, 4, 2)
+    graph = _check("ReverseSequence", shape, tmp_path, inputs, ("x", "lengths"), time_axis=time, batch_axis=1 - time)
+    assert "ReverseSequence" not in _operators(graph)
+
+
+@pytest.mark.parametrize("opset", [17, 22])
+@pytest.mark.parametrize("p", [1, 2])
+def test_vectors_of_length_0(p: int, opset: int, tmp_path: Path):
+    node = helper.make_node("LpNormalization", ["x"], ["y"], axis=1, p=p)
+    model = _model([node], {}, (2, 3, 4), 3, opset)
+    x = _array(2, 3, 4)
+    x[0, :, 1] = 0
+    np.testing.assert_allclose(_run(_rewritten(model, tmp_path), x), _run(model, x), rtol=1e-5)
+
+
 @pytest.mark.parametrize("training", [False, True])
 def test_dropout(training: bool, tmp_path: Path):
     inputs = {"ratio": np.array(0.5, np.float32), "training": np.array(training)}

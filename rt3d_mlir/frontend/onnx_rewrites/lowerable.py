@@ -16,7 +16,16 @@ from rt3d_mlir.frontend.onnx_rewrites.opset import expand, lift
 from rt3d_mlir.frontend.onnx_rewrites.pools import average_pool, lp_pool, max_pool
 from rt3d_mlir.frontend.onnx_rewrites.recurrent import recurrent
 from rt3d_mlir.frontend.onnx_rewrites.resize import resize
-from rt3d_mlir.frontend.onnx_rewrites.small import backward_slice, batchless_matmul, compress, determinant, pad, random
+from rt3d_mlir.frontend.onnx_rewrites.small import (
+    backward_slice,
+    batchless_matmul,
+    compress,
+    determinant,
+    lp_normalization,
+    pad,
+    random,
+    reverse_sequence,
+)
 from rt3d_mlir.frontend.onnx_rewrites.transposed_conv import transposed_conv
 
 #: Raises ModelError where nothing would be right.
@@ -31,6 +40,7 @@ RULES: Mapping[str, Rule] = {
     "GRU": recurrent,
     "GridSample": grid_sample,
     "LSTM": recurrent,
+    "LpNormalization": lp_normalization,
     "LpPool": lp_pool,
     "MatMul": batchless_matmul,
     "MaxPool": max_pool,
@@ -41,6 +51,7 @@ RULES: Mapping[str, Rule] = {
     "RandomUniform": random,
     "RandomUniformLike": random,
     "Resize": resize,
+    "ReverseSequence": reverse_sequence,
     "Slice": backward_slice,
 }
 #: Functions that torch-mlir has a lowering of that is wrong: the weights of classes, the mean over none.

@@ -10,6 +10,8 @@ from rt3d_mlir.errors import ModelError
 from rt3d_mlir.frontend.onnx_rewrites.graph import Builder, attributes, described
 
 _LARGEST_DET = 6
+#: The opset since which a reduction reads its axes.
+_AXES_ARE_INPUTS = 18
 
 
 def backward_slice(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | None:
@@ -57,6 +59,20 @@ def random(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | None:
     raise ModelError(f"cannot lower {described(node)}: it draws random numbers; export the model in evaluation mode")
 
 
+def reverse_sequence(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | None:
+    """A ReverseSequence of lengths that are constant picks its steps one by one; IREE does not compile torch-mlir's."""
+    shape, lengths = builder.values.shapes.get(node.input[0]), builder.numbers(node.input[1])
+    if shape is None or lengths is None:
+        return None
+    given = attributes(node)
+    steps = np.arange(shape[given.get("time_axis", 0)])[:, None]
+    turned, batch = np.where(steps < lengths, lengths - 1 - steps, steps), np.arange(len(lengths))
+    places = turned * len(batch) + batch if given.get("batch_axis", 1) else (turned + batch * len(steps)).T
+    flat = builder.add("Reshape", [node.input[0], builder.array([-1, *shape[2:]])])
+    picked = builder.add("Gather", [flat, builder.array(places.reshape(-1))], axis=0)
+    return [builder.add("Reshape", [picked, builder.array(list(shape))])]
+
+
 def compress(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | None:
     """A Compress whose condition is constant is a Gather."""
     condition, axis = builder.numbers(node.input[1]), attributes(node).get("axis")
@@ -65,6 +81,18 @@ def compress(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | None:
     positions = builder.array(np.flatnonzero(condition))
     flat = node.input[0] if axis is not None else builder.add("Reshape", [node.input[0], builder.array([-1])])
     return [builder.add("Gather", [flat, positions], axis=axis or 0)]
+
+
+def lp_normalization(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | None:
+    """Vectors over their lengths; those of length 0 stay, which torch-mlir divides by it."""
+    given, x = attributes(node), node.input[0]
+    reduce, axes = f"ReduceL{given.get('p', 2)}", [given.get("axis", -1)]
+    newer = builder.opset >= _AXES_ARE_INPUTS
+    inputs = [x, builder.array(axes)] if newer else [x]
+    lengths = builder.add(reduce, inputs, axes=None if newer else axes, keepdims=1)
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(builder.values.types[x])
+    empty = builder.add("Equal", [lengths, builder.array(np.zeros((), dtype))])
+    return [builder.add("Div", [x, builder.add("Where", [empty, builder.array(np.ones((), dtype)), lengths])])]
 
 
 def determinant(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | None:
