@@ -14,6 +14,7 @@ from torch.export import ExportedProgram
 from torch.fx import GraphModule, Node
 from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
+from rt3d_mlir.frontend.crop import crop_and_pad
 from rt3d_mlir.frontend.promotion import write_casts
 from rt3d_mlir.frontend.transposed_conv import transposed_conv
 from rt3d_mlir.passes.provenance import keys, tensor_ops
@@ -48,7 +49,11 @@ def torch_ops(program: ExportedProgram) -> dict[str, ModelOp]:
 def with_locations(program: ExportedProgram) -> ExportedProgram:
     """The program in the ops that torch-mlir knows, each of which will be located at the op of `program` it is of."""
     known = {node.name for node in program.graph.nodes}
-    table = {**get_decomposition_table(), torch.ops.aten.convolution.default: transposed_conv}
+    own = {
+        torch.ops.aten.convolution.default: transposed_conv,
+        torch.ops.aten.constant_pad_nd.default: crop_and_pad,
+    }
+    table = {**get_decomposition_table(), **own}
     lowered = program.run_decompositions(table)
     write_casts(lowered.graph_module)
     for node in lowered.graph.nodes:

@@ -165,6 +165,7 @@ def moved() -> dict[str, Case]:
         "nearest": Case(Between(lambda x: F.interpolate(x, scale_factor=2)), (1, 3, 2, 3, 4)),
         "nearest-to-size": Case(Between(lambda x: F.interpolate(x, (3, 5, 7))), (1, 3, 2, 3, 4)),
         "cropped-and-padded": Case(Between(lambda x: F.pad(x, (-1, 2, 0, -1, 1, 0))), SHAPE),
+        "cropped-on-one-side": Case(Between(lambda x: F.pad(x, (-1, 1, 2, -2))), SHAPE),
         "cropped": Case(Between(lambda x: F.pad(x, (-1, -1, -2, -1, 0, 0))), SHAPE),
         "literal": Case(Between(lambda x: x * torch.tensor([1.0, 2.0] * 4).view(1, 8, 1, 1, 1) - 3), SHAPE),
         "where": Case(Between(lambda x: torch.where(x > 1, x, torch.tensor(-2.0))), SHAPE),
