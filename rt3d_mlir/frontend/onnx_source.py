@@ -19,6 +19,7 @@ from rt3d_mlir.frontend.onnx_rewrites.lowerable import lowerable
 from rt3d_mlir.frontend.onnx_rewrites.opset import is_function
 from rt3d_mlir.frontend.program import first_words
 from rt3d_mlir.frontend.reference import run_floor1
+from rt3d_mlir.frontend.scalars import round_scalars
 from rt3d_mlir.frontend.source import Floor1, Parameters, draw
 from rt3d_mlir.mlir_io import parse_text, without_numbers
 
@@ -56,6 +57,7 @@ class OnnxSource:
         text = self._to_linalg(parameters)
         with ir.Context(), ir.Location.unknown():
             module, table = parse_text(text, "torch-mlir's output")
+            round_scalars(module)
             self._check_outputs(module)
             cast_boundary(module, [each.dtype for each in self.inputs], self._model.output_types)
             weights = {key: table[key] for key in table}

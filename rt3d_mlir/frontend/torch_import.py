@@ -24,6 +24,7 @@ from rt3d_mlir.frontend.adaptive_pool import lower_adaptive_pools
 from rt3d_mlir.frontend.depthwise_conv import lower_depthwise_convs
 from rt3d_mlir.frontend.model_ops import torch_ops, with_locations
 from rt3d_mlir.frontend.program import export_program, first_words, tensors_only
+from rt3d_mlir.frontend.scalars import round_scalars
 from rt3d_mlir.mlir_io import parse_text
 from rt3d_mlir.weights import WeightTable
 
@@ -85,6 +86,7 @@ def import_torch(
             raise ModelError(f"torch-mlir cannot lower this model: {said}") from error
     text = module.operation.get_asm(enable_debug_info=True, large_resource_limit=0, large_elements_limit=None)
     parsed, weights = parse_text(text, "torch-mlir's output")
+    round_scalars(parsed)
     for name, array in hooks.arrays.items():
         if name not in weights:
             weights.add(name, array)

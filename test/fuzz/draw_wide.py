@@ -39,9 +39,7 @@ def wide_ops(shape: Shape, exact: bool) -> st.SearchStrategy[Op]:
 def moves(shape: Shape) -> list[st.SearchStrategy[Op]]:
     """Those that only move numbers."""
     channels = shape[1]
-    found = [pads(shape), slices(shape), picks(shape), flips(shape), rolls(shape)]
-    if len(shape) < 5:  # three axes to the nearest, flattened behind it, are known to be wrong (docs/results.md)
-        found.append(resizes(shape, False))
+    found = [pads(shape), slices(shape), picks(shape), flips(shape), rolls(shape), resizes(shape, False)]
     shuffles = [g for g in range(2, channels) if channels % g == 0]
     if shuffles:
         found.append(st.sampled_from(shuffles).map(Shuffle))

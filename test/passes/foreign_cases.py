@@ -163,6 +163,8 @@ def moved() -> dict[str, Case]:
         "channel-shuffle": Case(Between(_shuffled), SHAPE),
         "uneven-concat": Case(Between(Uneven(), after=15), SHAPE),
         "nearest": Case(Between(lambda x: F.interpolate(x, scale_factor=2)), (1, 3, 2, 3, 4)),
+        "nearest-by-three": Case(Between(lambda x: F.interpolate(x, scale_factor=3)), (1, 3, 2, 3, 4)),
+        "nearest-to-larger": Case(Between(lambda x: F.interpolate(x, (4, 5, 6))), (1, 3, 2, 3, 4)),
         "nearest-to-size": Case(Between(lambda x: F.interpolate(x, (3, 5, 7))), (1, 3, 2, 3, 4)),
         "cropped-and-padded": Case(Between(lambda x: F.pad(x, (-1, 2, 0, -1, 1, 0))), SHAPE),
         "cropped-on-one-side": Case(Between(lambda x: F.pad(x, (-1, 1, 2, -2))), SHAPE),

@@ -108,7 +108,7 @@ def compile_text(text: str, folder: Path, target: str = "host", upto: str = "sch
         mlir_io.write_bytecode(*mlir_io.parse_text(text, "to_text"), folder / "module.mlirbc")
     # IREE computes float64 as float32 unless told, and then its module takes and gives that.
     wide = ["--iree-input-demote-f64-to-f32=false"] if "f64>" in text else []
-    interpreted = not re.search(r"\bf(16|64)\b|xf(16|64)>", text)
+    interpreted = not re.search(r"\bf(16|64)\b|xf(16|64)>|fptosi", text)
     _compile(folder, [*_flags(find_target(target), upto, interpreted), *wide])
     return folder / "module.vmfb"
 
@@ -196,8 +196,8 @@ def _prune(layer: nn.Module, group: str, seed: int) -> None:
 
 def _flags(target: Target | GpuTarget, upto: str, interpreted: bool) -> list[str]:
     """Floors 1 and 2 have nothing of a target in them. On the host they run on IREE's interpreter, which compiles in
-    half the time and shares no code generator with floor 3; it has no f16 and no f64, so not where those are. What is
-    computed from constants stays where it is.
+    half the time and shares no code generator with floor 3; it has no f16 and no f64, and rounds
+    where it makes whole numbers of floats, so not where those are. What is computed from constants stays where it is.
     """
     if upto in ("schedule-cpu", "schedule-vulkan"):
         return target.iree_flags
