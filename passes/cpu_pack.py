@@ -79,8 +79,9 @@ class UnpackKernel:
 
     def body(self, bindings: list[ir.Value], ids: list[ir.Value]) -> None:
         """Bindings: input, output."""
+        x, target = bindings
         for lane in range(self.source.block):
-            self._channel(*bindings, lane, *ids)
+            self._channel(x, target, lane, *ids)
 
     def _channel(self, x: ir.Value, target: ir.Value, lane: int, d: ir.Value, block: ir.Value, n: ir.Value) -> None:
         """Copies a lane of the block to a plane of its channel, where there is such a channel."""
