@@ -19,6 +19,7 @@ LONGEST = (
     "passes/test_numerics.py",
     "tools/test_compile.py",
     "passes/test_lit.py",
+    "frontend/test_onnx_backend.py",
     "samples/test_demo.py",
     "samples/test_shot_cuts.py",
 )

@@ -22,7 +22,7 @@ from onnx.backend.test.loader import load_model_tests
 
 import rt3d_mlir
 from rt3d_mlir import artifact_writer
-from rt3d_mlir.errors import ModelError, Rt3dError
+from rt3d_mlir.errors import ModelError, Rt3dError, WeightError
 from rt3d_mlir.exported import export_source
 from rt3d_mlir.frontend.onnx_model import read_onnx
 from rt3d_mlir.frontend.onnx_source import OnnxSource
@@ -83,7 +83,7 @@ def judge(chosen: Sequence[Case]) -> Verdicts:
     for case in chosen:
         try:
             _lower(case)
-        except ModelError as error:
+        except (ModelError, WeightError) as error:
             verdicts.refused[case.name] = str(error)
         except Exception:
             verdicts.failed[case.name] = traceback.format_exc(limit=-3)

@@ -54,8 +54,8 @@ RULES: Mapping[str, Rule] = {
     "ReverseSequence": reverse_sequence,
     "Slice": backward_slice,
 }
-#: Functions that torch-mlir has a lowering of that is wrong: the weights of classes, the mean over none.
-MISTAKEN = ("NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss")
+#: Functions that torch-mlir has a lowering of that is wrong: the weights of classes, the mean over none, a new `mode`.
+MISTAKEN = ("NegativeLogLikelihoodLoss", "SoftmaxCrossEntropyLoss", "SpaceToDepth")
 
 
 def lowerable(
