@@ -10,7 +10,7 @@ import torch
 
 from rt3d_mlir import models
 from rt3d_mlir.runtime.artifact import Manifest
-from rt3d_mlir.runtime.golden import GOLDEN_LIMITS
+from rt3d_mlir.runtime.golden import GOLDEN_LIMITS, golden_range
 from rt3d_mlir.tools.compile import main
 
 CLIPS = 8
@@ -34,7 +34,7 @@ def test_c3d_in_f16(tmp_path: Path):
     assert {each.dtype for each in (*manifest.inputs, *manifest.outputs)} == {"float32"}
 
     wanted = np.load(folder / "golden" / "output_0.npy")
-    assert manifest.tolerance == GOLDEN_LIMITS["f16"] * np.ptp(wanted)
+    assert manifest.tolerance == GOLDEN_LIMITS["f16"] * golden_range(wanted)
     start = [*run_module, f"--module={folder}/module.vmfb", "--function=main"]
     golden = [f"--input=@{folder}/golden/input_0.npy", f"--expected_output=@{folder}/golden/output_0.npy"]
     checked = subprocess.run(

@@ -24,8 +24,10 @@ def round_scalars(module: ir.Module) -> None:
     module.operation.walk(visit)
     for op in found:
         number = ir.FloatAttr(op.operands[0].owner.attributes["value"]).value
+        with np.errstate(over="ignore"):  # the lowest float64 stands for none, and becomes -inf
+            nearest = float(np.float32(number))
         with ir.InsertionPoint(op), op.location:
-            op.results[0].replace_all_uses_with(arith.constant(ir.F32Type.get(), float(np.float32(number))))
+            op.results[0].replace_all_uses_with(arith.constant(ir.F32Type.get(), nearest))
         op.erase()
 
 

@@ -218,7 +218,7 @@ def test_all_grouped_convs_are_packed(bench: Bench):
 def test_one_entry_and_one_exit_between_planar_layers(name: str):
     text, notes = _rewrite(cases.planar()[name])
     assert text.count("flow.dispatch @block_layout") == 1
-    assert text.count("linalg.unpack") == 1
+    assert text.count("flow.dispatch @channel_layout") == 1
     assert notes == []
 
 
@@ -226,7 +226,7 @@ def test_one_entry_and_one_exit_between_planar_layers(name: str):
 def test_nothing_is_converted_around_a_grouped_conv(name: str):
     text, notes = _rewrite(cases.grouped()[name])
     assert text.count("flow.dispatch @block_layout") == 1
-    assert text.count("linalg.unpack") == 1
+    assert text.count("flow.dispatch @channel_layout") == 1
     assert "linalg.generic" not in text
     assert notes == []
 
@@ -245,7 +245,7 @@ def test_one_entry_and_one_exit_between_pruned_layers():
     case = cases.channels()["quarter-chain"]
     text, notes = _rewrite(case)
     assert text.count("flow.dispatch @block_layout") == 1
-    assert text.count("linalg.unpack") == 1
+    assert text.count("flow.dispatch @channel_layout") == 1
     assert notes == []
 
 
