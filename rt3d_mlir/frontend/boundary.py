@@ -79,7 +79,15 @@ def _cast(value: ir.Value, element: ir.Type, unsigned: bool) -> ir.Value:
 
 
 def _cast_scalar(x: ir.Value, element: ir.Type, unsigned: bool) -> ir.Value:
+    if isinstance(x.type, ir.IntegerType) and isinstance(element, ir.IntegerType):
+        return _cast_integer(x, element, unsigned)
     if isinstance(x.type, ir.IntegerType):
         return arith.uitofp(element, x) if unsigned else arith.sitofp(element, x)
     narrower = ir.FloatType(x.type).width > ir.FloatType(element).width
     return arith.truncf(element, x) if narrower else arith.extf(element, x)
+
+
+def _cast_integer(x: ir.Value, element: ir.IntegerType, unsigned: bool) -> ir.Value:
+    if ir.IntegerType(x.type).width > element.width:
+        return arith.trunci(element, x)
+    return arith.extui(element, x) if unsigned else arith.extsi(element, x)

@@ -18,6 +18,7 @@ from rt3d_mlir.frontend.crop import crop_and_pad
 from rt3d_mlir.frontend.promotion import write_casts
 from rt3d_mlir.frontend.rms_norm import rms_norm
 from rt3d_mlir.frontend.transposed_conv import transposed_conv
+from rt3d_mlir.frontend.unsigned import widen_unsigned
 from rt3d_mlir.passes.provenance import keys, tensor_ops
 
 #: What holds numbers or memory for other ops, and is nothing that a model consists of.
@@ -58,6 +59,7 @@ def with_locations(program: ExportedProgram) -> ExportedProgram:
     table = {**get_decomposition_table(), **own}
     lowered = program.run_decompositions(table)
     write_casts(lowered.graph_module)
+    widen_unsigned(lowered.graph_module)
     for node in lowered.graph.nodes:
         key = next((source.name for source in node.meta.get("from_node", ()) if source.name in known), node.name)
         _locate(lowered.graph_module, node, key)

@@ -71,11 +71,12 @@ class Module:
             result = self._entry(*arrays)
         # Copies, for IREE's array is a view that dies with it: a slice of it would point into freed memory.
         if isinstance(result, tuple):
-            return tuple(self._to_host(array) for array in result)
-        return self._to_host(result)
+            return tuple(self._to_host(array, spec) for array, spec in zip(result, self.manifest.outputs, strict=True))
+        return self._to_host(result, self.manifest.outputs[0])
 
-    def _to_host(self, array: iree.DeviceArray) -> np.ndarray:
-        return to_host(array) if self.device == VULKAN else array.to_host().copy()
+    def _to_host(self, array: iree.DeviceArray, spec: TensorSpec) -> np.ndarray:
+        host = to_host(array) if self.device == VULKAN else array.to_host().copy()
+        return host.view(np.uint8) if (spec.dtype, host.dtype) == ("uint8", np.int8) else host  # IREE's have no sign
 
 
 def _check_inputs(arrays: tuple[np.ndarray, ...], specs: list[TensorSpec]) -> None:
