@@ -7,6 +7,7 @@ lowers rightly.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch.fx import GraphModule, Node
@@ -95,7 +96,7 @@ def _wrap(node: Node) -> None:
         user.replace_input_with(node, wrapped)
 
 
-def _wider(leaf: object) -> object:
+def _wider(leaf: Any) -> Any:
     """int32 for uint8, and a tensor of it for a tensor of that; all else as it is."""
     if isinstance(leaf, torch.Tensor):
         return leaf.to(torch.int32) if leaf.dtype is torch.uint8 else leaf
