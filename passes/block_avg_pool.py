@@ -17,6 +17,7 @@ from iree.compiler import rewrite
 from rt3d_mlir.passes import avg_pool
 from rt3d_mlir.passes.base import NO_MATCH, Failure, State
 from rt3d_mlir.passes.build import fused_location
+from rt3d_mlir.passes.channel_layout import blocked_source, unpack_channels
 from rt3d_mlir.passes.evaluate import evaluate_body
 from rt3d_mlir.passes.match import (
     body_ops,
@@ -31,7 +32,6 @@ from rt3d_mlir.passes.match import (
     only_user,
     pad_amounts,
 )
-from rt3d_mlir.passes.pack_kgs import blocked_source, unpack_channels
 
 _CHANNELS_LAST, _CHANNELS_FIRST = [0, 2, 3, 4, 1], [0, 4, 1, 2, 3]
 

@@ -33,8 +33,8 @@ from rt3d_mlir.passes.block_concat import block_concat, block_slice
 from rt3d_mlir.passes.block_elementwise import block_elementwise
 from rt3d_mlir.passes.block_pool import block_max_pool
 from rt3d_mlir.passes.build import filled, padded
+from rt3d_mlir.passes.channel_layout import blocked_source, is_channel_layout, pack_channels
 from rt3d_mlir.passes.match import defining_op, integers, op_in_block, pad_amounts, static_shape
-from rt3d_mlir.passes.pack_kgs import blocked_source, is_channel_layout, pack_channels
 
 
 @dataclass(frozen=True)

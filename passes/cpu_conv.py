@@ -31,8 +31,9 @@ from rt3d_mlir.passes.cpu_conv_pool import NO_POOL, Window
 from rt3d_mlir.passes.cpu_epilogue import Finisher
 from rt3d_mlir.passes.cpu_tap_loop import TapLoop
 from rt3d_mlir.passes.cpu_taps import TapLayout
-from rt3d_mlir.passes.cpu_tile import Halo, tile_key, timed_tiles
+from rt3d_mlir.passes.cpu_tile import tile_key, timed_tiles
 from rt3d_mlir.passes.epilogue import Epilogue
+from rt3d_mlir.passes.halo import Halo
 from rt3d_mlir.sparsity import offsets
 from rt3d_mlir.targets import Target
 

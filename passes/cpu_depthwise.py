@@ -25,8 +25,8 @@ from iree.compiler.dialects import vector
 from rt3d_mlir.passes import kernel as k
 from rt3d_mlir.passes.blocked import Blocked
 from rt3d_mlir.passes.cpu_epilogue import Finisher
-from rt3d_mlir.passes.cpu_tile import Halo
 from rt3d_mlir.passes.epilogue import Epilogue
+from rt3d_mlir.passes.halo import Halo
 from rt3d_mlir.targets import Target
 
 #: Kernel positions (kh, kw) that are unrolled together; of more, kh is a loop.

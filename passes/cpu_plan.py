@@ -15,11 +15,10 @@ from rt3d_mlir.passes.constants import constant_value
 from rt3d_mlir.passes.cpu_conv import STACK, ConvKernel
 from rt3d_mlir.passes.cpu_conv_pool import Window, worth_it
 from rt3d_mlir.passes.cpu_taps import arrange
-from rt3d_mlir.passes.cpu_tile import Halo
-from rt3d_mlir.passes.depthwise_conv import DepthwiseConv
-from rt3d_mlir.passes.destination import Destination, destination, insert_chain
+from rt3d_mlir.passes.destination import Destination, destination
 from rt3d_mlir.passes.epilogue import Epilogue, epilogue_after
-from rt3d_mlir.passes.match import body_ops, integers, is_fill, only_user
+from rt3d_mlir.passes.halo import conv_halo
+from rt3d_mlir.passes.match import only_user
 from rt3d_mlir.passes.max_pool import MaxPool
 from rt3d_mlir.passes.packed_conv import PackedConv
 from rt3d_mlir.targets import Target
@@ -82,41 +81,3 @@ def _pool_after(value: ir.Value) -> MaxPool | None:
     if read is None or read.name != "tensor.extract" or read.operation.parent is None:
         return None
     return MaxPool.match(read.operation.parent.opview)
-
-
-def note_halos(module: ir.Module) -> None:
-    """Writes down where each conv's input is padding, while the insert_slices that say so are still there."""
-
-    def visit(op: ir.Operation) -> ir.WalkResult:
-        if "packed_conv" in op.attributes or "depthwise_conv" in op.attributes:
-            reads = [inner for inner in body_ops(op.opview) if inner.name == "tensor.extract"]
-            x = next(read.operands[0] for read in reads if len(read.operands) == 7)
-            op.attributes["halo"] = ir.DenseI64ArrayAttr.get(_real(x))
-        return ir.WalkResult.ADVANCE
-
-    module.operation.walk(visit)
-
-
-def _real(x: ir.Value) -> list[int]:
-    """For (d, h) of a conv's input, where its real data begin, and how many there are: [d, h, D, H].
-
-    Real is what was inserted into zeros, as one part or as those of a concatenation; x may be a view of that.
-    """
-    tensor, source = view(x)
-    start, links = insert_chain(tensor)
-    axes = (0, 1)
-    if not links or not is_fill(start, 0.0):
-        return [0, 0, *source.size[:2]]
-    places = [integers(link.attributes["static_offsets"])[2:4] for link in links]
-    sizes = [link.operands[0].type.shape[2:4] for link in links]
-    first = [min(place[i] for place in places) for i in axes]
-    last = [max(place[i] + size[i] for place, size in zip(places, sizes, strict=True)) for i in axes]
-    low = [max(first[i] - source.low[1 + i], 0) for i in axes]
-    return [*low, *(min(last[i] - source.low[1 + i], source.size[i]) - low[i] for i in axes)]
-
-
-def conv_halo(conv: PackedConv | DepthwiseConv) -> Halo:
-    """Where the input of a conv is padding, of a module that `note_halos` has seen."""
-    low_d, low_h, size_d, size_h = integers(conv.op.attributes["halo"])
-    depth, height = conv.x.type.shape[2:4]
-    return Halo((low_d, low_h), (size_d, size_h), (depth, height))

@@ -1,45 +1,10 @@
 """Which register tile a conv gets, and which kernel positions fall on padding."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import ceil
 
-import iree.compiler.ir as ir
-from iree.compiler.dialects import arith
-
-from rt3d_mlir.passes import kernel as k
+from rt3d_mlir.passes.halo import Halo
 from rt3d_mlir.targets import Target
-
-
-@dataclass(frozen=True)
-class Halo:
-    """For (d, h) of a padded input: where its real data begin, `low`, and how many there are, `size`."""
-
-    low: tuple[int, int]
-    size: tuple[int, int]
-    full: tuple[int, int]
-
-    def inside(
-        self, axis: int, out_at: ir.Value, count: int, strides: Sequence[int], dilations: Sequence[int]
-    ) -> tuple[ir.Value, ir.Value] | None:
-        """The kernel positions, first and behind the last, that read real data for an output position.
-
-        None where the axis has no padding, so that all do.
-        """
-        if self.size[axis] == self.full[axis]:
-            return None
-        stride, dilation, low = strides[axis], dilations[axis], self.low[axis]
-        first = k.at(f"({low} - a * {stride}) ceildiv {dilation}", out_at)
-        last = k.at(f"({low + self.size[axis] - 1} - a * {stride}) floordiv {dilation} + 1", out_at)
-        bound = k.index(count)
-        first = arith.minsi(arith.maxsi(first, k.index(0)), bound)
-        return first, arith.maxsi(arith.minsi(last, bound), first)
-
-    def share(self, axis: int, rows: int, count: int) -> float:
-        """About which share of (output, kernel) positions reads real data; used to choose a tile only."""
-        missing = self.full[axis] - self.size[axis]
-        return 1.0 if missing == 0 else max(0.1, 1 - missing * (count - 1) / 2 / (rows * count))
-
 
 Pair = tuple[int, int]
 

@@ -23,8 +23,8 @@ from iree.compiler.dialects import arith, memref, vector
 from rt3d_mlir.passes import kernel as k
 from rt3d_mlir.passes.blocked import Blocked
 from rt3d_mlir.passes.cpu_epilogue import Finish, Finisher
-from rt3d_mlir.passes.cpu_tile import Halo
 from rt3d_mlir.passes.epilogue import Epilogue
+from rt3d_mlir.passes.halo import Halo
 from rt3d_mlir.passes.winograd_matrices import KERNEL, matrices
 from rt3d_mlir.passes.winograd_steps import Facts
 from rt3d_mlir.targets import Target

@@ -30,6 +30,7 @@ from iree.compiler.dialects import arith, tensor
 from rt3d_mlir.passes.blocked import Blocked
 from rt3d_mlir.passes.build import empty, filled, fused_location
 from rt3d_mlir.passes.dispatch import Body, Shader, emit_dispatch
+from rt3d_mlir.passes.insert_chain import insert_chain
 from rt3d_mlir.passes.match import defining_op, integers, is_fill, only_user
 
 #: Marks the links of a concatenation whose parts cover all of it.
@@ -100,17 +101,6 @@ def destination(value: ir.Value, alignment: int | None = None) -> Destination:
     if len(shape) == 6 and list(shape[:2]) == [out.batch, out.blocks] and shape[5] == out.block and is_fill(dest, 0.0):
         return Destination(tensor, out)
     return Destination(value, itself)
-
-
-def insert_chain(value: ir.Value) -> tuple[ir.Value, list[ir.OpView]]:
-    """What the blocked value at the end of a chain of insert_slices starts from, and its links, the first one first."""
-    links = []
-    op = defining_op(value)
-    while op is not None and op.name == "tensor.insert_slice" and len(op.operands) == 2:
-        links.append(op)
-        value = op.operands[1]
-        op = defining_op(value)
-    return value, links[::-1]
 
 
 def mark_concatenations(module: ir.Module) -> None:

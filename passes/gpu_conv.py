@@ -28,10 +28,10 @@ from rt3d_mlir.passes import gpu
 from rt3d_mlir.passes import kernel as k
 from rt3d_mlir.passes.blocked import Blocked
 from rt3d_mlir.passes.cpu_taps import TapLayout
-from rt3d_mlir.passes.cpu_tile import Halo
 from rt3d_mlir.passes.epilogue import Epilogue
 from rt3d_mlir.passes.gpu_epilogue import GpuFinisher
 from rt3d_mlir.passes.gpu_tile import ConvShape, GpuTile, choose_tile
+from rt3d_mlir.passes.halo import Halo
 
 
 @dataclass(frozen=True)

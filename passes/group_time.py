@@ -13,7 +13,8 @@ from math import gcd, prod
 import numpy as np
 
 from rt3d_mlir.passes.conv import Conv
-from rt3d_mlir.passes.cpu_tile import Halo, timed_tiles
+from rt3d_mlir.passes.cpu_tile import timed_tiles
+from rt3d_mlir.passes.halo import Halo
 from rt3d_mlir.passes.match import defining_op, pad_amounts
 from rt3d_mlir.passes.winograd_cost import WEIGHT_RATE, Shape, choose
 from rt3d_mlir.passes.winograd_matrices import KERNEL, POINTS

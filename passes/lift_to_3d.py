@@ -44,15 +44,7 @@ from rt3d_mlir.passes.lifting import (
     lowered_source,
     reads_axes,
 )
-from rt3d_mlir.passes.match import (
-    body_ops,
-    generic_body,
-    integers,
-    is_fill,
-    is_identity,
-    layer_obstacle,
-    static_shape,
-)
+from rt3d_mlir.passes.match import body_ops, generic_body, integers, is_fill, is_identity, layer_obstacle, static_shape
 from rt3d_mlir.passes.window_counts import fold_window_counts
 
 _WINDOW = "(n, c, d, h, w, i, j, k) -> (i, j, k)"

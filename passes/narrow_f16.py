@@ -36,6 +36,7 @@ from rt3d_mlir.passes import avg_pool, depthwise_conv, max_pool, packed_conv
 from rt3d_mlir.passes.avg_pool import AvgPool
 from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.build import clone_body, empty, f16, filled, generic, identity_text, maps, narrowed, widened
+from rt3d_mlir.passes.channel_layout import is_channel_layout, pack_channels, unpack_channels
 from rt3d_mlir.passes.constants import constant_value
 from rt3d_mlir.passes.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.epilogue import epilogue_after
@@ -50,7 +51,6 @@ from rt3d_mlir.passes.match import (
     is_pure_scalar,
 )
 from rt3d_mlir.passes.max_pool import MaxPool
-from rt3d_mlir.passes.pack_kgs import is_channel_layout, pack_channels, unpack_channels
 from rt3d_mlir.passes.packed_conv import PackedConv
 from rt3d_mlir.sparsity import Packed
 

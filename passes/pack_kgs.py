@@ -21,16 +21,15 @@ from math import gcd
 from typing import ClassVar
 
 import iree.compiler.ir as ir
-import numpy as np
 from iree.compiler import rewrite
-from iree.compiler.dialects import arith, linalg
 
 from rt3d_mlir.passes import packed_conv
 from rt3d_mlir.passes.base import Failure, Pass, State, apply_patterns
-from rt3d_mlir.passes.build import empty
+from rt3d_mlir.passes.channel_layout import pack_channels, unpack_channels
 from rt3d_mlir.passes.constants import constant_value, weight_name
 from rt3d_mlir.passes.conv import Conv, conv_patterns
-from rt3d_mlir.passes.match import defining_op, integers, is_float, layer_obstacle, scalar_constant
+from rt3d_mlir.passes.layer_facts import layer_facts, layer_name
+from rt3d_mlir.passes.match import integers, layer_obstacle
 from rt3d_mlir.sparsity import GroupSize, from_zeros, kept_share, pack, pack_grouped
 
 #: Attributes that choose-groups leaves on a conv: its group, and that all of its taps are to be kept.
@@ -85,66 +84,3 @@ class PackKgs(Pass):
 def chosen_group(conv: Conv) -> GroupSize | None:
     """The group that choose-groups gave a conv; None where it left the pass's own."""
     return GroupSize(*integers(conv.op.attributes[GROUP])) if GROUP in conv.op.attributes else None
-
-
-def layer_facts(state: State, key: str | None, array: np.ndarray, out_shape: list[int], share: float) -> dict:
-    """What the report says of a layer of which `share` is kept: its MACs for a whole batch, before and after."""
-    positions = out_shape[0] * int(np.prod(out_shape[2:]))
-    return {
-        "parameter": state.weights.origin(key) if key else None,
-        "weight_shape": tuple(array.shape),
-        "macs_before": array.size * positions,
-        "macs_after": round(share * array.size) * positions,
-        "kept_share": share,
-    }
-
-
-def layer_name(state: State, key: str | None) -> str:
-    """`conv2` for weights that come from `conv2.weight`; `conv_3` for the fourth layer without a name."""
-    if key is None:
-        return f"conv_{len(state.layers)}"
-    base = state.weights.origin(key).removesuffix(".weight")
-    name, n = base, 1
-    while name in state.layers:  # a layer that the model runs twice
-        name, n = f"{base}.{n}", n + 1
-    return name
-
-
-def pack_channels(x: ir.Value, block: int) -> ir.Value:
-    """[N, C, D, H, W] -> [N, ceil(C/block), D, H, W, block], missing channels zero."""
-    batch, channels, *spatial = x.type.shape
-    shape = [batch, -(-channels // block), *spatial, block]
-    element = x.type.element_type
-    padding = arith.constant(element, 0.0) if channels % block else None
-    return linalg.pack(x, empty(shape, element), inner_dims_pos=[1], inner_tiles=[block], padding_value=padding)
-
-
-def unpack_channels(x: ir.Value, shape: list[int]) -> ir.Value:
-    """[N, Q, D, H, W, block] -> `shape`, [N, C, D, H, W]."""
-    block = x.type.shape[-1]
-    return linalg.unpack(x, empty(shape, x.type.element_type), inner_dims_pos=[1], inner_tiles=[block])
-
-
-def is_channel_layout(op: ir.OpView) -> bool:
-    """Whether a linalg.pack or unpack is what `pack_channels` or `unpack_channels` makes."""
-    plain = op.operands[0] if op.name == "linalg.pack" else op.results[0]
-    blocked = op.results[0] if op.name == "linalg.pack" else op.operands[0]
-    zeros = all(scalar_constant(padding) == 0.0 for padding in list(op.operands)[2:])
-    if not is_float(plain) or len(plain.type.shape) != 5 or len(blocked.type.shape) != 6 or not zeros:
-        return False
-    permuted = "outer_dims_perm" in op.attributes and integers(op.attributes["outer_dims_perm"]) not in (
-        [],
-        [0, 1, 2, 3, 4],
-    )
-    return integers(op.attributes["inner_dims_pos"]) == [1] and not permuted
-
-
-def blocked_source(value: ir.Value) -> ir.Value | None:
-    """The blocked value whose unpacked form `value` is; None for any other value."""
-    op = defining_op(value)
-    return op.operands[0] if op is not None and op.name == "linalg.unpack" and is_channel_layout(op) else None
-
-
-def packed_anyway(value: ir.Value) -> bool:
-    """Whether a plain value is packed for another reader, or has no blocked form to come: it enters the net here."""
-    return isinstance(value.owner, ir.Block) or any(use.owner.name == "linalg.pack" for use in value.uses)

@@ -25,14 +25,15 @@ from iree.compiler import rewrite
 from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.blocked import view
 from rt3d_mlir.passes.build import constant
+from rt3d_mlir.passes.channel_layout import is_channel_layout
 from rt3d_mlir.passes.const_eval import hold_constants
 from rt3d_mlir.passes.cpu_elementwise import ElementwiseKernel
 from rt3d_mlir.passes.cpu_pack import PackKernel, UnpackKernel
-from rt3d_mlir.passes.cpu_plan import note_halos, plan_conv
+from rt3d_mlir.passes.cpu_plan import plan_conv
 from rt3d_mlir.passes.destination import Destination, destination, mark_concatenations, pad_links
 from rt3d_mlir.passes.epilogue import elementwise
+from rt3d_mlir.passes.halo import note_halos
 from rt3d_mlir.passes.match import defining_op, is_f32, only_user, static_shape
-from rt3d_mlir.passes.pack_kgs import is_channel_layout
 from rt3d_mlir.passes.packed_conv import PackedConv
 from rt3d_mlir.passes.schedule_depthwise import schedule_depthwise
 from rt3d_mlir.passes.schedule_pool import schedule_pool

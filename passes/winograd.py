@@ -42,7 +42,7 @@ from rt3d_mlir.passes import winograd_steps as steps
 from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.build import constant
 from rt3d_mlir.passes.constants import constant_value
-from rt3d_mlir.passes.cpu_plan import conv_halo, note_halos
+from rt3d_mlir.passes.halo import conv_halo, note_halos
 from rt3d_mlir.passes.match import is_f32
 from rt3d_mlir.passes.packed_conv import PackedConv
 from rt3d_mlir.passes.winograd_cost import Shape, choose

@@ -11,6 +11,7 @@ from math import ceil
 import numpy as np
 
 from rt3d_mlir.passes.winograd_matrices import KERNEL
+from rt3d_mlir.passes.winograd_tiling import Tiling
 from rt3d_mlir.targets import Target
 
 #: Bytes a cycle: transformed activations, written and read once; weights, streamed while FMAs run.
@@ -42,39 +43,6 @@ class Shape:
     planes: int
     inside: tuple[float, float]
     kept: float = 1.0
-
-
-@dataclass(frozen=True)
-class Tiling:
-    """The tiles of a plane of `height` x `width` outputs, in `groups` of `columns`."""
-
-    tile: int
-    height: int
-    width: int
-    columns: int
-
-    @property
-    def points(self) -> int:
-        return (self.tile + KERNEL - 1) ** 2
-
-    @property
-    def across(self) -> int:
-        """Tiles in a row of them."""
-        return ceil(self.width / self.tile)
-
-    @property
-    def count(self) -> int:
-        return ceil(self.height / self.tile) * self.across
-
-    @property
-    def groups(self) -> int:
-        return ceil(self.count / self.columns)
-
-    def starts(self) -> np.ndarray:
-        """[groups * columns, 2]: (h, w) of each tile's first output; the last group repeats the last tile."""
-        at = np.minimum(np.arange(self.groups * self.columns), self.count - 1)
-        rows = np.minimum(at // self.across * self.tile, self.height - self.tile)
-        return np.stack([rows, np.minimum(at % self.across * self.tile, self.width - self.tile)], 1).astype(np.int32)
 
 
 @dataclass(frozen=True)

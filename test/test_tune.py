@@ -15,7 +15,8 @@ from rt3d_mlir.exported import Exported
 from rt3d_mlir.passes.blocked import Blocked
 from rt3d_mlir.passes.cpu_conv import ConvKernel
 from rt3d_mlir.passes.cpu_taps import TapLayout
-from rt3d_mlir.passes.cpu_tile import Halo, timed_tiles
+from rt3d_mlir.passes.cpu_tile import timed_tiles
+from rt3d_mlir.passes.halo import Halo
 from rt3d_mlir.targets import Target, get_target, tiles_path
 from rt3d_mlir.tools import tune as tune_tool
 

@@ -18,13 +18,13 @@ from rt3d_mlir.passes.base import State
 from rt3d_mlir.passes.blocked import Blocked
 from rt3d_mlir.passes.cpu_conv import ConvKernel
 from rt3d_mlir.passes.cpu_depthwise import DepthwiseKernel
-from rt3d_mlir.passes.cpu_plan import note_halos, plan_conv
+from rt3d_mlir.passes.cpu_plan import plan_conv
 from rt3d_mlir.passes.cpu_tap_loop import CHUNK
-from rt3d_mlir.passes.cpu_tile import Halo
 from rt3d_mlir.passes.cpu_winograd import ProductKernel
 from rt3d_mlir.passes.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.destination import mark_concatenations
 from rt3d_mlir.passes.epilogue import Epilogue
+from rt3d_mlir.passes.halo import Halo, note_halos
 from rt3d_mlir.passes.packed_conv import PackedConv
 from rt3d_mlir.passes.schedule_depthwise import depthwise_kernel
 from rt3d_mlir.passes.schedule_winograd import product_kernel

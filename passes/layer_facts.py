@@ -1,0 +1,28 @@
+"""What the report says of a packed layer, and what the layer is called."""
+
+import numpy as np
+
+from rt3d_mlir.passes.base import State
+
+
+def layer_facts(state: State, key: str | None, array: np.ndarray, out_shape: list[int], share: float) -> dict:
+    """What the report says of a layer of which `share` is kept: its MACs for a whole batch, before and after."""
+    positions = out_shape[0] * int(np.prod(out_shape[2:]))
+    return {
+        "parameter": state.weights.origin(key) if key else None,
+        "weight_shape": tuple(array.shape),
+        "macs_before": array.size * positions,
+        "macs_after": round(share * array.size) * positions,
+        "kept_share": share,
+    }
+
+
+def layer_name(state: State, key: str | None) -> str:
+    """`conv2` for weights that come from `conv2.weight`; `conv_3` for the fourth layer without a name."""
+    if key is None:
+        return f"conv_{len(state.layers)}"
+    base = state.weights.origin(key).removesuffix(".weight")
+    name, n = base, 1
+    while name in state.layers:  # a layer that the model runs twice
+        name, n = f"{base}.{n}", n + 1
+    return name
