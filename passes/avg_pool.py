@@ -15,9 +15,9 @@ import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler.dialects import arith, linalg, tensor
 
-from rt3d_mlir.passes.base import State
 from rt3d_mlir.passes.build import constant, empty, f32_constant, filled, generic, index_constant, maps, widened
 from rt3d_mlir.passes.constants import constant_value
+from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.match import body_ops, integers
 from rt3d_mlir.passes.max_pool import clamped
 

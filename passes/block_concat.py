@@ -9,9 +9,9 @@ import iree.compiler.ir as ir
 from iree.compiler import rewrite
 from iree.compiler.dialects import tensor
 
-from rt3d_mlir.passes.base import NO_MATCH, Failure, State
 from rt3d_mlir.passes.build import empty
 from rt3d_mlir.passes.channel_layout import blocked_source, pack_channels, packed_anyway, unpack_channels
+from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, State
 from rt3d_mlir.passes.match import integers
 
 

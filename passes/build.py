@@ -6,7 +6,7 @@ import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler.dialects import arith, linalg, tensor
 
-from rt3d_mlir.passes.base import State
+from rt3d_mlir.passes.framework.base import State
 
 
 def f32() -> ir.Type:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import iree.compiler.ir as ir
 import numpy as np
 
-from rt3d_mlir.passes.base import State
 from rt3d_mlir.passes.blocked import Blocked, view
 from rt3d_mlir.passes.build import constant
 from rt3d_mlir.passes.constants import constant_value
+from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.kernel import splat
 from rt3d_mlir.passes.match import (
     generic_body,

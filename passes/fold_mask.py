@@ -19,10 +19,10 @@ import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler import rewrite
 
-from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.build import constant
 from rt3d_mlir.passes.constants import constant_value
 from rt3d_mlir.passes.conv import Conv, conv_patterns
+from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.match import defining_op, layer_obstacle
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from rt3d_mlir import mlir_io
 from rt3d_mlir.errors import WeightError
-from rt3d_mlir.passes.base import State
+from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.sparsity import MaskSet, apply_masks
 from rt3d_mlir.weights import WeightTable, resource_key
 

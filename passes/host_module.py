@@ -17,7 +17,7 @@ from iree.compiler.passmanager import PassManager
 
 from rt3d_mlir.errors import ModelError
 from rt3d_mlir.gpu_targets import GpuTarget
-from rt3d_mlir.passes.base import Note, State
+from rt3d_mlir.passes.framework.base import Note, State
 from rt3d_mlir.passes.host_constants import HostConstants
 from rt3d_mlir.passes.pipeline import default_pipeline, plugins_in, run_pipeline
 from rt3d_mlir.report import Report, build_report

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rt3d_mlir.passes.base import State
+from rt3d_mlir.passes.framework.base import State
 
 
 def layer_facts(state: State, key: str | None, array: np.ndarray, out_shape: list[int], share: float) -> dict:

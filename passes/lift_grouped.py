@@ -9,10 +9,10 @@ import numpy as np
 from iree.compiler import rewrite
 from iree.compiler.dialects import linalg
 
-from rt3d_mlir.passes.base import Failure, State
 from rt3d_mlir.passes.build import constant, empty
 from rt3d_mlir.passes.constants import constant_value
 from rt3d_mlir.passes.conv import build_conv
+from rt3d_mlir.passes.framework.base import Failure, State
 from rt3d_mlir.passes.lifting import GROUPED, lifted, lifted_shape, lowered
 from rt3d_mlir.passes.match import defining_op, integers, layer_obstacle, only_user
 

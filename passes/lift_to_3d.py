@@ -29,9 +29,9 @@ from iree.compiler import rewrite
 from iree.compiler.dialects import arith, linalg, tensor
 
 from rt3d_mlir.passes import lift_grouped
-from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.build import clone_body, empty, filled, generic, maps
 from rt3d_mlir.passes.conv import part_groups
+from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.lifting import (
     GROUPED,
     RANK,

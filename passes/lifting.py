@@ -8,9 +8,9 @@ from collections.abc import Sequence
 import iree.compiler.ir as ir
 from iree.compiler.dialects import linalg, tensor
 
-from rt3d_mlir.passes.base import State
 from rt3d_mlir.passes.build import constant, empty, padded
 from rt3d_mlir.passes.constants import constant_value
+from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.match import PadAmounts, defining_op, integers, pad_amounts, static_shape
 
 #: torch-mlir's conv2d of several groups, whose result [N, G, M/G, H, W] is no volume.

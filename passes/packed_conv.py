@@ -18,7 +18,6 @@ import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler.dialects import arith, linalg, tensor
 
-from rt3d_mlir.passes.base import State
 from rt3d_mlir.passes.build import (
     constant,
     empty,
@@ -30,6 +29,7 @@ from rt3d_mlir.passes.build import (
     widened,
     window_position,
 )
+from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.match import body_ops, defining_op, integers
 from rt3d_mlir.sparsity import GroupSize, Packed
 

@@ -12,12 +12,12 @@ import iree.compiler.ir as ir
 
 from rt3d_mlir.errors import PassError, did_you_mean
 from rt3d_mlir.gpu_targets import GpuTarget, get_gpu_target
-from rt3d_mlir.passes.base import Pass, State
 from rt3d_mlir.passes.block_layout import BlockLayout
 from rt3d_mlir.passes.choose_groups import ChooseGroups
 from rt3d_mlir.passes.clone_slices import CloneSlices
 from rt3d_mlir.passes.fold_batch_norm import FoldBatchNorm
 from rt3d_mlir.passes.fold_mask import FoldMask
+from rt3d_mlir.passes.framework.base import Pass, State
 from rt3d_mlir.passes.fuse_elementwise import FuseElementwise
 from rt3d_mlir.passes.fuse_epilogue import FuseEpilogue
 from rt3d_mlir.passes.lift_to_3d import LiftTo3d

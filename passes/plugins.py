@@ -13,7 +13,7 @@ from dataclasses import MISSING, dataclass, fields, is_dataclass
 from importlib.metadata import EntryPoint, entry_points
 
 from rt3d_mlir.errors import PassError, did_you_mean
-from rt3d_mlir.passes.base import Pass
+from rt3d_mlir.passes.framework.base import Pass
 
 GROUP = "rt3d_mlir.passes"
 
@@ -68,7 +68,9 @@ def _load(entry: EntryPoint, own: tuple[str, ...]) -> type[Pass]:
             f"{where} cannot be loaded: {type(error).__name__}: {error}; mend or uninstall the package"
         ) from error
     if not (isinstance(cls, type) and issubclass(cls, Pass) and is_dataclass(cls)):
-        raise PassError(f"{where} is no pass; expected a frozen dataclass that derives from rt3d_mlir.passes.base.Pass")
+        raise PassError(
+            f"{where} is no pass; expected a frozen dataclass that derives from rt3d_mlir.passes.framework.base.Pass"
+        )
     if getattr(cls, "name", None) != entry.name:
         raise PassError(f"{where} calls itself {getattr(cls, 'name', None)!r}; expected the entry point's own name")
     if cls.after is None:

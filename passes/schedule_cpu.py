@@ -22,7 +22,6 @@ from typing import ClassVar
 import iree.compiler.ir as ir
 from iree.compiler import rewrite
 
-from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.blocked import view
 from rt3d_mlir.passes.build import constant
 from rt3d_mlir.passes.channel_layout import is_channel_layout
@@ -32,6 +31,7 @@ from rt3d_mlir.passes.cpu_pack import PackKernel, UnpackKernel
 from rt3d_mlir.passes.cpu_plan import plan_conv
 from rt3d_mlir.passes.destination import Destination, destination, mark_concatenations, pad_links
 from rt3d_mlir.passes.epilogue import elementwise
+from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.halo import note_halos
 from rt3d_mlir.passes.match import defining_op, is_f32, only_user, static_shape
 from rt3d_mlir.passes.packed_conv import PackedConv

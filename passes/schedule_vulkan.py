@@ -24,7 +24,6 @@ from iree.compiler import rewrite
 
 from rt3d_mlir.gpu_targets import GpuTarget, get_gpu_target
 from rt3d_mlir.passes.avg_pool import AvgPool
-from rt3d_mlir.passes.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.blocked import view
 from rt3d_mlir.passes.build import constant
 from rt3d_mlir.passes.channel_layout import is_channel_layout
@@ -34,6 +33,7 @@ from rt3d_mlir.passes.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.destination import Destination, destination, mark_concatenations, pad_links
 from rt3d_mlir.passes.dispatch import Shader
 from rt3d_mlir.passes.epilogue import Epilogue, elementwise, epilogue_after
+from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.gpu import LANES
 from rt3d_mlir.passes.gpu_choice import conv_kernel
 from rt3d_mlir.passes.gpu_depthwise import GpuDepthwiseKernel

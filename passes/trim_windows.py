@@ -21,7 +21,7 @@ from typing import ClassVar
 import iree.compiler.ir as ir
 from iree.compiler.dialects import linalg, tensor
 
-from rt3d_mlir.passes.base import Pass, State
+from rt3d_mlir.passes.framework.base import Pass, State
 from rt3d_mlir.passes.match import static_shape
 
 

@@ -30,7 +30,7 @@ from typing import ClassVar
 
 import iree.compiler.ir as ir
 
-from rt3d_mlir.passes.base import Pass, State
+from rt3d_mlir.passes.framework.base import Pass, State
 from rt3d_mlir.passes.match import body_ops, is_parallel, static_shape
 
 #: What moves numbers without computing; IREE fuses beyond it.

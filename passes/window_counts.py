@@ -14,9 +14,9 @@ import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler import rewrite
 
-from rt3d_mlir.passes.base import NO_MATCH, Failure, State
 from rt3d_mlir.passes.build import clone_body, constant, generic
 from rt3d_mlir.passes.evaluate import evaluate_body
+from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, State
 from rt3d_mlir.passes.match import generic_body, static_shape
 
 

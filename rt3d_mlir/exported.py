@@ -26,7 +26,7 @@ from rt3d_mlir.frontend.source import Floor1, Source
 from rt3d_mlir.frontend.torch_source import TorchSource
 from rt3d_mlir.gpu_targets import GpuTarget
 from rt3d_mlir.mlir_io import write_text
-from rt3d_mlir.passes.base import Pass, State
+from rt3d_mlir.passes.framework.base import Pass, State
 from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
 from rt3d_mlir.report import Report, build_report
 from rt3d_mlir.runtime.artifact import Manifest

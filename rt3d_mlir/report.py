@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
-from rt3d_mlir.passes.base import Note, State
+from rt3d_mlir.passes.framework.base import Note, State
 from rt3d_mlir.runtime.artifact import Layer
 
 

@@ -21,7 +21,7 @@ from rt3d_mlir.errors import TargetError
 from rt3d_mlir.exported import Exported
 from rt3d_mlir.kernel_names import symbol_of
 from rt3d_mlir.mlir_io import write_bytecode
-from rt3d_mlir.passes.base import State
+from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.pipeline import run_pipeline
 from rt3d_mlir.static import analyse
 from rt3d_mlir.static.work import equal_kernels

@@ -5,7 +5,7 @@ import pytest
 
 from rt3d_mlir import floor_facts
 from rt3d_mlir.op_work import OpWork, Work, is_at_border
-from rt3d_mlir.passes.provenance import tensor_ops
+from rt3d_mlir.passes.framework.provenance import tensor_ops
 
 MAPS = """
 #id = affine_map<(d0, d1) -> (d0, d1)>

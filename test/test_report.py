@@ -2,7 +2,7 @@ import io
 
 from rich.console import Console
 
-from rt3d_mlir.passes.base import State
+from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.report import build_report
 
 

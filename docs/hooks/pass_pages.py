@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_type_hints
 
 from rt3d_mlir.gpu_targets import get_gpu_target
-from rt3d_mlir.passes.base import Pass
+from rt3d_mlir.passes.framework.base import Pass
 from rt3d_mlir.passes.pipeline import PASSES, default_pipeline
 from rt3d_mlir.sparsity import GroupSize
 from rt3d_mlir.targets import get_target

@@ -21,7 +21,7 @@ from rt3d_mlir.bench.results import OURS
 from rt3d_mlir.bench.roofs import Roofs, measure_roofs
 from rt3d_mlir.bench.work import LayerWork, ModelWork
 from rt3d_mlir.kernel_names import symbol_of
-from rt3d_mlir.passes.base import State
+from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
 from rt3d_mlir.sparsity import GroupSize
 from rt3d_mlir.static.work import equal_kernels

@@ -1,6 +1,6 @@
 """The ops of a model in its own words, and how the IR refers to them.
 
-Each op has a key, which is the location of all that it is lowered to (rt3d_mlir.passes.provenance reads it back): the
+Each op has a key, which is the location of all that it is lowered to (rt3d_mlir.passes.framework.provenance reads it back): the
 name of a node of torch.export's graph, `3:Conv:conv2` of an ONNX node, or one that is given here to an op of a `.mlir`.
 """
 
@@ -19,7 +19,7 @@ from rt3d_mlir.frontend.promotion import write_casts
 from rt3d_mlir.frontend.rms_norm import rms_norm
 from rt3d_mlir.frontend.transposed_conv import transposed_conv
 from rt3d_mlir.frontend.unsigned import widen_unsigned
-from rt3d_mlir.passes.provenance import keys, tensor_ops
+from rt3d_mlir.passes.framework.provenance import keys, tensor_ops
 
 #: What holds numbers or memory for other ops, and is nothing that a model consists of.
 NO_OPS = ("arith.constant", "tensor.empty", "linalg.fill")

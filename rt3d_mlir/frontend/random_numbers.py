@@ -11,7 +11,7 @@ import numpy as np
 from rt3d_mlir.errors import ModelError
 from rt3d_mlir.floor_facts import is_random
 from rt3d_mlir.frontend.source import Floor1
-from rt3d_mlir.passes.provenance import keys, tensor_ops
+from rt3d_mlir.passes.framework.provenance import keys, tensor_ops
 
 Answers = Sequence[np.ndarray]
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from rt3d_mlir.backend import iree_compile
 from rt3d_mlir.mlir_io import write_bytecode
-from rt3d_mlir.passes.base import State
 from rt3d_mlir.passes.clone_slices import CloneSlices
+from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.trim_windows import TrimWindows
 from rt3d_mlir.passes.unfuse_norms import UnfuseNorms
 from rt3d_mlir.targets import get_target

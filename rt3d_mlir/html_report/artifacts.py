@@ -11,7 +11,7 @@ from rt3d_mlir.sparsity.kept_file import Kept, load_kept
 
 #: What rt3d-mlir-bench leaves in its folder, with times by layer.
 LAYERS_FILE, GPU_FILE = "layers.json", "gpu.json"
-#: The fields of a note in a manifest, rt3d_mlir.passes.base.Note's.
+#: The fields of a note in a manifest, rt3d_mlir.passes.framework.base.Note's.
 _NOTE = {"pass_name", "layer", "reason"}
 
 

@@ -10,7 +10,7 @@ from rt3d_mlir.backend import iree_compile
 from rt3d_mlir.errors import CompileError
 from rt3d_mlir.exported import Exported
 from rt3d_mlir.mlir_io import write_bytecode
-from rt3d_mlir.passes.base import State
+from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.pipeline import run_pipeline
 from rt3d_mlir.static.assembly import Loop, functions, hottest_loop
 from rt3d_mlir.static.work import Work, equal_kernels, find_work, other_bytes

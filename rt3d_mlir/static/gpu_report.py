@@ -13,7 +13,7 @@ from rt3d_mlir.errors import CompileError
 from rt3d_mlir.exported import Exported
 from rt3d_mlir.gpu_targets import GpuTarget
 from rt3d_mlir.mlir_io import write_bytecode
-from rt3d_mlir.passes.base import State
+from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.gpu import LANES
 from rt3d_mlir.passes.pipeline import run_pipeline
 from rt3d_mlir.static.gpu_work import dispatch_bytes, find_gpu_work

@@ -16,7 +16,7 @@ HEAD = """
 from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
-from rt3d_mlir.passes.base import Pass
+from rt3d_mlir.passes.framework.base import Pass
 @dataclass(frozen=True)
 class Mine(Pass):
     name: ClassVar[str] = "mine"
