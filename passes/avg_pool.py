@@ -15,10 +15,10 @@ import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler.dialects import arith, linalg, tensor
 
-from rt3d_mlir.passes.build import constant, empty, f32_constant, filled, generic, index_constant, maps, widened
-from rt3d_mlir.passes.constants import constant_value
 from rt3d_mlir.passes.framework.base import State
-from rt3d_mlir.passes.match import body_ops, integers
+from rt3d_mlir.passes.ir.build import constant, empty, f32_constant, filled, generic, index_constant, maps, widened
+from rt3d_mlir.passes.ir.constant_folding import constant_value
+from rt3d_mlir.passes.ir.match import body_ops, integers
 from rt3d_mlir.passes.max_pool import clamped
 
 _LOOPS = "(n, o, d, h, w, c, i, j, k)"

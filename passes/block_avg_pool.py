@@ -15,11 +15,11 @@ import numpy as np
 from iree.compiler import rewrite
 
 from rt3d_mlir.passes import avg_pool
-from rt3d_mlir.passes.build import fused_location
 from rt3d_mlir.passes.channel_layout import blocked_source, unpack_channels
-from rt3d_mlir.passes.evaluate import evaluate_body
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, State
-from rt3d_mlir.passes.match import (
+from rt3d_mlir.passes.ir.build import fused_location
+from rt3d_mlir.passes.ir.evaluate import evaluate_body
+from rt3d_mlir.passes.ir.match import (
     body_ops,
     conv_window,
     defining_op,

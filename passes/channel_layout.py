@@ -3,8 +3,8 @@
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, linalg
 
-from rt3d_mlir.passes.build import empty
-from rt3d_mlir.passes.match import defining_op, integers, is_float, scalar_constant
+from rt3d_mlir.passes.ir.build import empty
+from rt3d_mlir.passes.ir.match import defining_op, integers, is_float, scalar_constant
 
 
 def pack_channels(x: ir.Value, block: int) -> ir.Value:

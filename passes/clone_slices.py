@@ -23,7 +23,7 @@ from typing import ClassVar
 import iree.compiler.ir as ir
 
 from rt3d_mlir.passes.framework.base import Pass, State
-from rt3d_mlir.passes.match import static_shape
+from rt3d_mlir.passes.ir.match import static_shape
 
 #: What moves no data, and what IREE takes for the same copy.
 _RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape")

@@ -10,7 +10,7 @@ becomes
 
 import iree.compiler.ir as ir
 
-from rt3d_mlir.passes.match import reads_any
+from rt3d_mlir.passes.ir.match import reads_any
 
 
 def hold_constants(module: ir.Module) -> None:

@@ -18,10 +18,18 @@ import numpy as np
 from iree.compiler import rewrite
 from iree.compiler.dialects import arith, linalg, tensor
 
-from rt3d_mlir.passes.build import generic, maps
-from rt3d_mlir.passes.constants import channel_vector
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pattern
-from rt3d_mlir.passes.match import body_ops, conv_window, defining_op, generic_body, is_fill, only_user, scalar_constant
+from rt3d_mlir.passes.ir.build import generic, maps
+from rt3d_mlir.passes.ir.constant_folding import channel_vector
+from rt3d_mlir.passes.ir.match import (
+    body_ops,
+    conv_window,
+    defining_op,
+    generic_body,
+    is_fill,
+    only_user,
+    scalar_constant,
+)
 from rt3d_mlir.weights import WeightTable
 
 PLAIN = "linalg.conv_3d_ncdhw_fcdhw"

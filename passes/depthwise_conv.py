@@ -17,9 +17,9 @@ import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler.dialects import arith, linalg, tensor
 
-from rt3d_mlir.passes.build import constant, filled, generic, index_constant, maps, widened, window_position
 from rt3d_mlir.passes.framework.base import State
-from rt3d_mlir.passes.match import body_ops, integers
+from rt3d_mlir.passes.ir.build import constant, filled, generic, index_constant, maps, widened, window_position
+from rt3d_mlir.passes.ir.match import body_ops, integers
 
 _LOOPS = "(n, o, d, h, w, l, i, j, k, c)"
 _MAPS = (f"{_LOOPS} -> (o, i, j, k, c, l)", f"{_LOOPS} -> (n, o, d, h, w, l)")

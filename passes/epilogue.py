@@ -7,11 +7,10 @@ import iree.compiler.ir as ir
 import numpy as np
 
 from rt3d_mlir.passes.blocked import Blocked, view
-from rt3d_mlir.passes.build import constant
-from rt3d_mlir.passes.constants import constant_value
 from rt3d_mlir.passes.framework.base import State
-from rt3d_mlir.passes.kernel import splat
-from rt3d_mlir.passes.match import (
+from rt3d_mlir.passes.ir.build import constant
+from rt3d_mlir.passes.ir.constant_folding import constant_value
+from rt3d_mlir.passes.ir.match import (
     generic_body,
     is_elementwise,
     is_float,
@@ -20,6 +19,7 @@ from rt3d_mlir.passes.match import (
     only_user,
     scalar_constant,
 )
+from rt3d_mlir.passes.kernel import splat
 
 _CHANNEL_MAP = "(d0, d1, d2, d3, d4, d5) -> (d1, d5)"
 _GATE_MAP = "(d0, d1, d2, d3, d4, d5) -> (d0, d1, 0, 0, 0, d5)"

@@ -20,11 +20,11 @@ import numpy as np
 from iree.compiler import rewrite
 from iree.compiler.dialects import linalg
 
-from rt3d_mlir.passes.build import constant, empty, fused_location
-from rt3d_mlir.passes.constants import constant_value
 from rt3d_mlir.passes.conv import Conv
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
-from rt3d_mlir.passes.match import (
+from rt3d_mlir.passes.ir.build import constant, empty, fused_location
+from rt3d_mlir.passes.ir.constant_folding import constant_value
+from rt3d_mlir.passes.ir.match import (
     body_ops,
     channel_map,
     generic_body,

@@ -19,7 +19,7 @@ from collections.abc import Callable
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith
 
-from rt3d_mlir.passes.match import defining_op
+from rt3d_mlir.passes.ir.match import defining_op
 
 
 def narrow_indices(block: ir.Block) -> None:

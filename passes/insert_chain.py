@@ -2,7 +2,7 @@
 
 import iree.compiler.ir as ir
 
-from rt3d_mlir.passes.match import defining_op
+from rt3d_mlir.passes.ir.match import defining_op
 
 
 def insert_chain(value: ir.Value) -> tuple[ir.Value, list[ir.OpView]]:

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import iree.compiler.ir as ir
 from iree.compiler.dialects import linalg, tensor
 
-from rt3d_mlir.passes.build import constant, empty, padded
-from rt3d_mlir.passes.constants import constant_value
 from rt3d_mlir.passes.framework.base import State
-from rt3d_mlir.passes.match import PadAmounts, defining_op, integers, pad_amounts, static_shape
+from rt3d_mlir.passes.ir.build import constant, empty, padded
+from rt3d_mlir.passes.ir.constant_folding import constant_value
+from rt3d_mlir.passes.ir.match import PadAmounts, defining_op, integers, pad_amounts, static_shape
 
 #: torch-mlir's conv2d of several groups, whose result [N, G, M/G, H, W] is no volume.
 GROUPED = "linalg.conv_2d_ngchw_gfchw"

@@ -28,10 +28,10 @@ import iree.compiler.ir as ir
 from iree.compiler import rewrite
 from iree.compiler.dialects import linalg, tensor
 
-from rt3d_mlir.passes.build import clone_body, constant, empty, filled, fused_location, generic, identity_text, maps
-from rt3d_mlir.passes.constants import constant_value, weight_name
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
-from rt3d_mlir.passes.match import (
+from rt3d_mlir.passes.ir.build import clone_body, constant, empty, filled, fused_location, generic, identity_text, maps
+from rt3d_mlir.passes.ir.constant_folding import constant_value, weight_name
+from rt3d_mlir.passes.ir.match import (
     body_ops,
     channel_map,
     defining_op,

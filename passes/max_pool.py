@@ -13,8 +13,8 @@ from dataclasses import dataclass
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, linalg, tensor
 
-from rt3d_mlir.passes.build import empty, filled, generic, index_constant, maps
-from rt3d_mlir.passes.match import body_ops, integers
+from rt3d_mlir.passes.ir.build import empty, filled, generic, index_constant, maps
+from rt3d_mlir.passes.ir.match import body_ops, integers
 
 _MAPS = (
     "(n, o, d, h, w, c, i, j, k) -> (i, j, k)",

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import iree.compiler.ir as ir
 import numpy as np
 
-from rt3d_mlir.passes.evaluate import evaluate_body
-from rt3d_mlir.passes.match import body_ops, defining_op
+from rt3d_mlir.passes.ir.evaluate import evaluate_body
+from rt3d_mlir.passes.ir.match import body_ops, defining_op
 
 _ZERO = ("packed_conv", "depthwise_conv")
 _POOLS = ("max_pool", "avg_pool")

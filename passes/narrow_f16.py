@@ -34,13 +34,13 @@ from iree.compiler.dialects import tensor
 
 from rt3d_mlir.passes import avg_pool, depthwise_conv, max_pool, packed_conv
 from rt3d_mlir.passes.avg_pool import AvgPool
-from rt3d_mlir.passes.build import clone_body, empty, f16, filled, generic, identity_text, maps, narrowed, widened
 from rt3d_mlir.passes.channel_layout import is_channel_layout, pack_channels, unpack_channels
-from rt3d_mlir.passes.constants import constant_value
 from rt3d_mlir.passes.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.epilogue import epilogue_after
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
-from rt3d_mlir.passes.match import (
+from rt3d_mlir.passes.ir.build import clone_body, empty, f16, filled, generic, identity_text, maps, narrowed, widened
+from rt3d_mlir.passes.ir.constant_folding import constant_value
+from rt3d_mlir.passes.ir.match import (
     defining_op,
     generic_body,
     integers,

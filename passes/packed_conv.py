@@ -18,7 +18,8 @@ import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler.dialects import arith, linalg, tensor
 
-from rt3d_mlir.passes.build import (
+from rt3d_mlir.passes.framework.base import State
+from rt3d_mlir.passes.ir.build import (
     constant,
     empty,
     f32_constant,
@@ -29,8 +30,7 @@ from rt3d_mlir.passes.build import (
     widened,
     window_position,
 )
-from rt3d_mlir.passes.framework.base import State
-from rt3d_mlir.passes.match import body_ops, defining_op, integers
+from rt3d_mlir.passes.ir.match import body_ops, defining_op, integers
 from rt3d_mlir.sparsity import GroupSize, Packed
 
 _MAPS = (

@@ -10,9 +10,9 @@ import numpy as np
 from iree.compiler import rewrite
 from iree.compiler.dialects import arith
 
-from rt3d_mlir.passes.build import f32_constant
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, apply_patterns
-from rt3d_mlir.passes.match import defining_op, scalar_constant
+from rt3d_mlir.passes.ir.build import f32_constant
+from rt3d_mlir.passes.ir.match import defining_op, scalar_constant
 
 #: Beyond it a power is better computed by logarithms.
 _LARGEST_POWER = 4

@@ -25,10 +25,8 @@ from iree.compiler import rewrite
 from rt3d_mlir.gpu_targets import GpuTarget, get_gpu_target
 from rt3d_mlir.passes.avg_pool import AvgPool
 from rt3d_mlir.passes.blocked import view
-from rt3d_mlir.passes.build import constant
 from rt3d_mlir.passes.channel_layout import is_channel_layout
 from rt3d_mlir.passes.const_eval import hold_constants
-from rt3d_mlir.passes.constants import constant_value
 from rt3d_mlir.passes.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.destination import Destination, destination, mark_concatenations, pad_links
 from rt3d_mlir.passes.dispatch import Shader
@@ -43,7 +41,9 @@ from rt3d_mlir.passes.gpu_pack import GpuPackKernel, GpuUnpackKernel
 from rt3d_mlir.passes.gpu_pool import GpuPoolKernel
 from rt3d_mlir.passes.gpu_taps import offsets
 from rt3d_mlir.passes.halo import note_halos
-from rt3d_mlir.passes.match import defining_op, is_f32, only_user, static_shape
+from rt3d_mlir.passes.ir.build import constant
+from rt3d_mlir.passes.ir.constant_folding import constant_value
+from rt3d_mlir.passes.ir.match import defining_op, is_f32, only_user, static_shape
 from rt3d_mlir.passes.max_pool import MaxPool
 from rt3d_mlir.passes.packed_conv import PackedConv
 

@@ -22,7 +22,7 @@ import iree.compiler.ir as ir
 from iree.compiler.dialects import linalg, tensor
 
 from rt3d_mlir.passes.framework.base import Pass, State
-from rt3d_mlir.passes.match import static_shape
+from rt3d_mlir.passes.ir.match import static_shape
 
 
 @dataclass(frozen=True)

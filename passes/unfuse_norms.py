@@ -31,7 +31,7 @@ from typing import ClassVar
 import iree.compiler.ir as ir
 
 from rt3d_mlir.passes.framework.base import Pass, State
-from rt3d_mlir.passes.match import body_ops, is_parallel, static_shape
+from rt3d_mlir.passes.ir.match import body_ops, is_parallel, static_shape
 
 #: What moves numbers without computing; IREE fuses beyond it.
 _MOVES = ("tensor.expand_shape", "tensor.collapse_shape", "linalg.transpose", "linalg.broadcast")

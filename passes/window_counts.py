@@ -14,10 +14,10 @@ import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler import rewrite
 
-from rt3d_mlir.passes.build import clone_body, constant, generic
-from rt3d_mlir.passes.evaluate import evaluate_body
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, State
-from rt3d_mlir.passes.match import generic_body, static_shape
+from rt3d_mlir.passes.ir.build import clone_body, constant, generic
+from rt3d_mlir.passes.ir.evaluate import evaluate_body
+from rt3d_mlir.passes.ir.match import generic_body, static_shape
 
 
 def fold_window_counts(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:

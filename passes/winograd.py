@@ -39,11 +39,11 @@ from iree.compiler import rewrite
 
 from rt3d_mlir.errors import PassError
 from rt3d_mlir.passes import winograd_steps as steps
-from rt3d_mlir.passes.build import constant
-from rt3d_mlir.passes.constants import constant_value
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.halo import conv_halo, note_halos
-from rt3d_mlir.passes.match import is_f32
+from rt3d_mlir.passes.ir.build import constant
+from rt3d_mlir.passes.ir.constant_folding import constant_value
+from rt3d_mlir.passes.ir.match import is_f32
 from rt3d_mlir.passes.packed_conv import PackedConv
 from rt3d_mlir.passes.winograd_cost import Shape, choose
 from rt3d_mlir.passes.winograd_matrices import KERNEL, POINTS, matrices

@@ -13,9 +13,9 @@ import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler.dialects import arith, linalg, tensor
 
-from rt3d_mlir.passes.build import constant, empty, f32_constant, filled, generic, index_constant, maps
 from rt3d_mlir.passes.framework.base import State
-from rt3d_mlir.passes.match import body_ops, integers
+from rt3d_mlir.passes.ir.build import constant, empty, f32_constant, filled, generic, index_constant, maps
+from rt3d_mlir.passes.ir.match import body_ops, integers
 from rt3d_mlir.passes.winograd_matrices import matrices
 from rt3d_mlir.passes.winograd_tiling import Tiling
 

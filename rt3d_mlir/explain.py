@@ -19,7 +19,7 @@ from rt3d_mlir.gpu_targets import GpuTarget
 from rt3d_mlir.op_work import OpWork
 from rt3d_mlir.passes.framework.base import Pass, State
 from rt3d_mlir.passes.framework.provenance import keys, tensor_ops
-from rt3d_mlir.passes.match import defining_op, is_f32, static_shape
+from rt3d_mlir.passes.ir.match import defining_op, is_f32, static_shape
 from rt3d_mlir.runtime.artifact import Fate
 from rt3d_mlir.targets import Target
 from rt3d_mlir.time_model import rates_of

@@ -10,7 +10,7 @@ from rt3d_mlir.frontend.model_ops import NO_OPS
 from rt3d_mlir.kernel_names import symbol_of
 from rt3d_mlir.passes.dispatch import kernel_name
 from rt3d_mlir.passes.framework.provenance import tensor_ops
-from rt3d_mlir.passes.match import body_ops, generic_body, reads_any
+from rt3d_mlir.passes.ir.match import body_ops, generic_body, reads_any
 
 #: Parts of an op at floor 2, of the least first: one that a generic has and that is a conv's weights, too, is weights.
 ROLES = {

@@ -16,7 +16,7 @@ from rt3d_mlir import floor_facts
 from rt3d_mlir.floor_facts import RESHAPES
 from rt3d_mlir.frontend.model_ops import NO_OPS
 from rt3d_mlir.passes.framework.provenance import tensor_ops
-from rt3d_mlir.passes.match import body_ops, defining_op, is_parallel
+from rt3d_mlir.passes.ir.match import body_ops, defining_op, is_parallel
 
 #: Named ops that IREE turns into generics, which it fuses as such.
 _NAMED = ("linalg.transpose", "linalg.broadcast", "linalg.map")

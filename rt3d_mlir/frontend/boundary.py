@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith
 
-from rt3d_mlir.passes import build
+from rt3d_mlir.passes.ir import build
 
 #: MLIR's element types by numpy's names of what a tensor at the boundary may hold.
 ELEMENT_TYPES = {

@@ -19,7 +19,7 @@ from iree.compiler.dialects import arith, math
 
 from rt3d_mlir.backend import compile_command
 from rt3d_mlir.passes import cpu_conv
-from rt3d_mlir.passes.build import f32_constant
+from rt3d_mlir.passes.ir.build import f32_constant
 from rt3d_mlir.passes.schedule_cpu import ScheduleCpu
 from rt3d_mlir.passes.winograd import Winograd
 from rt3d_mlir.targets import get_target

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import iree.compiler.ir as ir
 import numpy as np
 
-from rt3d_mlir.passes.match import defining_op, generic_body, scalar_constant
+from rt3d_mlir.passes.ir.match import defining_op, generic_body, scalar_constant
 
 _DTYPES = {
     "i1": np.bool_,

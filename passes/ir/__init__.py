@@ -1,0 +1,1 @@
+"""Reading and building IR: matchers, builders, constants."""
