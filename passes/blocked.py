@@ -10,8 +10,8 @@ from math import prod
 
 import iree.compiler.ir as ir
 
+from rt3d_mlir.passes.emit.vectors import at, element_type, if_else, index, less, loop, splat, store_vector
 from rt3d_mlir.passes.ir.match import defining_op, integers
-from rt3d_mlir.passes.kernel import at, element_type, if_else, index, less, loop, splat, store_vector
 
 
 @dataclass(frozen=True)

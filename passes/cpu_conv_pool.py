@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith
 
-from rt3d_mlir.passes import kernel as k
+from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.max_pool import clamped
 
 if TYPE_CHECKING:

@@ -22,9 +22,9 @@ from math import ceil, prod
 import iree.compiler.ir as ir
 from iree.compiler.dialects import vector
 
-from rt3d_mlir.passes import kernel as k
 from rt3d_mlir.passes.blocked import Blocked
 from rt3d_mlir.passes.cpu_epilogue import Finisher
+from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.epilogue import Epilogue
 from rt3d_mlir.passes.halo import Halo
 from rt3d_mlir.targets import Target

@@ -6,9 +6,9 @@ from math import ceil
 
 import iree.compiler.ir as ir
 
-from rt3d_mlir.passes import kernel as k
 from rt3d_mlir.passes.blocked import Blocked
 from rt3d_mlir.passes.cpu_epilogue import Finisher
+from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.epilogue import Epilogue
 from rt3d_mlir.targets import Target
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, memref, vector
 
-from rt3d_mlir.passes import kernel as k
+from rt3d_mlir.passes.emit import vectors as k
 
 if TYPE_CHECKING:
     from rt3d_mlir.passes.cpu_conv import ConvKernel

@@ -7,6 +7,7 @@ import iree.compiler.ir as ir
 import numpy as np
 
 from rt3d_mlir.passes.blocked import Blocked, view
+from rt3d_mlir.passes.emit.vectors import splat
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.ir.build import constant
 from rt3d_mlir.passes.ir.constant_folding import constant_value
@@ -19,7 +20,6 @@ from rt3d_mlir.passes.ir.match import (
     only_user,
     scalar_constant,
 )
-from rt3d_mlir.passes.kernel import splat
 
 _CHANNEL_MAP = "(d0, d1, d2, d3, d4, d5) -> (d1, d5)"
 _GATE_MAP = "(d0, d1, d2, d3, d4, d5) -> (d0, d1, 0, 0, 0, d5)"

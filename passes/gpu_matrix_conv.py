@@ -27,8 +27,8 @@ from iree.compiler.dialects import arith, memref, vector
 from iree.compiler.dialects import gpu as gpu_dialect
 
 from rt3d_mlir.passes import gpu
-from rt3d_mlir.passes import kernel as k
 from rt3d_mlir.passes.cpu_taps import TapLayout
+from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.gpu_conv import GpuConvKernel, Workgroup
 from rt3d_mlir.passes.gpu_matrix_tile import DEPTH, SIDE, STRIDE, MatrixTile, choose_matrix_tile, matrix_cycles
 from rt3d_mlir.passes.gpu_taps import whole_rounds

@@ -15,9 +15,9 @@ import numpy as np
 from iree.compiler.dialects import arith, math, memref
 
 from rt3d_mlir.passes import gpu
-from rt3d_mlir.passes import kernel as k
 from rt3d_mlir.passes.blocked import Blocked
 from rt3d_mlir.passes.cpu_taps import TapLayout
+from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.epilogue import Epilogue
 from rt3d_mlir.passes.gpu_epilogue import GpuFinisher
 

@@ -13,8 +13,8 @@ import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, memref
 
 from rt3d_mlir.passes import gpu
-from rt3d_mlir.passes import kernel as k
 from rt3d_mlir.passes.blocked import Blocked
+from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.gpu_epilogue import narrow
 
 THREADS = 128

@@ -29,7 +29,7 @@ from rt3d_mlir.passes.channel_layout import is_channel_layout
 from rt3d_mlir.passes.const_eval import hold_constants
 from rt3d_mlir.passes.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.destination import Destination, destination, mark_concatenations, pad_links
-from rt3d_mlir.passes.dispatch import Shader
+from rt3d_mlir.passes.emit.dispatch import Shader
 from rt3d_mlir.passes.epilogue import Epilogue, elementwise, epilogue_after
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.gpu import LANES

@@ -9,7 +9,7 @@ from rt3d_mlir.passes.blocked import view
 from rt3d_mlir.passes.cpu_plan import tiling_pool_after
 from rt3d_mlir.passes.cpu_winograd import InputKernel, OutputKernel, ProductKernel
 from rt3d_mlir.passes.destination import destination
-from rt3d_mlir.passes.dispatch import emit_dispatch
+from rt3d_mlir.passes.emit.dispatch import emit_dispatch
 from rt3d_mlir.passes.epilogue import epilogue_after
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, State
 from rt3d_mlir.passes.ir.build import constant

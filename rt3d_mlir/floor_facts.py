@@ -8,7 +8,7 @@ from iree.compiler.passmanager import PassManager
 
 from rt3d_mlir.frontend.model_ops import NO_OPS
 from rt3d_mlir.kernel_names import symbol_of
-from rt3d_mlir.passes.dispatch import kernel_name
+from rt3d_mlir.passes.emit.dispatch import kernel_name
 from rt3d_mlir.passes.framework.provenance import tensor_ops
 from rt3d_mlir.passes.ir.match import body_ops, generic_body, reads_any
 

@@ -15,8 +15,8 @@ from iree.compiler.dialects import vector
 
 from rt3d_mlir.backend import iree_compile
 from rt3d_mlir.mlir_io import write_bytecode
-from rt3d_mlir.passes import kernel as k
-from rt3d_mlir.passes.dispatch import emit_dispatch
+from rt3d_mlir.passes.emit import vectors as k
+from rt3d_mlir.passes.emit.dispatch import emit_dispatch
 from rt3d_mlir.targets import Target, get_target
 from rt3d_mlir.weights import WeightTable
 

@@ -13,7 +13,7 @@ from iree.compiler.dialects import arith, gpu, memref, vector
 
 from rt3d_mlir.passes import gpu as kernels
 from rt3d_mlir.passes import gpu_matrix_conv
-from rt3d_mlir.passes import kernel as k
+from rt3d_mlir.passes.emit import vectors as k
 
 THREADS, COLUMNS = 32, 8
 

@@ -7,8 +7,8 @@ import pytest
 from iree import runtime
 
 from rt3d_mlir.backend import iree_compile
-from rt3d_mlir.passes import kernel as k
-from rt3d_mlir.passes.gpu_indices import narrow_indices
+from rt3d_mlir.passes.emit import vectors as k
+from rt3d_mlir.passes.emit.gpu_indices import narrow_indices
 
 #: What kernels write, and the same in Python.
 EXPRESSIONS = {

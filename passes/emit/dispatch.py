@@ -12,7 +12,7 @@ from math import prod
 import iree.compiler.ir as ir
 
 from rt3d_mlir.kernel_names import symbol_of
-from rt3d_mlir.passes.gpu_indices import narrow_indices
+from rt3d_mlir.passes.emit.gpu_indices import narrow_indices
 
 Body = Callable[[list[ir.Value], list[ir.Value]], None]
 

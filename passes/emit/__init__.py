@@ -1,0 +1,1 @@
+"""The vocabulary of kernels: vectors, loops, dispatches."""
