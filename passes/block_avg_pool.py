@@ -14,8 +14,6 @@ import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler import rewrite
 
-from rt3d_mlir.passes import avg_pool
-from rt3d_mlir.passes.channel_layout import blocked_source, unpack_channels
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, State
 from rt3d_mlir.passes.ir.build import fused_location
 from rt3d_mlir.passes.ir.evaluate import evaluate_body
@@ -32,6 +30,8 @@ from rt3d_mlir.passes.ir.match import (
     only_user,
     pad_amounts,
 )
+from rt3d_mlir.passes.ops import avg_pool
+from rt3d_mlir.passes.ops.channel_layout import blocked_source, unpack_channels
 
 _CHANNELS_LAST, _CHANNELS_FIRST = [0, 2, 3, 4, 1], [0, 4, 1, 2, 3]
 

@@ -9,10 +9,10 @@ import iree.compiler.ir as ir
 from iree.compiler import rewrite
 from iree.compiler.dialects import tensor
 
-from rt3d_mlir.passes.channel_layout import blocked_source, pack_channels, packed_anyway, unpack_channels
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, State
 from rt3d_mlir.passes.ir.build import empty
 from rt3d_mlir.passes.ir.match import integers
+from rt3d_mlir.passes.ops.channel_layout import blocked_source, pack_channels, packed_anyway, unpack_channels
 
 
 def block_concat(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 import iree.compiler.ir as ir
 from iree.compiler import rewrite
 
-from rt3d_mlir.passes import max_pool
-from rt3d_mlir.passes.channel_layout import blocked_source, unpack_channels
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, State
 from rt3d_mlir.passes.ir.match import body_ops, defining_op, is_fill, pad_amounts
+from rt3d_mlir.passes.ops import max_pool
+from rt3d_mlir.passes.ops.channel_layout import blocked_source, unpack_channels
 
 _WINDOW_MAP = re.compile(r"d(\d+)(?: \* (\d+))? \+ d(\d+)(?: \* (\d+))?$")
 

@@ -17,11 +17,11 @@ from typing import ClassVar
 
 import iree.compiler.ir as ir
 
-from rt3d_mlir.passes.conv import PLAIN, Conv
 from rt3d_mlir.passes.framework.base import Pass, State
 from rt3d_mlir.passes.group_time import GAIN, GroupTime
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ir.match import layer_obstacle
+from rt3d_mlir.passes.ops.conv import PLAIN, Conv
 from rt3d_mlir.passes.pack_kgs import DENSE, GROUP
 from rt3d_mlir.sparsity import live_weights
 from rt3d_mlir.targets import Target, get_target

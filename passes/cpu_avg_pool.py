@@ -13,11 +13,11 @@ from math import prod
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, memref
 
-from rt3d_mlir.passes.avg_pool import AvgPool
-from rt3d_mlir.passes.blocked import Blocked
 from rt3d_mlir.passes.cpu_epilogue import Finish, Finisher
 from rt3d_mlir.passes.emit import vectors as k
-from rt3d_mlir.passes.epilogue import Epilogue
+from rt3d_mlir.passes.ops.activation import Blocked
+from rt3d_mlir.passes.ops.avg_pool import AvgPool
+from rt3d_mlir.passes.ops.epilogue import Epilogue
 from rt3d_mlir.targets import Target
 
 #: Vectors of sums of a window.

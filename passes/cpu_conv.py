@@ -25,15 +25,15 @@ import numpy as np
 from iree.compiler.dialects import arith, memref
 
 from rt3d_mlir.passes import cpu_conv_pool
-from rt3d_mlir.passes.blocked import Blocked
 from rt3d_mlir.passes.cpu_conv_pool import NO_POOL, Window
 from rt3d_mlir.passes.cpu_epilogue import Finisher
 from rt3d_mlir.passes.cpu_tap_loop import TapLoop
-from rt3d_mlir.passes.cpu_taps import TapLayout
 from rt3d_mlir.passes.cpu_tile import tile_key, timed_tiles
 from rt3d_mlir.passes.emit import vectors as k
-from rt3d_mlir.passes.epilogue import Epilogue
-from rt3d_mlir.passes.halo import Halo
+from rt3d_mlir.passes.ops.activation import Blocked
+from rt3d_mlir.passes.ops.epilogue import Epilogue
+from rt3d_mlir.passes.ops.halo import Halo
+from rt3d_mlir.passes.ops.tap_layout import TapLayout
 from rt3d_mlir.sparsity import offsets
 from rt3d_mlir.targets import Target
 

@@ -13,7 +13,7 @@ import iree.compiler.ir as ir
 from iree.compiler.dialects import arith
 
 from rt3d_mlir.passes.emit import vectors as k
-from rt3d_mlir.passes.max_pool import clamped
+from rt3d_mlir.passes.ops.max_pool import clamped
 
 if TYPE_CHECKING:
     from rt3d_mlir.passes.cpu_conv import ConvKernel, Workgroup

@@ -22,11 +22,11 @@ from math import ceil, prod
 import iree.compiler.ir as ir
 from iree.compiler.dialects import vector
 
-from rt3d_mlir.passes.blocked import Blocked
 from rt3d_mlir.passes.cpu_epilogue import Finisher
 from rt3d_mlir.passes.emit import vectors as k
-from rt3d_mlir.passes.epilogue import Epilogue
-from rt3d_mlir.passes.halo import Halo
+from rt3d_mlir.passes.ops.activation import Blocked
+from rt3d_mlir.passes.ops.epilogue import Epilogue
+from rt3d_mlir.passes.ops.halo import Halo
 from rt3d_mlir.targets import Target
 
 #: Kernel positions (kh, kw) that are unrolled together; of more, kh is a loop.

@@ -6,10 +6,10 @@ from math import ceil
 
 import iree.compiler.ir as ir
 
-from rt3d_mlir.passes.blocked import Blocked
 from rt3d_mlir.passes.cpu_epilogue import Finisher
 from rt3d_mlir.passes.emit import vectors as k
-from rt3d_mlir.passes.epilogue import Epilogue
+from rt3d_mlir.passes.ops.activation import Blocked
+from rt3d_mlir.passes.ops.epilogue import Epilogue
 from rt3d_mlir.targets import Target
 
 

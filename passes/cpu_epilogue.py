@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith
 
-from rt3d_mlir.passes.blocked import Blocked
 from rt3d_mlir.passes.emit import vectors as k
-from rt3d_mlir.passes.epilogue import Epilogue
+from rt3d_mlir.passes.ops.activation import Blocked
+from rt3d_mlir.passes.ops.epilogue import Epilogue
 
 #: The results for the sums of neighbouring columns of a row, from a column on: finish(sums, row, column).
 #: Sums are None where the kernel computes none.

@@ -7,8 +7,8 @@ from math import prod
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, memref
 
-from rt3d_mlir.passes.blocked import Blocked
 from rt3d_mlir.passes.emit import vectors as k
+from rt3d_mlir.passes.ops.activation import Blocked
 
 
 @dataclass(frozen=True)

@@ -9,18 +9,18 @@ from dataclasses import dataclass, replace
 
 import iree.compiler.ir as ir
 
-from rt3d_mlir.passes.blocked import view
 from rt3d_mlir.passes.cpu_conv import STACK, ConvKernel
 from rt3d_mlir.passes.cpu_conv_pool import Window, worth_it
-from rt3d_mlir.passes.cpu_taps import arrange
 from rt3d_mlir.passes.destination import Destination, destination
-from rt3d_mlir.passes.epilogue import Epilogue, epilogue_after
 from rt3d_mlir.passes.framework.base import State
-from rt3d_mlir.passes.halo import conv_halo
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ir.match import only_user
-from rt3d_mlir.passes.max_pool import MaxPool
-from rt3d_mlir.passes.packed_conv import PackedConv
+from rt3d_mlir.passes.ops.activation import view
+from rt3d_mlir.passes.ops.epilogue import Epilogue, epilogue_after
+from rt3d_mlir.passes.ops.halo import conv_halo
+from rt3d_mlir.passes.ops.max_pool import MaxPool
+from rt3d_mlir.passes.ops.packed_conv import PackedConv
+from rt3d_mlir.passes.ops.tap_layout import arrange
 from rt3d_mlir.targets import Target
 
 

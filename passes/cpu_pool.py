@@ -7,11 +7,11 @@ from math import prod
 
 import iree.compiler.ir as ir
 
-from rt3d_mlir.passes.blocked import Blocked
 from rt3d_mlir.passes.cpu_epilogue import Finish, Finisher
 from rt3d_mlir.passes.emit import vectors as k
-from rt3d_mlir.passes.epilogue import Epilogue
-from rt3d_mlir.passes.max_pool import MaxPool, clamped
+from rt3d_mlir.passes.ops.activation import Blocked
+from rt3d_mlir.passes.ops.epilogue import Epilogue
+from rt3d_mlir.passes.ops.max_pool import MaxPool, clamped
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from math import ceil
 
-from rt3d_mlir.passes.halo import Halo
+from rt3d_mlir.passes.ops.halo import Halo
 from rt3d_mlir.targets import Target
 
 Pair = tuple[int, int]

@@ -20,13 +20,13 @@ import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler.dialects import arith, memref, vector
 
-from rt3d_mlir.passes.blocked import Blocked
 from rt3d_mlir.passes.cpu_epilogue import Finish, Finisher
 from rt3d_mlir.passes.emit import vectors as k
-from rt3d_mlir.passes.epilogue import Epilogue
-from rt3d_mlir.passes.halo import Halo
-from rt3d_mlir.passes.winograd_matrices import KERNEL, matrices
-from rt3d_mlir.passes.winograd_steps import Facts
+from rt3d_mlir.passes.ops.activation import Blocked
+from rt3d_mlir.passes.ops.epilogue import Epilogue
+from rt3d_mlir.passes.ops.halo import Halo
+from rt3d_mlir.passes.ops.winograd_matrices import KERNEL, matrices
+from rt3d_mlir.passes.ops.winograd_steps import Facts
 from rt3d_mlir.targets import Target
 
 

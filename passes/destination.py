@@ -27,11 +27,11 @@ import iree.compiler.ir as ir
 from iree.compiler import rewrite
 from iree.compiler.dialects import arith, tensor
 
-from rt3d_mlir.passes.blocked import Blocked
 from rt3d_mlir.passes.emit.dispatch import Body, Shader, emit_dispatch
-from rt3d_mlir.passes.insert_chain import insert_chain
 from rt3d_mlir.passes.ir.build import empty, filled, fused_location
 from rt3d_mlir.passes.ir.match import defining_op, integers, is_fill, only_user
+from rt3d_mlir.passes.ops.activation import Blocked
+from rt3d_mlir.passes.ops.insert_chain import insert_chain
 
 #: Marks the links of a concatenation whose parts cover all of it.
 _LINK = "concat_link"

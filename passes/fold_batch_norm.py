@@ -20,7 +20,6 @@ import numpy as np
 from iree.compiler import rewrite
 from iree.compiler.dialects import linalg
 
-from rt3d_mlir.passes.conv import Conv
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.ir.build import constant, empty, fused_location
 from rt3d_mlir.passes.ir.constant_folding import constant_value
@@ -34,6 +33,7 @@ from rt3d_mlir.passes.ir.match import (
     only_user,
     scalar_constant,
 )
+from rt3d_mlir.passes.ops.conv import Conv
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,11 @@ import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler import rewrite
 
-from rt3d_mlir.passes.conv import Conv, conv_patterns
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.ir.build import constant
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ir.match import defining_op, layer_obstacle
+from rt3d_mlir.passes.ops.conv import Conv, conv_patterns
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,10 @@ import numpy as np
 from iree.compiler import rewrite
 from iree.compiler.dialects import arith
 
-from rt3d_mlir.passes.conv import Conv, conv_patterns
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.ir.build import constant, empty, f32_constant, filled, fused_location, generic, maps
 from rt3d_mlir.passes.ir.match import is_relu, layer_obstacle, only_user
+from rt3d_mlir.passes.ops.conv import Conv, conv_patterns
 
 _BIAS_MAP = "(d0, d1, d2, d3, d4) -> (d1)"
 _FULL_MAP = "(d0, d1, d2, d3, d4) -> (d0, d1, d2, d3, d4)"

@@ -10,8 +10,8 @@ from math import prod
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, gpu, memref, scf, vector
 
-from rt3d_mlir.passes.blocked import Blocked
 from rt3d_mlir.passes.emit import vectors as k
+from rt3d_mlir.passes.ops.activation import Blocked
 
 #: Channels of a block, and lanes of every vector.
 LANES = 4

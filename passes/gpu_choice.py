@@ -5,15 +5,15 @@ from math import prod
 import numpy as np
 
 from rt3d_mlir.gpu_targets import GpuTarget
-from rt3d_mlir.passes.blocked import Blocked, view
-from rt3d_mlir.passes.cpu_taps import TapLayout, arrange
 from rt3d_mlir.passes.gpu import LANES
 from rt3d_mlir.passes.gpu_conv import GpuConvKernel
 from rt3d_mlir.passes.gpu_matrix_conv import MATRIX_WIDTHS, matrix_kernel
 from rt3d_mlir.passes.gpu_matvec import FEW, GpuMatvecKernel
 from rt3d_mlir.passes.gpu_taps import first_rows, narrow_rows, near_taps, whole_blocks
-from rt3d_mlir.passes.halo import conv_halo
-from rt3d_mlir.passes.packed_conv import PackedConv
+from rt3d_mlir.passes.ops.activation import Blocked, view
+from rt3d_mlir.passes.ops.halo import conv_halo
+from rt3d_mlir.passes.ops.packed_conv import PackedConv
+from rt3d_mlir.passes.ops.tap_layout import TapLayout, arrange
 
 
 def conv_kernel(

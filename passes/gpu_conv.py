@@ -25,13 +25,13 @@ from iree.compiler.dialects import arith, math, memref
 
 from rt3d_mlir.gpu_targets import GpuTarget
 from rt3d_mlir.passes import gpu
-from rt3d_mlir.passes.blocked import Blocked
-from rt3d_mlir.passes.cpu_taps import TapLayout
 from rt3d_mlir.passes.emit import vectors as k
-from rt3d_mlir.passes.epilogue import Epilogue
 from rt3d_mlir.passes.gpu_epilogue import GpuFinisher
 from rt3d_mlir.passes.gpu_tile import ConvShape, GpuTile, choose_tile
-from rt3d_mlir.passes.halo import Halo
+from rt3d_mlir.passes.ops.activation import Blocked
+from rt3d_mlir.passes.ops.epilogue import Epilogue
+from rt3d_mlir.passes.ops.halo import Halo
+from rt3d_mlir.passes.ops.tap_layout import TapLayout
 
 
 @dataclass(frozen=True)

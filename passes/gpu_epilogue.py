@@ -7,9 +7,9 @@ import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, memref
 
 from rt3d_mlir.passes import gpu
-from rt3d_mlir.passes.blocked import Blocked
 from rt3d_mlir.passes.emit import vectors as k
-from rt3d_mlir.passes.epilogue import Epilogue
+from rt3d_mlir.passes.ops.activation import Blocked
+from rt3d_mlir.passes.ops.epilogue import Epilogue
 
 
 @dataclass(frozen=True, eq=False)

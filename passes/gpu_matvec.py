@@ -15,11 +15,11 @@ import numpy as np
 from iree.compiler.dialects import arith, math, memref
 
 from rt3d_mlir.passes import gpu
-from rt3d_mlir.passes.blocked import Blocked
-from rt3d_mlir.passes.cpu_taps import TapLayout
 from rt3d_mlir.passes.emit import vectors as k
-from rt3d_mlir.passes.epilogue import Epilogue
 from rt3d_mlir.passes.gpu_epilogue import GpuFinisher
+from rt3d_mlir.passes.ops.activation import Blocked
+from rt3d_mlir.passes.ops.epilogue import Epilogue
+from rt3d_mlir.passes.ops.tap_layout import TapLayout
 
 #: Positions, of all clips, up to which this kernel is used; a row's weights are then read once for each.
 FEW = 4

@@ -13,9 +13,9 @@ import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, memref
 
 from rt3d_mlir.passes import gpu
-from rt3d_mlir.passes.blocked import Blocked
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.gpu_epilogue import narrow
+from rt3d_mlir.passes.ops.activation import Blocked
 
 THREADS = 128
 Compute = Callable[[ir.Value, ir.Value, list[ir.Value]], ir.Value]

@@ -8,13 +8,13 @@ import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, memref
 
 from rt3d_mlir.passes import gpu
-from rt3d_mlir.passes.avg_pool import AvgPool
-from rt3d_mlir.passes.blocked import Blocked
 from rt3d_mlir.passes.emit import vectors as k
-from rt3d_mlir.passes.epilogue import Epilogue
 from rt3d_mlir.passes.gpu_epilogue import GpuFinisher
 from rt3d_mlir.passes.gpu_pointwise import Pointwise
-from rt3d_mlir.passes.max_pool import MaxPool, clamped
+from rt3d_mlir.passes.ops.activation import Blocked
+from rt3d_mlir.passes.ops.avg_pool import AvgPool
+from rt3d_mlir.passes.ops.epilogue import Epilogue
+from rt3d_mlir.passes.ops.max_pool import MaxPool, clamped
 
 #: Threads that share a window, and the positions from which on it pays.
 TEAM, LARGE = 64, 128

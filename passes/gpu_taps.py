@@ -5,9 +5,9 @@ from math import ceil
 
 import numpy as np
 
-from rt3d_mlir.passes.blocked import Blocked
-from rt3d_mlir.passes.cpu_taps import TapLayout
 from rt3d_mlir.passes.gpu import LANES
+from rt3d_mlir.passes.ops.activation import Blocked
+from rt3d_mlir.passes.ops.tap_layout import TapLayout
 
 
 def whole_blocks(layout: TapLayout, all_channels: bool = False) -> TapLayout:

@@ -29,7 +29,6 @@ from iree.compiler import rewrite
 from iree.compiler.dialects import arith, linalg, tensor
 
 from rt3d_mlir.passes import lift_grouped
-from rt3d_mlir.passes.conv import part_groups
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.ir.build import clone_body, empty, filled, generic, maps
 from rt3d_mlir.passes.ir.match import (
@@ -53,6 +52,7 @@ from rt3d_mlir.passes.lifting import (
     lowered_source,
     reads_axes,
 )
+from rt3d_mlir.passes.ops.conv import part_groups
 from rt3d_mlir.passes.window_counts import fold_window_counts
 
 _WINDOW = "(n, c, d, h, w, i, j, k) -> (i, j, k)"

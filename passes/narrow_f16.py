@@ -32,11 +32,6 @@ import numpy as np
 from iree.compiler import rewrite
 from iree.compiler.dialects import tensor
 
-from rt3d_mlir.passes import avg_pool, depthwise_conv, max_pool, packed_conv
-from rt3d_mlir.passes.avg_pool import AvgPool
-from rt3d_mlir.passes.channel_layout import is_channel_layout, pack_channels, unpack_channels
-from rt3d_mlir.passes.depthwise_conv import DepthwiseConv
-from rt3d_mlir.passes.epilogue import epilogue_after
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.ir.build import clone_body, empty, f16, filled, generic, identity_text, maps, narrowed, widened
 from rt3d_mlir.passes.ir.constant_folding import constant_value
@@ -50,8 +45,13 @@ from rt3d_mlir.passes.ir.match import (
     is_float,
     is_pure_scalar,
 )
-from rt3d_mlir.passes.max_pool import MaxPool
-from rt3d_mlir.passes.packed_conv import PackedConv
+from rt3d_mlir.passes.ops import avg_pool, depthwise_conv, max_pool, packed_conv
+from rt3d_mlir.passes.ops.avg_pool import AvgPool
+from rt3d_mlir.passes.ops.channel_layout import is_channel_layout, pack_channels, unpack_channels
+from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
+from rt3d_mlir.passes.ops.epilogue import epilogue_after
+from rt3d_mlir.passes.ops.max_pool import MaxPool
+from rt3d_mlir.passes.ops.packed_conv import PackedConv
 from rt3d_mlir.sparsity import Packed
 
 #: The largest finite f16.

@@ -20,13 +20,13 @@ from typing import ClassVar
 import iree.compiler.ir as ir
 from iree.compiler import rewrite
 
-from rt3d_mlir.passes import depthwise_conv
-from rt3d_mlir.passes.channel_layout import pack_channels, unpack_channels
-from rt3d_mlir.passes.conv import Conv, conv_patterns
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ir.match import layer_obstacle
-from rt3d_mlir.passes.layer_facts import layer_facts, layer_name
+from rt3d_mlir.passes.ops import depthwise_conv
+from rt3d_mlir.passes.ops.channel_layout import pack_channels, unpack_channels
+from rt3d_mlir.passes.ops.conv import Conv, conv_patterns
+from rt3d_mlir.passes.ops.layer_facts import layer_facts, layer_name
 from rt3d_mlir.sparsity import GroupSize
 
 

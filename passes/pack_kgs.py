@@ -23,13 +23,13 @@ from typing import ClassVar
 import iree.compiler.ir as ir
 from iree.compiler import rewrite
 
-from rt3d_mlir.passes import packed_conv
-from rt3d_mlir.passes.channel_layout import pack_channels, unpack_channels
-from rt3d_mlir.passes.conv import Conv, conv_patterns
 from rt3d_mlir.passes.framework.base import Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.ir.constant_folding import constant_value, weight_name
 from rt3d_mlir.passes.ir.match import integers, layer_obstacle
-from rt3d_mlir.passes.layer_facts import layer_facts, layer_name
+from rt3d_mlir.passes.ops import packed_conv
+from rt3d_mlir.passes.ops.channel_layout import pack_channels, unpack_channels
+from rt3d_mlir.passes.ops.conv import Conv, conv_patterns
+from rt3d_mlir.passes.ops.layer_facts import layer_facts, layer_name
 from rt3d_mlir.sparsity import GroupSize, from_zeros, kept_share, pack, pack_grouped
 
 #: Attributes that choose-groups leaves on a conv: its group, and that all of its taps are to be kept.

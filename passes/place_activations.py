@@ -29,11 +29,11 @@ from typing import ClassVar
 import iree.compiler.ir as ir
 from iree.compiler.dialects import tensor
 
-from rt3d_mlir.passes.channel_layout import is_channel_layout
 from rt3d_mlir.passes.framework.base import Pass, State, apply_patterns
-from rt3d_mlir.passes.insert_chain import insert_chain
 from rt3d_mlir.passes.ir.build import empty, filled
 from rt3d_mlir.passes.ir.match import defining_op, integers, is_fill, is_float, op_in_block
+from rt3d_mlir.passes.ops.channel_layout import is_channel_layout
+from rt3d_mlir.passes.ops.insert_chain import insert_chain
 
 #: What writes an activation; anything else, a view or an argument, is copied into a concatenation.
 _PRODUCERS = ("linalg.generic", "linalg.pack")

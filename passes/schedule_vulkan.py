@@ -23,14 +23,9 @@ import numpy as np
 from iree.compiler import rewrite
 
 from rt3d_mlir.gpu_targets import GpuTarget, get_gpu_target
-from rt3d_mlir.passes.avg_pool import AvgPool
-from rt3d_mlir.passes.blocked import view
-from rt3d_mlir.passes.channel_layout import is_channel_layout
 from rt3d_mlir.passes.const_eval import hold_constants
-from rt3d_mlir.passes.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.destination import Destination, destination, mark_concatenations, pad_links
 from rt3d_mlir.passes.emit.dispatch import Shader
-from rt3d_mlir.passes.epilogue import Epilogue, elementwise, epilogue_after
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.gpu import LANES
 from rt3d_mlir.passes.gpu_choice import conv_kernel
@@ -40,12 +35,17 @@ from rt3d_mlir.passes.gpu_matrix_conv import GpuMatrixKernel
 from rt3d_mlir.passes.gpu_pack import GpuPackKernel, GpuUnpackKernel
 from rt3d_mlir.passes.gpu_pool import GpuPoolKernel
 from rt3d_mlir.passes.gpu_taps import offsets
-from rt3d_mlir.passes.halo import note_halos
 from rt3d_mlir.passes.ir.build import constant
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ir.match import defining_op, is_f32, only_user, static_shape
-from rt3d_mlir.passes.max_pool import MaxPool
-from rt3d_mlir.passes.packed_conv import PackedConv
+from rt3d_mlir.passes.ops.activation import view
+from rt3d_mlir.passes.ops.avg_pool import AvgPool
+from rt3d_mlir.passes.ops.channel_layout import is_channel_layout
+from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
+from rt3d_mlir.passes.ops.epilogue import Epilogue, elementwise, epilogue_after
+from rt3d_mlir.passes.ops.halo import note_halos
+from rt3d_mlir.passes.ops.max_pool import MaxPool
+from rt3d_mlir.passes.ops.packed_conv import PackedConv
 
 
 @dataclass(frozen=True)

@@ -26,12 +26,12 @@ import iree.compiler.ir as ir
 import numpy as np
 
 from rt3d_mlir.passes.choose_groups import plain_convs
-from rt3d_mlir.passes.conv import Conv
 from rt3d_mlir.passes.framework.base import Pass, State
 from rt3d_mlir.passes.group_time import GAIN, GroupTime
 from rt3d_mlir.passes.ir.build import constant
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ir.match import defining_op, is_pure_scalar, layer_obstacle, pad_amounts
+from rt3d_mlir.passes.ops.conv import Conv
 from rt3d_mlir.sparsity import by_pattern, live_weights
 from rt3d_mlir.targets import Target, get_target
 

@@ -10,8 +10,8 @@ from math import ceil
 
 import numpy as np
 
-from rt3d_mlir.passes.winograd_matrices import KERNEL
-from rt3d_mlir.passes.winograd_tiling import Tiling
+from rt3d_mlir.passes.ops.winograd_matrices import KERNEL
+from rt3d_mlir.passes.ops.winograd_tiling import Tiling
 from rt3d_mlir.targets import Target
 
 #: Bytes a cycle: transformed activations, written and read once; weights, streamed while FMAs run.

@@ -18,8 +18,8 @@ from rt3d_mlir.gpu_targets import GpuTarget
 from rt3d_mlir.mlir_io import without_numbers
 from rt3d_mlir.passes.framework.base import Pass, State
 from rt3d_mlir.passes.ir.constant_folding import constant_value
+from rt3d_mlir.passes.ops.packed_conv import PackedConv
 from rt3d_mlir.passes.pack_kgs import PackKgs
-from rt3d_mlir.passes.packed_conv import PackedConv
 from rt3d_mlir.passes.pipeline import plugins_in, run_pipeline
 from rt3d_mlir.runtime.artifact import (
     FORMAT,

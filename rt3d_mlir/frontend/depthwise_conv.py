@@ -8,7 +8,7 @@ What torch-mlir does with `aten.convolution` and groups > 1:
     conv2d, groups = C = M               linalg.depthwise_conv_2d_nchw_chw
 
 The second gets the form of the first here, before torch-mlir lowers the rest; lift-to-3d gives it to the others. So
-at floor 1 every grouped conv is (rt3d_mlir.passes.conv reads it back)
+at floor 1 every grouped conv is (rt3d_mlir.passes.ops.conv reads it back)
 
     x [N, C, D, H, W], padded, expanded to [N, G, C/G, D, H, W]
     weight [M, C/G, Kd, Kh, Kw], the parameter's own constant, expanded to [G, M/G, C/G, Kd, Kh, Kw]

@@ -14,21 +14,21 @@ import iree.compiler.ir as ir
 import numpy as np
 
 from rt3d_mlir.kernel_names import symbol_of
-from rt3d_mlir.passes.blocked import Blocked
 from rt3d_mlir.passes.cpu_conv import ConvKernel
 from rt3d_mlir.passes.cpu_depthwise import DepthwiseKernel
 from rt3d_mlir.passes.cpu_plan import plan_conv
 from rt3d_mlir.passes.cpu_tap_loop import CHUNK
 from rt3d_mlir.passes.cpu_winograd import ProductKernel
-from rt3d_mlir.passes.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.destination import mark_concatenations
-from rt3d_mlir.passes.epilogue import Epilogue
 from rt3d_mlir.passes.framework.base import State
-from rt3d_mlir.passes.halo import Halo, note_halos
-from rt3d_mlir.passes.packed_conv import PackedConv
+from rt3d_mlir.passes.ops.activation import Blocked
+from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
+from rt3d_mlir.passes.ops.epilogue import Epilogue
+from rt3d_mlir.passes.ops.halo import Halo, note_halos
+from rt3d_mlir.passes.ops.packed_conv import PackedConv
+from rt3d_mlir.passes.ops.winograd_steps import PRODUCT, Step
 from rt3d_mlir.passes.schedule_depthwise import depthwise_kernel
 from rt3d_mlir.passes.schedule_winograd import product_kernel
-from rt3d_mlir.passes.winograd_steps import PRODUCT, Step
 from rt3d_mlir.targets import Target
 
 

@@ -23,7 +23,6 @@ import numpy as np
 from iree.compiler import rewrite
 from iree.compiler.dialects import linalg
 
-from rt3d_mlir.passes.conv import Conv, conv_patterns
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.ir.build import constant, empty, fused_location
 from rt3d_mlir.passes.ir.constant_folding import constant_value, weight_name
@@ -39,6 +38,7 @@ from rt3d_mlir.passes.ir.match import (
     pad_amounts,
     scalar_constant,
 )
+from rt3d_mlir.passes.ops.conv import Conv, conv_patterns
 
 
 @dataclass(frozen=True)

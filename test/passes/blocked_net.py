@@ -17,10 +17,10 @@ from numerics import relative_error
 
 from rt3d_mlir import mlir_io
 from rt3d_mlir.backend import compile_command
-from rt3d_mlir.passes import avg_pool, depthwise_conv, max_pool, packed_conv
-from rt3d_mlir.passes.channel_layout import unpack_channels
 from rt3d_mlir.passes.framework.base import Pass, State
 from rt3d_mlir.passes.ir.build import constant, empty, filled, generic, maps
+from rt3d_mlir.passes.ops import avg_pool, depthwise_conv, max_pool, packed_conv
+from rt3d_mlir.passes.ops.channel_layout import unpack_channels
 from rt3d_mlir.passes.pipeline import run_pipeline
 from rt3d_mlir.sparsity import GroupSize, pack
 from rt3d_mlir.targets import get_target

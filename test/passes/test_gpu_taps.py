@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rt3d_mlir.passes.cpu_taps import TapLayout
 from rt3d_mlir.passes.gpu_taps import first_rows, narrow_rows, near_taps, whole_rounds
+from rt3d_mlir.passes.ops.tap_layout import TapLayout
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from iree.compiler.dialects import arith, linalg, tensor
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.ir.build import constant, empty, f32_constant, filled, generic, index_constant, maps
 from rt3d_mlir.passes.ir.match import body_ops, integers
-from rt3d_mlir.passes.winograd_matrices import matrices
-from rt3d_mlir.passes.winograd_tiling import Tiling
+from rt3d_mlir.passes.ops.winograd_matrices import matrices
+from rt3d_mlir.passes.ops.winograd_tiling import Tiling
 
 INPUT, PRODUCT, OUTPUT = "input", "product", "output"
 

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import iree.compiler.ir as ir
 import numpy as np
 
-from rt3d_mlir.passes.blocked import Blocked, view
 from rt3d_mlir.passes.emit.vectors import splat
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.ir.build import constant
@@ -20,6 +19,7 @@ from rt3d_mlir.passes.ir.match import (
     only_user,
     scalar_constant,
 )
+from rt3d_mlir.passes.ops.activation import Blocked, view
 
 _CHANNEL_MAP = "(d0, d1, d2, d3, d4, d5) -> (d1, d5)"
 _GATE_MAP = "(d0, d1, d2, d3, d4, d5) -> (d0, d1, 0, 0, 0, d5)"

@@ -19,7 +19,7 @@ from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.ir.build import constant, empty, f32_constant, filled, generic, index_constant, maps, widened
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ir.match import body_ops, integers
-from rt3d_mlir.passes.max_pool import clamped
+from rt3d_mlir.passes.ops.max_pool import clamped
 
 _LOOPS = "(n, o, d, h, w, c, i, j, k)"
 

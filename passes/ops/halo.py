@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith
 
-from rt3d_mlir.passes.blocked import view
-from rt3d_mlir.passes.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.emit import vectors as k
-from rt3d_mlir.passes.insert_chain import insert_chain
 from rt3d_mlir.passes.ir.match import body_ops, integers, is_fill
-from rt3d_mlir.passes.packed_conv import PackedConv
+from rt3d_mlir.passes.ops.activation import view
+from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
+from rt3d_mlir.passes.ops.insert_chain import insert_chain
+from rt3d_mlir.passes.ops.packed_conv import PackedConv
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rt3d_mlir.passes.packed_conv import PackedConv
+from rt3d_mlir.passes.ops.packed_conv import PackedConv
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,7 +5,7 @@ from math import ceil
 
 import numpy as np
 
-from rt3d_mlir.passes.winograd_matrices import KERNEL
+from rt3d_mlir.passes.ops.winograd_matrices import KERNEL
 
 
 @dataclass(frozen=True)

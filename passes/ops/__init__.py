@@ -1,0 +1,1 @@
+"""The ops between the passes: each is built and read back here."""
