@@ -17,8 +17,8 @@ from typing import ClassVar
 
 import iree.compiler.ir as ir
 
+from rt3d_mlir.passes.cost.group_time import GAIN, GroupTime
 from rt3d_mlir.passes.framework.base import Pass, State
-from rt3d_mlir.passes.group_time import GAIN, GroupTime
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ir.match import layer_obstacle
 from rt3d_mlir.passes.ops.conv import PLAIN, Conv

@@ -25,10 +25,10 @@ import numpy as np
 from iree.compiler.dialects import arith, memref
 
 from rt3d_mlir.passes import cpu_conv_pool
+from rt3d_mlir.passes.cost.cpu_tile import tile_key, timed_tiles
 from rt3d_mlir.passes.cpu_conv_pool import NO_POOL, Window
 from rt3d_mlir.passes.cpu_epilogue import Finisher
 from rt3d_mlir.passes.cpu_tap_loop import TapLoop
-from rt3d_mlir.passes.cpu_tile import tile_key, timed_tiles
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.epilogue import Epilogue

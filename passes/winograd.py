@@ -38,6 +38,7 @@ import numpy as np
 from iree.compiler import rewrite
 
 from rt3d_mlir.errors import PassError
+from rt3d_mlir.passes.cost.winograd import Shape, choose
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.ir.build import constant
 from rt3d_mlir.passes.ir.constant_folding import constant_value
@@ -46,7 +47,6 @@ from rt3d_mlir.passes.ops import winograd_steps as steps
 from rt3d_mlir.passes.ops.halo import conv_halo, note_halos
 from rt3d_mlir.passes.ops.packed_conv import PackedConv
 from rt3d_mlir.passes.ops.winograd_matrices import KERNEL, POINTS, matrices
-from rt3d_mlir.passes.winograd_cost import Shape, choose
 from rt3d_mlir.sparsity import Packed, unpack
 from rt3d_mlir.targets import Target, get_target
 

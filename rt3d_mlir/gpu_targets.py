@@ -8,7 +8,7 @@ from rt3d_mlir.sparsity import GroupSize
 
 @dataclass(frozen=True)
 class GpuTarget:
-    """A GPU preset, reached through Vulkan. Its numbers serve to choose a tile (passes/gpu_tile.py).
+    """A GPU preset, reached through Vulkan. Its numbers serve to choose a tile (passes/cost/gpu_tile.py).
 
     arch           what iree-compile calls it
     subgroup       threads that run in step

@@ -14,11 +14,11 @@ from torch import nn
 from rt3d_mlir import targets
 from rt3d_mlir.errors import PassError
 from rt3d_mlir.frontend.torch_import import import_torch
+from rt3d_mlir.passes.cost.winograd import Shape, choose
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.ops.winograd_matrices import POINTS, matrices
 from rt3d_mlir.passes.ops.winograd_tiling import Tiling
 from rt3d_mlir.passes.pipeline import default_pipeline, parse_pipeline, run_pipeline
-from rt3d_mlir.passes.winograd_cost import Shape, choose
 from rt3d_mlir.sparsity import GroupSize
 
 NEON = targets.get_target("cortex-a76")

@@ -12,12 +12,12 @@ from math import gcd, prod
 
 import numpy as np
 
-from rt3d_mlir.passes.cpu_tile import timed_tiles
+from rt3d_mlir.passes.cost.cpu_tile import timed_tiles
+from rt3d_mlir.passes.cost.winograd import WEIGHT_RATE, Shape, choose
 from rt3d_mlir.passes.ir.match import defining_op, pad_amounts
 from rt3d_mlir.passes.ops.conv import Conv
 from rt3d_mlir.passes.ops.halo import Halo
 from rt3d_mlir.passes.ops.winograd_matrices import KERNEL, POINTS
-from rt3d_mlir.passes.winograd_cost import WEIGHT_RATE, Shape, choose
 from rt3d_mlir.sparsity import GroupSize, kept_blocks
 from rt3d_mlir.targets import Target
 

@@ -1,0 +1,1 @@
+"""Models of machines: what a tile, a group or a transform costs."""
