@@ -15,13 +15,13 @@ from rt3d_mlir.gpu_targets import GpuTarget, get_gpu_target
 from rt3d_mlir.passes.block_layout import BlockLayout
 from rt3d_mlir.passes.choose_groups import ChooseGroups
 from rt3d_mlir.passes.clone_slices import CloneSlices
-from rt3d_mlir.passes.fold_batch_norm import FoldBatchNorm
-from rt3d_mlir.passes.fold_mask import FoldMask
+from rt3d_mlir.passes.floor1.fold_batch_norm import FoldBatchNorm
+from rt3d_mlir.passes.floor1.fold_mask import FoldMask
+from rt3d_mlir.passes.floor1.fuse_epilogue import FuseEpilogue
+from rt3d_mlir.passes.floor1.lift_to_3d import LiftTo3d
+from rt3d_mlir.passes.floor1.linear_to_conv import LinearToConv
 from rt3d_mlir.passes.framework.base import Pass, State
 from rt3d_mlir.passes.fuse_elementwise import FuseElementwise
-from rt3d_mlir.passes.fuse_epilogue import FuseEpilogue
-from rt3d_mlir.passes.lift_to_3d import LiftTo3d
-from rt3d_mlir.passes.linear_to_conv import LinearToConv
 from rt3d_mlir.passes.narrow_f16 import NarrowF16
 from rt3d_mlir.passes.pack_depthwise import PackDepthwise
 from rt3d_mlir.passes.pack_kgs import PackKgs

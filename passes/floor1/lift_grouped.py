@@ -9,11 +9,11 @@ import numpy as np
 from iree.compiler import rewrite
 from iree.compiler.dialects import linalg
 
+from rt3d_mlir.passes.floor1.lifting import GROUPED, lifted, lifted_shape, lowered
 from rt3d_mlir.passes.framework.base import Failure, State
 from rt3d_mlir.passes.ir.build import constant, empty
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ir.match import defining_op, integers, layer_obstacle, only_user
-from rt3d_mlir.passes.lifting import GROUPED, lifted, lifted_shape, lowered
 from rt3d_mlir.passes.ops.conv import build_conv
 
 DEPTHWISE = "linalg.depthwise_conv_2d_nchw_chw"

@@ -28,19 +28,8 @@ import iree.compiler.ir as ir
 from iree.compiler import rewrite
 from iree.compiler.dialects import arith, linalg, tensor
 
-from rt3d_mlir.passes import lift_grouped
-from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
-from rt3d_mlir.passes.ir.build import clone_body, empty, filled, generic, maps
-from rt3d_mlir.passes.ir.match import (
-    body_ops,
-    generic_body,
-    integers,
-    is_fill,
-    is_identity,
-    layer_obstacle,
-    static_shape,
-)
-from rt3d_mlir.passes.lifting import (
+from rt3d_mlir.passes.floor1 import lift_grouped
+from rt3d_mlir.passes.floor1.lifting import (
     GROUPED,
     RANK,
     groups,
@@ -52,8 +41,19 @@ from rt3d_mlir.passes.lifting import (
     lowered_source,
     reads_axes,
 )
+from rt3d_mlir.passes.floor1.window_counts import fold_window_counts
+from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
+from rt3d_mlir.passes.ir.build import clone_body, empty, filled, generic, maps
+from rt3d_mlir.passes.ir.match import (
+    body_ops,
+    generic_body,
+    integers,
+    is_fill,
+    is_identity,
+    layer_obstacle,
+    static_shape,
+)
 from rt3d_mlir.passes.ops.conv import part_groups
-from rt3d_mlir.passes.window_counts import fold_window_counts
 
 _WINDOW = "(n, c, d, h, w, i, j, k) -> (i, j, k)"
 _POOLED = "(n, c, d, h, w, i, j, k) -> (n, c, d, h, w)"

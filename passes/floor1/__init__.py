@@ -1,0 +1,1 @@
+"""Passes on floor 1, where layers are linalg ops on plain tensors."""
