@@ -13,7 +13,6 @@ import iree.compiler.ir as ir
 from rt3d_mlir.errors import PassError, did_you_mean
 from rt3d_mlir.gpu_targets import GpuTarget, get_gpu_target
 from rt3d_mlir.passes.block_layout import BlockLayout
-from rt3d_mlir.passes.choose_groups import ChooseGroups
 from rt3d_mlir.passes.clone_slices import CloneSlices
 from rt3d_mlir.passes.floor1.fold_batch_norm import FoldBatchNorm
 from rt3d_mlir.passes.floor1.fold_mask import FoldMask
@@ -23,13 +22,14 @@ from rt3d_mlir.passes.floor1.linear_to_conv import LinearToConv
 from rt3d_mlir.passes.framework.base import Pass, State
 from rt3d_mlir.passes.fuse_elementwise import FuseElementwise
 from rt3d_mlir.passes.narrow_f16 import NarrowF16
-from rt3d_mlir.passes.pack_depthwise import PackDepthwise
-from rt3d_mlir.passes.pack_kgs import PackKgs
+from rt3d_mlir.passes.pack.choose_groups import ChooseGroups
+from rt3d_mlir.passes.pack.pack_depthwise import PackDepthwise
+from rt3d_mlir.passes.pack.pack_kgs import PackKgs
+from rt3d_mlir.passes.pack.sort_filters import SortFilters
 from rt3d_mlir.passes.place_activations import PlaceActivations
 from rt3d_mlir.passes.plugins import Plugin, find_plugins, insert_plugins
 from rt3d_mlir.passes.schedule_cpu import ScheduleCpu
 from rt3d_mlir.passes.schedule_vulkan import ScheduleVulkan
-from rt3d_mlir.passes.sort_filters import SortFilters
 from rt3d_mlir.passes.trim_windows import TrimWindows
 from rt3d_mlir.passes.unfuse_norms import UnfuseNorms
 from rt3d_mlir.passes.winograd import Winograd

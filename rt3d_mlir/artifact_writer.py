@@ -19,7 +19,7 @@ from rt3d_mlir.mlir_io import without_numbers
 from rt3d_mlir.passes.framework.base import Pass, State
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ops.packed_conv import PackedConv
-from rt3d_mlir.passes.pack_kgs import PackKgs
+from rt3d_mlir.passes.pack.pack_kgs import PackKgs
 from rt3d_mlir.passes.pipeline import plugins_in, run_pipeline
 from rt3d_mlir.runtime.artifact import (
     FORMAT,

@@ -22,7 +22,7 @@ from rt3d_mlir.passes.framework.base import Pass, State
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ir.match import layer_obstacle
 from rt3d_mlir.passes.ops.conv import PLAIN, Conv
-from rt3d_mlir.passes.pack_kgs import DENSE, GROUP
+from rt3d_mlir.passes.pack.pack_kgs import DENSE, GROUP
 from rt3d_mlir.sparsity import live_weights
 from rt3d_mlir.targets import Target, get_target
 

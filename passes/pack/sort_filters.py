@@ -25,13 +25,13 @@ from typing import ClassVar
 import iree.compiler.ir as ir
 import numpy as np
 
-from rt3d_mlir.passes.choose_groups import plain_convs
 from rt3d_mlir.passes.cost.group_time import GAIN, GroupTime
 from rt3d_mlir.passes.framework.base import Pass, State
 from rt3d_mlir.passes.ir.build import constant
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ir.match import defining_op, is_pure_scalar, layer_obstacle, pad_amounts
 from rt3d_mlir.passes.ops.conv import Conv
+from rt3d_mlir.passes.pack.choose_groups import plain_convs
 from rt3d_mlir.sparsity import by_pattern, live_weights
 from rt3d_mlir.targets import Target, get_target
 

@@ -1,0 +1,1 @@
+"""Passes that fold masks into packed convs."""
