@@ -12,27 +12,27 @@ import iree.compiler.ir as ir
 
 from rt3d_mlir.errors import PassError, did_you_mean
 from rt3d_mlir.gpu_targets import GpuTarget, get_gpu_target
-from rt3d_mlir.passes.block_layout import BlockLayout
-from rt3d_mlir.passes.clone_slices import CloneSlices
 from rt3d_mlir.passes.floor1.fold_batch_norm import FoldBatchNorm
 from rt3d_mlir.passes.floor1.fold_mask import FoldMask
 from rt3d_mlir.passes.floor1.fuse_epilogue import FuseEpilogue
 from rt3d_mlir.passes.floor1.lift_to_3d import LiftTo3d
 from rt3d_mlir.passes.floor1.linear_to_conv import LinearToConv
+from rt3d_mlir.passes.floor2.block_layout import BlockLayout
+from rt3d_mlir.passes.floor2.clone_slices import CloneSlices
+from rt3d_mlir.passes.floor2.fuse_elementwise import FuseElementwise
+from rt3d_mlir.passes.floor2.narrow_f16 import NarrowF16
+from rt3d_mlir.passes.floor2.place_activations import PlaceActivations
+from rt3d_mlir.passes.floor2.trim_windows import TrimWindows
+from rt3d_mlir.passes.floor2.winograd import Winograd
 from rt3d_mlir.passes.framework.base import Pass, State
-from rt3d_mlir.passes.fuse_elementwise import FuseElementwise
-from rt3d_mlir.passes.narrow_f16 import NarrowF16
 from rt3d_mlir.passes.pack.choose_groups import ChooseGroups
 from rt3d_mlir.passes.pack.pack_depthwise import PackDepthwise
 from rt3d_mlir.passes.pack.pack_kgs import PackKgs
 from rt3d_mlir.passes.pack.sort_filters import SortFilters
-from rt3d_mlir.passes.place_activations import PlaceActivations
 from rt3d_mlir.passes.plugins import Plugin, find_plugins, insert_plugins
 from rt3d_mlir.passes.schedule_cpu import ScheduleCpu
 from rt3d_mlir.passes.schedule_vulkan import ScheduleVulkan
-from rt3d_mlir.passes.trim_windows import TrimWindows
 from rt3d_mlir.passes.unfuse_norms import UnfuseNorms
-from rt3d_mlir.passes.winograd import Winograd
 from rt3d_mlir.sparsity import GroupSize
 from rt3d_mlir.targets import Target, check_dtype, get_target
 

@@ -10,9 +10,9 @@ import numpy as np
 
 from rt3d_mlir.backend import iree_compile
 from rt3d_mlir.mlir_io import write_bytecode
-from rt3d_mlir.passes.clone_slices import CloneSlices
+from rt3d_mlir.passes.floor2.clone_slices import CloneSlices
+from rt3d_mlir.passes.floor2.trim_windows import TrimWindows
 from rt3d_mlir.passes.framework.base import State
-from rt3d_mlir.passes.trim_windows import TrimWindows
 from rt3d_mlir.passes.unfuse_norms import UnfuseNorms
 from rt3d_mlir.targets import get_target
 from rt3d_mlir.weights import WeightTable

@@ -21,9 +21,9 @@ from rt3d_mlir import mlir_io
 from rt3d_mlir.backend import compile_command
 from rt3d_mlir.frontend.torch_import import import_torch
 from rt3d_mlir.gpu_targets import GpuTarget
+from rt3d_mlir.passes.floor2.winograd import Winograd
 from rt3d_mlir.passes.framework.base import Note, State
 from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
-from rt3d_mlir.passes.winograd import Winograd
 from rt3d_mlir.sparsity import GroupSize, expand
 from rt3d_mlir.targets import Target, find_target
 from rt3d_mlir.weights import WeightTable

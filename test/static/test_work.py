@@ -8,9 +8,9 @@ import torch
 from torch import nn
 
 from rt3d_mlir.frontend.torch_import import import_torch
+from rt3d_mlir.passes.floor2.winograd import Winograd
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
-from rt3d_mlir.passes.winograd import Winograd
 from rt3d_mlir.static.work import Work, equal_kernels, find_work, other_bytes
 from rt3d_mlir.targets import get_target
 

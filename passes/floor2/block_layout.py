@@ -27,10 +27,10 @@ import iree.compiler.ir as ir
 from iree.compiler import rewrite
 from iree.compiler.dialects import tensor
 
-from rt3d_mlir.passes.block_avg_pool import block_avg_pool, block_mean
-from rt3d_mlir.passes.block_concat import block_concat, block_slice
-from rt3d_mlir.passes.block_elementwise import block_elementwise
-from rt3d_mlir.passes.block_pool import block_max_pool
+from rt3d_mlir.passes.floor2.block_avg_pool import block_avg_pool, block_mean
+from rt3d_mlir.passes.floor2.block_concat import block_concat, block_slice
+from rt3d_mlir.passes.floor2.block_elementwise import block_elementwise
+from rt3d_mlir.passes.floor2.block_pool import block_max_pool
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.ir.build import filled, padded
 from rt3d_mlir.passes.ir.match import defining_op, integers, op_in_block, pad_amounts, static_shape

@@ -6,12 +6,12 @@ import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler import rewrite
 
+from rt3d_mlir.passes.floor2.fuse_elementwise import fuse_producer
+from rt3d_mlir.passes.floor2.missing_channels import finite_in_missing_channels
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, State
-from rt3d_mlir.passes.fuse_elementwise import fuse_producer
 from rt3d_mlir.passes.ir.build import clone_body, constant, empty, f32_constant, generic, maps
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ir.match import channel_map, generic_body, is_elementwise, is_f32, is_float, is_pure_scalar
-from rt3d_mlir.passes.missing_channels import finite_in_missing_channels
 from rt3d_mlir.passes.ops.channel_layout import blocked_source, pack_channels, packed_anyway, unpack_channels
 
 _FULL = "(n, o, d, h, w, c) -> (n, o, d, h, w, c)"

@@ -22,10 +22,10 @@ from typing import ClassVar
 import iree.compiler.ir as ir
 from iree.compiler import rewrite
 
+from rt3d_mlir.passes.floor2.scalar_math import simplify_math
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.ir.build import clone_body, empty, fused_location, generic
 from rt3d_mlir.passes.ir.match import defining_op, generic_body, is_elementwise, is_identity, is_pure_scalar
-from rt3d_mlir.passes.scalar_math import simplify_math
 
 _Read = tuple[ir.Value, ir.Attribute]
 

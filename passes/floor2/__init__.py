@@ -1,0 +1,1 @@
+"""Passes on floor 2, where activations are channel blocks."""
