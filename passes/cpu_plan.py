@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 
 import iree.compiler.ir as ir
 
-from rt3d_mlir.passes.cpu_conv import STACK, ConvKernel
-from rt3d_mlir.passes.cpu_conv_pool import Window, worth_it
+from rt3d_mlir.passes.cpu.conv import STACK, ConvKernel
+from rt3d_mlir.passes.cpu.conv_pool import Window, worth_it
 from rt3d_mlir.passes.destination import Destination, destination
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.ir.constant_folding import constant_value

@@ -23,8 +23,8 @@ import iree.compiler.ir as ir
 from iree.compiler import rewrite
 
 from rt3d_mlir.passes.const_eval import hold_constants
-from rt3d_mlir.passes.cpu_elementwise import ElementwiseKernel
-from rt3d_mlir.passes.cpu_pack import PackKernel, UnpackKernel
+from rt3d_mlir.passes.cpu.elementwise import ElementwiseKernel
+from rt3d_mlir.passes.cpu.pack import PackKernel, UnpackKernel
 from rt3d_mlir.passes.cpu_plan import plan_conv
 from rt3d_mlir.passes.destination import Destination, destination, mark_concatenations, pad_links
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns

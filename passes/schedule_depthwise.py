@@ -5,7 +5,7 @@ from functools import partial
 import iree.compiler.ir as ir
 from iree.compiler import rewrite
 
-from rt3d_mlir.passes.cpu_depthwise import DepthwiseKernel
+from rt3d_mlir.passes.cpu.depthwise import DepthwiseKernel
 from rt3d_mlir.passes.destination import Destination, destination
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, State
 from rt3d_mlir.passes.ops.activation import view

@@ -5,8 +5,8 @@ from functools import partial
 import iree.compiler.ir as ir
 from iree.compiler import rewrite
 
-from rt3d_mlir.passes.cpu_avg_pool import AvgPoolKernel
-from rt3d_mlir.passes.cpu_pool import PoolKernel
+from rt3d_mlir.passes.cpu.avg_pool import AvgPoolKernel
+from rt3d_mlir.passes.cpu.pool import PoolKernel
 from rt3d_mlir.passes.destination import destination
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, State
 from rt3d_mlir.passes.ir.build import constant

@@ -5,8 +5,8 @@ from functools import partial
 import iree.compiler.ir as ir
 from iree.compiler import rewrite
 
+from rt3d_mlir.passes.cpu.winograd import InputKernel, OutputKernel, ProductKernel
 from rt3d_mlir.passes.cpu_plan import tiling_pool_after
-from rt3d_mlir.passes.cpu_winograd import InputKernel, OutputKernel, ProductKernel
 from rt3d_mlir.passes.destination import destination
 from rt3d_mlir.passes.emit.dispatch import emit_dispatch
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, State

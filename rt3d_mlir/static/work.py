@@ -14,11 +14,11 @@ import iree.compiler.ir as ir
 import numpy as np
 
 from rt3d_mlir.kernel_names import symbol_of
-from rt3d_mlir.passes.cpu_conv import ConvKernel
-from rt3d_mlir.passes.cpu_depthwise import DepthwiseKernel
+from rt3d_mlir.passes.cpu.conv import ConvKernel
+from rt3d_mlir.passes.cpu.depthwise import DepthwiseKernel
+from rt3d_mlir.passes.cpu.tap_loop import CHUNK
+from rt3d_mlir.passes.cpu.winograd import ProductKernel
 from rt3d_mlir.passes.cpu_plan import plan_conv
-from rt3d_mlir.passes.cpu_tap_loop import CHUNK
-from rt3d_mlir.passes.cpu_winograd import ProductKernel
 from rt3d_mlir.passes.destination import mark_concatenations
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.ops.activation import Blocked

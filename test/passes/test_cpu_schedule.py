@@ -13,7 +13,7 @@ from torch import nn
 
 from rt3d_mlir import targets
 from rt3d_mlir.frontend.torch_import import import_torch
-from rt3d_mlir.passes import cpu_conv
+from rt3d_mlir.passes.cpu import conv as cpu_conv
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
 from rt3d_mlir.sparsity import GroupSize

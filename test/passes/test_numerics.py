@@ -17,7 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from rt3d_mlir.frontend.torch_import import import_torch
-from rt3d_mlir.passes import cpu_conv
+from rt3d_mlir.passes.cpu import conv as cpu_conv
 
 TOLERANCE = 1e-5
 #: Of f16, relative to the output's range: inputs, weights, each chunk's sums and each layer's output have 11 bits, and

@@ -22,7 +22,7 @@ from math import ceil, prod
 import iree.compiler.ir as ir
 from iree.compiler.dialects import vector
 
-from rt3d_mlir.passes.cpu_epilogue import Finisher
+from rt3d_mlir.passes.cpu.epilogue import Finisher
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.epilogue import Epilogue

@@ -22,7 +22,7 @@ from iree.compiler.dialects import arith, memref, vector
 from rt3d_mlir.passes.emit import vectors as k
 
 if TYPE_CHECKING:
-    from rt3d_mlir.passes.cpu_conv import ConvKernel
+    from rt3d_mlir.passes.cpu.conv import ConvKernel
 
 #: Taps that are summed in f16; even, for two taps are an iteration.
 CHUNK = 32

@@ -24,11 +24,11 @@ import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler.dialects import arith, memref
 
-from rt3d_mlir.passes import cpu_conv_pool
 from rt3d_mlir.passes.cost.cpu_tile import tile_key, timed_tiles
-from rt3d_mlir.passes.cpu_conv_pool import NO_POOL, Window
-from rt3d_mlir.passes.cpu_epilogue import Finisher
-from rt3d_mlir.passes.cpu_tap_loop import TapLoop
+from rt3d_mlir.passes.cpu import conv_pool as cpu_conv_pool
+from rt3d_mlir.passes.cpu.conv_pool import NO_POOL, Window
+from rt3d_mlir.passes.cpu.epilogue import Finisher
+from rt3d_mlir.passes.cpu.tap_loop import TapLoop
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.epilogue import Epilogue

@@ -13,7 +13,7 @@ from math import prod
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, memref
 
-from rt3d_mlir.passes.cpu_epilogue import Finish, Finisher
+from rt3d_mlir.passes.cpu.epilogue import Finish, Finisher
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.avg_pool import AvgPool

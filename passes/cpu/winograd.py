@@ -20,7 +20,7 @@ import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler.dialects import arith, memref, vector
 
-from rt3d_mlir.passes.cpu_epilogue import Finish, Finisher
+from rt3d_mlir.passes.cpu.epilogue import Finish, Finisher
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.epilogue import Epilogue

@@ -7,7 +7,7 @@ from math import prod
 
 import iree.compiler.ir as ir
 
-from rt3d_mlir.passes.cpu_epilogue import Finish, Finisher
+from rt3d_mlir.passes.cpu.epilogue import Finish, Finisher
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.epilogue import Epilogue

@@ -16,7 +16,7 @@ from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.ops.max_pool import clamped
 
 if TYPE_CHECKING:
-    from rt3d_mlir.passes.cpu_conv import ConvKernel, Workgroup
+    from rt3d_mlir.passes.cpu.conv import ConvKernel, Workgroup
 
 #: Products of a conv's position that take as long as the position's way through memory to a pool of its own.
 WORTH = 32
