@@ -27,14 +27,14 @@ from rt3d_mlir.passes.const_eval import hold_constants
 from rt3d_mlir.passes.destination import Destination, destination, mark_concatenations, pad_links
 from rt3d_mlir.passes.emit.dispatch import Shader
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
-from rt3d_mlir.passes.gpu import LANES
+from rt3d_mlir.passes.gpu.depthwise import GpuDepthwiseKernel
+from rt3d_mlir.passes.gpu.elementwise import GpuElementwiseKernel
+from rt3d_mlir.passes.gpu.matrix_conv import GpuMatrixKernel
+from rt3d_mlir.passes.gpu.pack import GpuPackKernel, GpuUnpackKernel
+from rt3d_mlir.passes.gpu.pool import GpuPoolKernel
+from rt3d_mlir.passes.gpu.taps import offsets
+from rt3d_mlir.passes.gpu.vectors import LANES
 from rt3d_mlir.passes.gpu_choice import conv_kernel
-from rt3d_mlir.passes.gpu_depthwise import GpuDepthwiseKernel
-from rt3d_mlir.passes.gpu_elementwise import GpuElementwiseKernel
-from rt3d_mlir.passes.gpu_matrix_conv import GpuMatrixKernel
-from rt3d_mlir.passes.gpu_pack import GpuPackKernel, GpuUnpackKernel
-from rt3d_mlir.passes.gpu_pool import GpuPoolKernel
-from rt3d_mlir.passes.gpu_taps import offsets
 from rt3d_mlir.passes.ir.build import constant
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ir.match import defining_op, is_f32, only_user, static_shape

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from math import ceil
 
 from rt3d_mlir.gpu_targets import GpuTarget
-from rt3d_mlir.passes.gpu import LANES
+from rt3d_mlir.passes.gpu.vectors import LANES
 
 #: Threads of a workgroup that most devices can run.
 MOST_THREADS = 256

@@ -14,9 +14,9 @@ from rt3d_mlir.gpu_targets import GpuTarget
 from rt3d_mlir.kernel_names import symbol_of
 from rt3d_mlir.passes.destination import destination, mark_concatenations
 from rt3d_mlir.passes.framework.base import State
+from rt3d_mlir.passes.gpu.conv import GpuConvKernel
+from rt3d_mlir.passes.gpu.matvec import GpuMatvecKernel
 from rt3d_mlir.passes.gpu_choice import conv_kernel
-from rt3d_mlir.passes.gpu_conv import GpuConvKernel
-from rt3d_mlir.passes.gpu_matvec import GpuMatvecKernel
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.ops.epilogue import epilogue_after

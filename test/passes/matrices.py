@@ -11,9 +11,9 @@ from typing import Any
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, gpu, memref, vector
 
-from rt3d_mlir.passes import gpu as kernels
-from rt3d_mlir.passes import gpu_matrix_conv
 from rt3d_mlir.passes.emit import vectors as k
+from rt3d_mlir.passes.gpu import vectors as kernels
+from rt3d_mlir.passes.gpu.vectors import matrix_conv as gpu_matrix_conv
 
 THREADS, COLUMNS = 32, 8
 
@@ -46,7 +46,7 @@ def emulate(put: Callable[[Any, str, Any], None] = setattr) -> None:
 
 
 class Matrices:
-    """Stands for the gpu dialect in passes/gpu_matrix_conv.py; shared memory has vectors of 16 bytes.
+    """Stands for the gpu dialect in passes/gpu/matrix_conv.py; shared memory has vectors of 16 bytes.
 
     A matrix is where it begins; which memory it lies in, and with which stride, all of a kernel share.
     """

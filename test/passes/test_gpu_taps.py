@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from rt3d_mlir.passes.gpu_taps import first_rows, narrow_rows, near_taps, whole_rounds
+from rt3d_mlir.passes.gpu.taps import first_rows, narrow_rows, near_taps, whole_rounds
 from rt3d_mlir.passes.ops.tap_layout import TapLayout
 
 

@@ -7,10 +7,10 @@ from math import prod
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, memref
 
-from rt3d_mlir.passes import gpu
 from rt3d_mlir.passes.emit import vectors as k
-from rt3d_mlir.passes.gpu_epilogue import GpuFinisher
-from rt3d_mlir.passes.gpu_pointwise import Pointwise
+from rt3d_mlir.passes.gpu import vectors as gpu
+from rt3d_mlir.passes.gpu.epilogue import GpuFinisher
+from rt3d_mlir.passes.gpu.pointwise import Pointwise
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.avg_pool import AvgPool
 from rt3d_mlir.passes.ops.epilogue import Epilogue

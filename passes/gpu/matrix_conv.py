@@ -26,11 +26,11 @@ import numpy as np
 from iree.compiler.dialects import arith, memref, vector
 from iree.compiler.dialects import gpu as gpu_dialect
 
-from rt3d_mlir.passes import gpu
 from rt3d_mlir.passes.cost.gpu_matrix_tile import DEPTH, SIDE, STRIDE, MatrixTile, choose_matrix_tile, matrix_cycles
 from rt3d_mlir.passes.emit import vectors as k
-from rt3d_mlir.passes.gpu_conv import GpuConvKernel, Workgroup
-from rt3d_mlir.passes.gpu_taps import whole_rounds
+from rt3d_mlir.passes.gpu import vectors as gpu
+from rt3d_mlir.passes.gpu.conv import GpuConvKernel, Workgroup
+from rt3d_mlir.passes.gpu.taps import whole_rounds
 from rt3d_mlir.passes.ops.tap_layout import TapLayout
 
 #: Filters that rows of a dense layer are merged to, at most.

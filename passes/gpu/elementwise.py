@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import iree.compiler.ir as ir
 
-from rt3d_mlir.passes.gpu_epilogue import GpuFinisher
-from rt3d_mlir.passes.gpu_pointwise import Pointwise
+from rt3d_mlir.passes.gpu.epilogue import GpuFinisher
+from rt3d_mlir.passes.gpu.pointwise import Pointwise
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.epilogue import Epilogue
 

@@ -6,9 +6,9 @@ from math import ceil, prod
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, memref, vector
 
-from rt3d_mlir.passes import gpu
 from rt3d_mlir.passes.emit import vectors as k
-from rt3d_mlir.passes.gpu_pointwise import THREADS, Pointwise
+from rt3d_mlir.passes.gpu import vectors as gpu
+from rt3d_mlir.passes.gpu.pointwise import THREADS, Pointwise
 from rt3d_mlir.passes.ops.activation import Blocked
 
 

@@ -24,10 +24,10 @@ import numpy as np
 from iree.compiler.dialects import arith, math, memref
 
 from rt3d_mlir.gpu_targets import GpuTarget
-from rt3d_mlir.passes import gpu
 from rt3d_mlir.passes.cost.gpu_tile import ConvShape, GpuTile, choose_tile
 from rt3d_mlir.passes.emit import vectors as k
-from rt3d_mlir.passes.gpu_epilogue import GpuFinisher
+from rt3d_mlir.passes.gpu import vectors as gpu
+from rt3d_mlir.passes.gpu.epilogue import GpuFinisher
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.epilogue import Epilogue
 from rt3d_mlir.passes.ops.halo import Halo

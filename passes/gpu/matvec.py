@@ -14,9 +14,9 @@ import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler.dialects import arith, math, memref
 
-from rt3d_mlir.passes import gpu
 from rt3d_mlir.passes.emit import vectors as k
-from rt3d_mlir.passes.gpu_epilogue import GpuFinisher
+from rt3d_mlir.passes.gpu import vectors as gpu
+from rt3d_mlir.passes.gpu.epilogue import GpuFinisher
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.epilogue import Epilogue
 from rt3d_mlir.passes.ops.tap_layout import TapLayout

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, memref
 
-from rt3d_mlir.passes import gpu
 from rt3d_mlir.passes.emit import vectors as k
+from rt3d_mlir.passes.gpu import vectors as gpu
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.epilogue import Epilogue
 

@@ -12,9 +12,9 @@ from math import ceil, prod
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, memref
 
-from rt3d_mlir.passes import gpu
 from rt3d_mlir.passes.emit import vectors as k
-from rt3d_mlir.passes.gpu_epilogue import narrow
+from rt3d_mlir.passes.gpu import vectors as gpu
+from rt3d_mlir.passes.gpu.epilogue import narrow
 from rt3d_mlir.passes.ops.activation import Blocked
 
 THREADS = 128
