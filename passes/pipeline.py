@@ -30,9 +30,9 @@ from rt3d_mlir.passes.pack.pack_depthwise import PackDepthwise
 from rt3d_mlir.passes.pack.pack_kgs import PackKgs
 from rt3d_mlir.passes.pack.sort_filters import SortFilters
 from rt3d_mlir.passes.plugins import Plugin, find_plugins, insert_plugins
-from rt3d_mlir.passes.schedule_cpu import ScheduleCpu
-from rt3d_mlir.passes.schedule_vulkan import ScheduleVulkan
-from rt3d_mlir.passes.unfuse_norms import UnfuseNorms
+from rt3d_mlir.passes.schedule.cpu import ScheduleCpu
+from rt3d_mlir.passes.schedule.unfuse_norms import UnfuseNorms
+from rt3d_mlir.passes.schedule.vulkan import ScheduleVulkan
 from rt3d_mlir.sparsity import GroupSize
 from rt3d_mlir.targets import Target, check_dtype, get_target
 

@@ -13,7 +13,7 @@ from rt3d_mlir.mlir_io import write_bytecode
 from rt3d_mlir.passes.floor2.clone_slices import CloneSlices
 from rt3d_mlir.passes.floor2.trim_windows import TrimWindows
 from rt3d_mlir.passes.framework.base import State
-from rt3d_mlir.passes.unfuse_norms import UnfuseNorms
+from rt3d_mlir.passes.schedule.unfuse_norms import UnfuseNorms
 from rt3d_mlir.targets import get_target
 from rt3d_mlir.weights import WeightTable
 

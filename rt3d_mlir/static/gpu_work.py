@@ -12,16 +12,16 @@ import numpy as np
 
 from rt3d_mlir.gpu_targets import GpuTarget
 from rt3d_mlir.kernel_names import symbol_of
-from rt3d_mlir.passes.destination import destination, mark_concatenations
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.gpu.conv import GpuConvKernel
 from rt3d_mlir.passes.gpu.matvec import GpuMatvecKernel
-from rt3d_mlir.passes.gpu_choice import conv_kernel
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.ops.epilogue import epilogue_after
 from rt3d_mlir.passes.ops.halo import note_halos
 from rt3d_mlir.passes.ops.packed_conv import PackedConv
+from rt3d_mlir.passes.schedule.destination import destination, mark_concatenations
+from rt3d_mlir.passes.schedule.gpu_choice import conv_kernel
 from rt3d_mlir.static.work import inside
 
 

@@ -18,8 +18,6 @@ from rt3d_mlir.passes.cpu.conv import ConvKernel
 from rt3d_mlir.passes.cpu.depthwise import DepthwiseKernel
 from rt3d_mlir.passes.cpu.tap_loop import CHUNK
 from rt3d_mlir.passes.cpu.winograd import ProductKernel
-from rt3d_mlir.passes.cpu_plan import plan_conv
-from rt3d_mlir.passes.destination import mark_concatenations
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
@@ -27,8 +25,10 @@ from rt3d_mlir.passes.ops.epilogue import Epilogue
 from rt3d_mlir.passes.ops.halo import Halo, note_halos
 from rt3d_mlir.passes.ops.packed_conv import PackedConv
 from rt3d_mlir.passes.ops.winograd_steps import PRODUCT, Step
-from rt3d_mlir.passes.schedule_depthwise import depthwise_kernel
-from rt3d_mlir.passes.schedule_winograd import product_kernel
+from rt3d_mlir.passes.schedule.depthwise import depthwise_kernel
+from rt3d_mlir.passes.schedule.destination import mark_concatenations
+from rt3d_mlir.passes.schedule.plan import plan_conv
+from rt3d_mlir.passes.schedule.winograd import product_kernel
 from rt3d_mlir.targets import Target
 
 

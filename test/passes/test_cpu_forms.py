@@ -21,7 +21,7 @@ from rt3d_mlir.backend import compile_command
 from rt3d_mlir.passes.cpu import conv as cpu_conv
 from rt3d_mlir.passes.floor2.winograd import Winograd
 from rt3d_mlir.passes.ir.build import f32_constant
-from rt3d_mlir.passes.schedule_cpu import ScheduleCpu
+from rt3d_mlir.passes.schedule.cpu import ScheduleCpu
 from rt3d_mlir.targets import get_target
 
 SIZE = (3, 5, 9)

@@ -22,7 +22,6 @@ from rt3d_mlir import mlir_io
 from rt3d_mlir.backend import compile_command
 from rt3d_mlir.frontend.torch_import import import_torch
 from rt3d_mlir.gpu_targets import GpuTarget, get_gpu_target
-from rt3d_mlir.passes import gpu_choice
 from rt3d_mlir.passes.cost.gpu_matrix_tile import MatrixTile
 from rt3d_mlir.passes.cost.gpu_tile import GpuTile
 from rt3d_mlir.passes.framework.base import State
@@ -30,7 +29,8 @@ from rt3d_mlir.passes.gpu import vectors as gpu
 from rt3d_mlir.passes.gpu.vectors import conv as gpu_conv
 from rt3d_mlir.passes.gpu.vectors import matrix_conv as gpu_matrix_conv
 from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
-from rt3d_mlir.passes.schedule_vulkan import ScheduleVulkan
+from rt3d_mlir.passes.schedule import gpu_choice
+from rt3d_mlir.passes.schedule.vulkan import ScheduleVulkan
 from rt3d_mlir.sparsity import GroupSize, expand
 from rt3d_mlir.targets import get_target
 

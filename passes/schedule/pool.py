@@ -7,13 +7,13 @@ from iree.compiler import rewrite
 
 from rt3d_mlir.passes.cpu.avg_pool import AvgPoolKernel
 from rt3d_mlir.passes.cpu.pool import PoolKernel
-from rt3d_mlir.passes.destination import destination
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, State
 from rt3d_mlir.passes.ir.build import constant
 from rt3d_mlir.passes.ops.activation import view
 from rt3d_mlir.passes.ops.avg_pool import AvgPool
 from rt3d_mlir.passes.ops.epilogue import epilogue_after
 from rt3d_mlir.passes.ops.max_pool import MaxPool
+from rt3d_mlir.passes.schedule.destination import destination
 from rt3d_mlir.targets import Target
 
 

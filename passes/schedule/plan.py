@@ -11,7 +11,6 @@ import iree.compiler.ir as ir
 
 from rt3d_mlir.passes.cpu.conv import STACK, ConvKernel
 from rt3d_mlir.passes.cpu.conv_pool import Window, worth_it
-from rt3d_mlir.passes.destination import Destination, destination
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ir.match import only_user
@@ -21,6 +20,7 @@ from rt3d_mlir.passes.ops.halo import conv_halo
 from rt3d_mlir.passes.ops.max_pool import MaxPool
 from rt3d_mlir.passes.ops.packed_conv import PackedConv
 from rt3d_mlir.passes.ops.tap_layout import arrange
+from rt3d_mlir.passes.schedule.destination import Destination, destination
 from rt3d_mlir.targets import Target
 
 

@@ -22,11 +22,8 @@ from typing import ClassVar
 import iree.compiler.ir as ir
 from iree.compiler import rewrite
 
-from rt3d_mlir.passes.const_eval import hold_constants
 from rt3d_mlir.passes.cpu.elementwise import ElementwiseKernel
 from rt3d_mlir.passes.cpu.pack import PackKernel, UnpackKernel
-from rt3d_mlir.passes.cpu_plan import plan_conv
-from rt3d_mlir.passes.destination import Destination, destination, mark_concatenations, pad_links
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.ir.build import constant
 from rt3d_mlir.passes.ir.match import defining_op, is_f32, only_user, static_shape
@@ -35,9 +32,12 @@ from rt3d_mlir.passes.ops.channel_layout import is_channel_layout
 from rt3d_mlir.passes.ops.epilogue import elementwise
 from rt3d_mlir.passes.ops.halo import note_halos
 from rt3d_mlir.passes.ops.packed_conv import PackedConv
-from rt3d_mlir.passes.schedule_depthwise import schedule_depthwise
-from rt3d_mlir.passes.schedule_pool import schedule_pool
-from rt3d_mlir.passes.schedule_winograd import schedule_winograd
+from rt3d_mlir.passes.schedule.const_eval import hold_constants
+from rt3d_mlir.passes.schedule.depthwise import schedule_depthwise
+from rt3d_mlir.passes.schedule.destination import Destination, destination, mark_concatenations, pad_links
+from rt3d_mlir.passes.schedule.plan import plan_conv
+from rt3d_mlir.passes.schedule.pool import schedule_pool
+from rt3d_mlir.passes.schedule.winograd import schedule_winograd
 from rt3d_mlir.targets import Target, get_target
 
 #: Tensors of six axes whose last one has more numbers are no blocked activations.

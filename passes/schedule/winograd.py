@@ -6,14 +6,14 @@ import iree.compiler.ir as ir
 from iree.compiler import rewrite
 
 from rt3d_mlir.passes.cpu.winograd import InputKernel, OutputKernel, ProductKernel
-from rt3d_mlir.passes.cpu_plan import tiling_pool_after
-from rt3d_mlir.passes.destination import destination
 from rt3d_mlir.passes.emit.dispatch import emit_dispatch
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, State
 from rt3d_mlir.passes.ir.build import constant
 from rt3d_mlir.passes.ops.activation import view
 from rt3d_mlir.passes.ops.epilogue import epilogue_after
 from rt3d_mlir.passes.ops.winograd_steps import INPUT, PRODUCT, Step
+from rt3d_mlir.passes.schedule.destination import destination
+from rt3d_mlir.passes.schedule.plan import tiling_pool_after
 from rt3d_mlir.targets import Target
 
 

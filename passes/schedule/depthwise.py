@@ -6,12 +6,12 @@ import iree.compiler.ir as ir
 from iree.compiler import rewrite
 
 from rt3d_mlir.passes.cpu.depthwise import DepthwiseKernel
-from rt3d_mlir.passes.destination import Destination, destination
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, State
 from rt3d_mlir.passes.ops.activation import view
 from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.ops.epilogue import Epilogue, epilogue_after
 from rt3d_mlir.passes.ops.halo import conv_halo
+from rt3d_mlir.passes.schedule.destination import Destination, destination
 from rt3d_mlir.targets import Target
 
 

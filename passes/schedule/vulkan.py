@@ -23,8 +23,6 @@ import numpy as np
 from iree.compiler import rewrite
 
 from rt3d_mlir.gpu_targets import GpuTarget, get_gpu_target
-from rt3d_mlir.passes.const_eval import hold_constants
-from rt3d_mlir.passes.destination import Destination, destination, mark_concatenations, pad_links
 from rt3d_mlir.passes.emit.dispatch import Shader
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.gpu.depthwise import GpuDepthwiseKernel
@@ -34,7 +32,6 @@ from rt3d_mlir.passes.gpu.pack import GpuPackKernel, GpuUnpackKernel
 from rt3d_mlir.passes.gpu.pool import GpuPoolKernel
 from rt3d_mlir.passes.gpu.taps import offsets
 from rt3d_mlir.passes.gpu.vectors import LANES
-from rt3d_mlir.passes.gpu_choice import conv_kernel
 from rt3d_mlir.passes.ir.build import constant
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ir.match import defining_op, is_f32, only_user, static_shape
@@ -46,6 +43,9 @@ from rt3d_mlir.passes.ops.epilogue import Epilogue, elementwise, epilogue_after
 from rt3d_mlir.passes.ops.halo import note_halos
 from rt3d_mlir.passes.ops.max_pool import MaxPool
 from rt3d_mlir.passes.ops.packed_conv import PackedConv
+from rt3d_mlir.passes.schedule.const_eval import hold_constants
+from rt3d_mlir.passes.schedule.destination import Destination, destination, mark_concatenations, pad_links
+from rt3d_mlir.passes.schedule.gpu_choice import conv_kernel
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Passes and plans that turn packed ops into kernels: floor 3."""
