@@ -17,8 +17,8 @@ from iree.compiler.passmanager import PassManager
 
 from rt3d_mlir.errors import ModelError
 from rt3d_mlir.gpu_targets import GpuTarget
+from rt3d_mlir.passes.foreign.constants import HostConstants
 from rt3d_mlir.passes.framework.base import Note, State
-from rt3d_mlir.passes.host_constants import HostConstants
 from rt3d_mlir.passes.pipeline import default_pipeline, plugins_in, run_pipeline
 from rt3d_mlir.report import Report, build_report
 from rt3d_mlir.sparsity import GroupSize, MaskSet
