@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from rt3d_mlir.errors import TargetError, did_you_mean
 from rt3d_mlir.sparsity import GroupSize
 
+#: Channels of a block, and lanes of every vector, on all GPUs.
+LANES = 4
+
 
 @dataclass(frozen=True)
 class GpuTarget:

@@ -34,6 +34,10 @@ class Target:
     group          the kernel group that fills the registers, and the default of pruning
     half           whether the core multiplies f16 (Arm's fullfp16), so that dtype f16 is of use
     cores          the cores of a whole chip, where the preset is one
+    shared_cache   bytes: packed weights up to this size stay in a cache that all cores share, for each tile to read
+    core_cache     bytes: a row's weights up to this size stay in a core's own cache while its tiles use them
+    workgroups     what a layer should have at least, so that 8 cores stay busy with rows of unequal tap count
+    stack          bytes of a streamed chunk's sums, or of a pooled row's maxima; IREE allows a dispatch 32 KiB
     tiles          measured register tiles by cpu_tile.tile_key; layers that are not in it get the model's choice
     """
 
@@ -48,6 +52,10 @@ class Target:
     group: GroupSize
     half: bool = False
     cores: str = ""
+    shared_cache: int = 2 * 2**20
+    core_cache: int = 256 * 2**10
+    workgroups: int = 64
+    stack: int = 16 * 2**10
     tiles: Mapping[str, tuple[int, int]] = field(default_factory=dict, hash=False)
     device = "local-task"
 

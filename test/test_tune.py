@@ -13,7 +13,7 @@ from rt3d_mlir import models, tune
 from rt3d_mlir.errors import TargetError
 from rt3d_mlir.exported import Exported
 from rt3d_mlir.passes.cost.cpu_tile import timed_tiles
-from rt3d_mlir.passes.cpu.conv import ConvKernel
+from rt3d_mlir.passes.cpu.conv_kernel import ConvKernel
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.halo import Halo
 from rt3d_mlir.passes.ops.tap_layout import TapLayout

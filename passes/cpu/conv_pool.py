@@ -6,17 +6,14 @@ next window. Only the first window of a chunk computes the row before it again.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith
 
+from rt3d_mlir.passes.cpu.conv_kernel import ConvKernel
+from rt3d_mlir.passes.cpu.conv_tile import ConvTile
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.ops.max_pool import clamped
-
-if TYPE_CHECKING:
-    from rt3d_mlir.passes.cpu.conv import ConvKernel, Workgroup
 
 #: Products of a conv's position that take as long as the position's way through memory to a pool of its own.
 WORTH = 32
@@ -24,45 +21,14 @@ WORTH = 32
 TWO_ROWS = 30 * 2**10
 
 
-@dataclass(frozen=True)
-class Window:
-    """A pool inside a conv's kernel, as (d, h, w)."""
-
-    kernel: tuple[int, ...] = (1, 1, 1)
-    strides: tuple[int, ...] = (1, 1, 1)
-    low: tuple[int, ...] = (0, 0, 0)
-
-    @property
-    def pools(self) -> bool:
-        return max(self.kernel) > 1
-
-    @property
-    def overlaps(self) -> bool:
-        return self.kernel != self.strides
-
-    def tiles(self, size: tuple[int, ...], out: tuple[int, ...]) -> bool:
-        """Whether each position of `size` is in one window of `out`."""
-        whole = all(n == k * count for n, k, count in zip(size, self.kernel, out, strict=True))
-        return whole and not self.overlaps and not any(self.low)
-
-    def shares_rows(self, size: tuple[int, ...], out: tuple[int, ...]) -> bool:
-        """Whether windows of one plane share their last row with the next one, and only that one may be outside."""
-        (kd, kh, _), (sd, sh, _), (ld, lh, _) = self.kernel, self.strides, self.low
-        planes = (kd, sd, ld) == (1, 1, 0) and size[0] == out[0]
-        return planes and kh == sh + 1 and sh > 1 and lh <= 1 and out[1] * sh - lh <= size[1]
-
-
-NO_POOL = Window()
-
-
-def worth_it(kernel: "ConvKernel") -> bool:
+def worth_it(kernel: ConvKernel) -> bool:
     """Whether a kernel whose windows share rows saves more than the rows cost that its chunks compute again."""
     products = kernel.taps.lengths.mean() * len(kernel.taps.channels)
     again = 1 / (kernel.window.strides[1] * kernel.chunk)
     return products * again <= WORTH and 2 * kernel.row_sums <= TWO_ROWS
 
 
-def tiling(work: "Workgroup") -> None:
+def tiling(work: ConvTile) -> None:
     """Output row by output row, each the maximum over the conv's rows in its windows.
 
     The maximum over columns is taken before a tile goes to the stack where it holds whole windows, else behind.
@@ -89,7 +55,7 @@ def tiling(work: "Workgroup") -> None:
             work.store([maximum], [r], column)
 
 
-def overlapping(work: "Workgroup") -> None:
+def overlapping(work: ConvTile) -> None:
     """Output row by output row; the conv's row that the next window has too is kept apart."""
     kernel = work.kernel
     (_, height, width), filters = kernel.size, kernel.filters
@@ -134,7 +100,7 @@ def overlapping(work: "Workgroup") -> None:
             work.store([k.largest(window)], [r], column)
 
 
-def _gather(work: "Workgroup", row: ir.Value, into: ir.Value, before: ir.Value | None, early: int = 1) -> None:
+def _gather(work: ConvTile, row: ir.Value, into: ir.Value, before: ir.Value | None, early: int = 1) -> None:
     """A row of the conv into a buffer on the stack, as a maximum with what `before` holds, of `early` columns each."""
     kernel = work.kernel
     with k.loop(k.index(0), k.index(kernel.tiles)) as tile:

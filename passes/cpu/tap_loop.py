@@ -14,15 +14,12 @@ of the sum of the products' magnitudes, again for a chunk and for the layer alik
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, memref, vector
 
+from rt3d_mlir.passes.cpu.conv_kernel import ConvKernel
 from rt3d_mlir.passes.emit import vectors as k
-
-if TYPE_CHECKING:
-    from rt3d_mlir.passes.cpu.conv import ConvKernel
 
 #: Taps that are summed in f16; even, for two taps are an iteration.
 CHUNK = 32
@@ -37,7 +34,7 @@ Sums = Sequence[ir.Value]
 class TapLoop:
     """Builds the loops over taps of a kernel, on its input, weights [T, channels, filters] and offsets [T]."""
 
-    kernel: "ConvKernel"
+    kernel: ConvKernel
     x: ir.Value
     weights: ir.Value
     offsets: ir.Value

@@ -23,7 +23,7 @@ import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler.dialects import arith, math, memref
 
-from rt3d_mlir.gpu_targets import GpuTarget
+from rt3d_mlir.gpu_targets import LANES, GpuTarget
 from rt3d_mlir.passes.cost.gpu_tile import ConvShape, GpuTile, choose_tile
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.gpu import vectors as gpu
@@ -148,7 +148,7 @@ class GpuConvKernel:
     @property
     def quads(self) -> int:
         """Vectors of filters of a row."""
-        return self.taps.filters // gpu.LANES
+        return self.taps.filters // LANES
 
     @property
     def tap_vectors(self) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, math, memref, vector
 
+from rt3d_mlir.gpu_targets import LANES
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.gpu import vectors as gpu
 from rt3d_mlir.passes.gpu.epilogue import GpuFinisher
@@ -48,7 +49,7 @@ class GpuDepthwiseKernel:
         conv = self.conv
         kd, kh, kw = conv.kernel
         group = conv.channels
-        read = k.at(f"((a * {gpu.LANES}) floordiv {conv.filters}) * {group} floordiv {gpu.LANES}", block)
+        read = k.at(f"((a * {LANES}) floordiv {conv.filters}) * {group} floordiv {LANES}", block)
         total = gpu.zero(ir.F32Type.get())
 
         def tap(steps: list[ir.Value], total: ir.Value) -> ir.Value:
@@ -84,9 +85,9 @@ class GpuDepthwiseKernel:
         conv, period = self.conv, self.conv.filters // self.conv.channels
         chosen = None
         for turn in range(period):
-            numbers = [turn * gpu.LANES + lane for lane in range(gpu.LANES)]
-            lanes = [(number // conv.filters * conv.channels + c) % gpu.LANES for number in numbers]
-            read = value if lanes == list(range(gpu.LANES)) else vector.shuffle(value, value, lanes)
+            numbers = [turn * LANES + lane for lane in range(LANES)]
+            lanes = [(number // conv.filters * conv.channels + c) % LANES for number in numbers]
+            read = value if lanes == list(range(LANES)) else vector.shuffle(value, value, lanes)
             mine = arith.cmpi(arith.CmpIPredicate.eq, k.at(f"a mod {period}", block), k.index(turn))
             chosen = read if chosen is None else gpu.select(mine, read, chosen)
         assert chosen is not None

@@ -26,6 +26,7 @@ import numpy as np
 from iree.compiler.dialects import arith, memref, vector
 from iree.compiler.dialects import gpu as gpu_dialect
 
+from rt3d_mlir.gpu_targets import LANES
 from rt3d_mlir.passes.cost.gpu_matrix_tile import DEPTH, SIDE, STRIDE, MatrixTile, choose_matrix_tile, matrix_cycles
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.gpu import vectors as gpu
@@ -36,7 +37,7 @@ from rt3d_mlir.passes.ops.tap_layout import TapLayout
 #: Filters that rows of a dense layer are merged to, at most.
 MATRIX_WIDTHS = (16, 32, 64)
 #: Taps that fill the 16 inputs of a matrix; vectors that hold the offsets of a round.
-TAPS, OFFSETS = SIDE // gpu.LANES, DEPTH // gpu.LANES
+TAPS, OFFSETS = SIDE // LANES, DEPTH // LANES
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,7 @@ class MatrixWorkgroup(Workgroup):
             weights = [
                 memref.load(self.weights, [k.at(f"a * {kernel.round_vectors} + b", mine, at)]) for at in self._shares()
             ]
-            offsets = [vector.extract(four, [], [i]) for four in places for i in range(gpu.LANES)]
+            offsets = [vector.extract(four, [], [i]) for four in places for i in range(LANES)]
             return weights + [gpu.load_at(self.x, base, offset) for offset in offsets for base in bases]
 
         def one(r: ir.Value, carried: list[ir.Value]) -> list[ir.Value]:

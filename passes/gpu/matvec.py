@@ -14,6 +14,7 @@ import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler.dialects import arith, math, memref
 
+from rt3d_mlir.gpu_targets import LANES
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.gpu import vectors as gpu
 from rt3d_mlir.passes.gpu.epilogue import GpuFinisher
@@ -42,11 +43,11 @@ class GpuMatvecKernel:
     @property
     def quads(self) -> int:
         """Vectors of filters of a row."""
-        return self.taps.filters // gpu.LANES
+        return self.taps.filters // LANES
 
     @property
     def tap_vectors(self) -> int:
-        return gpu.LANES * self.quads
+        return LANES * self.quads
 
     @property
     def weights(self) -> np.ndarray:
@@ -77,7 +78,7 @@ class GpuMatvecKernel:
         last = k.load_index(starts, k.at(f"(a + 1) * {kd * kh}", p))
         before = k.at("a - 1", arith.maxui(last, k.index(1)))
         part, within = gpu.split(thread, (share, self.tap_vectors))
-        channel, _ = gpu.split(within, (gpu.LANES, self.quads))
+        channel, _ = gpu.split(within, (LANES, self.quads))
         positions = [gpu.split(k.index(i), self.size) for i in range(prod(self.size))]
         bases = [
             gpu.place(self.source, n, k.index(0), *(k.at(f"a * {s}", a) for a, s in zip(at, self.strides, strict=True)))

@@ -6,6 +6,7 @@ from math import ceil, prod
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, memref, vector
 
+from rt3d_mlir.gpu_targets import LANES
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.gpu import vectors as gpu
 from rt3d_mlir.passes.gpu.pointwise import THREADS, Pointwise
@@ -39,12 +40,12 @@ class GpuPackKernel:
         def compute(n: ir.Value, block: ir.Value, position: list[ir.Value]) -> ir.Value:
             place = k.at(f"(a * {height} + b) * {width} + c", *position)
             numbers = []
-            for i in range(gpu.LANES):
-                channel = k.at(f"a * {gpu.LANES} + {i}", block)
+            for i in range(LANES):
+                channel = k.at(f"a * {LANES} + {i}", block)
                 inside = arith.minui(channel, k.index(self.channels - 1))
                 at = k.at(f"(a * {self.channels} + b) * {prod((depth, height, width))} + c", n, inside, place)
                 number = memref.load(x, [at])
-                if self.channels % gpu.LANES:
+                if self.channels % LANES:
                     zero = arith.constant(ir.F32Type.get(), 0.0)
                     number = arith.select(gpu.below(channel, self.channels), number, zero)
                 numbers.append(number)
@@ -79,14 +80,14 @@ class GpuUnpackKernel:
             value = memref.load(x, [gpu.place(self.source, n, block, *gpu.split(number, self.source.size))])
             if ir.MemRefType(target.type).element_type == ir.F32Type.get():
                 value = k.widen(value)
-            for lane in range(gpu.LANES):
-                channel = k.at(f"a * {gpu.LANES} + {lane}", block)
+            for lane in range(LANES):
+                channel = k.at(f"a * {LANES} + {lane}", block)
 
                 def store(channel: ir.Value = channel, lane: int = lane) -> None:
                     place = k.at(f"(a * {self.channels} + b) * {positions} + c", n, channel, number)
                     memref.store(vector.extract(value, [], [lane]), target, [place])
 
-                whole = self.channels % gpu.LANES == 0
+                whole = self.channels % LANES == 0
                 store() if whole else k.if_else(gpu.below(channel, self.channels), store)
 
         k.if_else(gpu.below(number, positions), copy)

@@ -7,6 +7,7 @@ from math import prod
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, memref
 
+from rt3d_mlir.gpu_targets import LANES
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.gpu import vectors as gpu
 from rt3d_mlir.passes.gpu.epilogue import GpuFinisher
@@ -71,7 +72,7 @@ class GpuPoolKernel:
         """The maximum of a window, or its scaled sum."""
         pool, size = self.pool, self.source.size
         mean = isinstance(pool, AvgPool)
-        initial = k.splat(0.0 if mean else float("-inf"), gpu.LANES)
+        initial = k.splat(0.0 if mean else float("-inf"), LANES)
 
         def add(steps: list[ir.Value], total: ir.Value) -> ir.Value:
             axes = list(zip(position, steps, pool.strides, pool.low, size, strict=True))
@@ -87,10 +88,10 @@ class GpuPoolKernel:
         if not mean:
             return total
         if factors is None:
-            return arith.mulf(total, k.splat(float(pool.scale.reshape(-1)[0]), gpu.LANES))
+            return arith.mulf(total, k.splat(float(pool.scale.reshape(-1)[0]), LANES))
         _, height, width = self.out.size
         factor = memref.load(factors, [k.at(f"(a * {height} + b) * {width} + c", *position)])
-        return arith.mulf(total, k.broadcast(factor, gpu.LANES))
+        return arith.mulf(total, k.broadcast(factor, LANES))
 
     def _team(self, x: ir.Value, ids: list[ir.Value], finisher: GpuFinisher) -> None:
         """The average of all positions: every TEAMth a thread, then thread 0 adds up."""
@@ -113,7 +114,7 @@ class GpuPoolKernel:
                 k.index(0), k.index(TEAM), [zero], lambda i, sums: [arith.addf(sums[0], memref.load(table, [i]))]
             )
             assert isinstance(self.pool, AvgPool)
-            scaled = arith.mulf(total, k.splat(float(self.pool.scale.reshape(-1)[0]), gpu.LANES))
+            scaled = arith.mulf(total, k.splat(float(self.pool.scale.reshape(-1)[0]), LANES))
             finisher.store(scaled, n, block, [k.index(0)] * 3)
 
         k.if_else(gpu.below(thread, 1), finish)

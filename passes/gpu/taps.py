@@ -5,7 +5,7 @@ from math import ceil
 
 import numpy as np
 
-from rt3d_mlir.passes.gpu.vectors import LANES
+from rt3d_mlir.gpu_targets import LANES
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.tap_layout import TapLayout
 

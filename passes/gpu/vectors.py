@@ -10,11 +10,9 @@ from math import prod
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, gpu, memref, scf, vector
 
+from rt3d_mlir.gpu_targets import LANES
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.ops.activation import Blocked
-
-#: Channels of a block, and lanes of every vector.
-LANES = 4
 
 
 def place(part: Blocked, n: ir.Value, block: ir.Value, *position: ir.Value) -> ir.Value:

@@ -22,6 +22,7 @@ from typing import ClassVar
 import iree.compiler.ir as ir
 from iree.compiler import rewrite
 
+from rt3d_mlir.passes.cpu.conv import conv_body
 from rt3d_mlir.passes.cpu.elementwise import ElementwiseKernel
 from rt3d_mlir.passes.cpu.pack import PackKernel, UnpackKernel
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
@@ -96,7 +97,9 @@ class ScheduleCpu(Pass):
                 constant(state, f"{conv.layer}.starts", kernel.taps.starts),
                 *(epilogue.inputs(state, conv.layer, filters) if epilogue else ()),
             ]
-            to.dispatch(rewriter, module, conv.layer, inputs, kernel.grid, partial(kernel.body, epilogue=epilogue))
+            to.dispatch(
+                rewriter, module, conv.layer, inputs, kernel.grid, partial(conv_body, kernel, epilogue=epilogue)
+            )
         return None
 
     def _elementwise(

@@ -4,12 +4,11 @@ from math import prod
 
 import numpy as np
 
-from rt3d_mlir.gpu_targets import GpuTarget
+from rt3d_mlir.gpu_targets import LANES, GpuTarget
 from rt3d_mlir.passes.gpu.conv import GpuConvKernel
 from rt3d_mlir.passes.gpu.matrix_conv import MATRIX_WIDTHS, matrix_kernel
 from rt3d_mlir.passes.gpu.matvec import FEW, GpuMatvecKernel
 from rt3d_mlir.passes.gpu.taps import first_rows, narrow_rows, near_taps, whole_blocks
-from rt3d_mlir.passes.gpu.vectors import LANES
 from rt3d_mlir.passes.ops.activation import Blocked, view
 from rt3d_mlir.passes.ops.halo import conv_halo
 from rt3d_mlir.passes.ops.packed_conv import PackedConv

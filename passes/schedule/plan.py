@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 
 import iree.compiler.ir as ir
 
-from rt3d_mlir.passes.cpu.conv import STACK, ConvKernel
-from rt3d_mlir.passes.cpu.conv_pool import Window, worth_it
+from rt3d_mlir.passes.cpu.conv_kernel import ConvKernel
+from rt3d_mlir.passes.cpu.conv_pool import worth_it
+from rt3d_mlir.passes.cpu.pool_window import Window
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ir.match import only_user
@@ -60,7 +61,7 @@ def plan_conv(conv: PackedConv, state: State, target: Target) -> ConvPlan | None
         pooled_to = destination(pool.op.results[0])
         pooled = replace(kernel, out=pooled_to.out, window=Window(pool.kernel, pool.strides, pool.low))
         sizes = kernel.size, pooled.out.size
-        tiled = pooled.window.tiles(*sizes) and pooled.row_sums <= STACK
+        tiled = pooled.window.tiles(*sizes) and pooled.row_sums <= target.stack
         if tiled or (pooled.window.shares_rows(*sizes) and worth_it(pooled)):
             return ConvPlan(pooled, x, epilogue, pool, pooled_to, weights[1])
     return ConvPlan(kernel, x, epilogue, None, to, weights[1])

@@ -22,7 +22,7 @@ import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler import rewrite
 
-from rt3d_mlir.gpu_targets import GpuTarget, get_gpu_target
+from rt3d_mlir.gpu_targets import LANES, GpuTarget, get_gpu_target
 from rt3d_mlir.passes.emit.dispatch import Shader
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.gpu.depthwise import GpuDepthwiseKernel
@@ -31,7 +31,6 @@ from rt3d_mlir.passes.gpu.matrix_conv import GpuMatrixKernel
 from rt3d_mlir.passes.gpu.pack import GpuPackKernel, GpuUnpackKernel
 from rt3d_mlir.passes.gpu.pool import GpuPoolKernel
 from rt3d_mlir.passes.gpu.taps import offsets
-from rt3d_mlir.passes.gpu.vectors import LANES
 from rt3d_mlir.passes.ir.build import constant
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ir.match import defining_op, is_f32, only_user, static_shape

@@ -1,7 +1,8 @@
 """The ops of a model in its own words, and how the IR refers to them.
 
-Each op has a key, which is the location of all that it is lowered to (rt3d_mlir.passes.framework.provenance reads it back): the
-name of a node of torch.export's graph, `3:Conv:conv2` of an ONNX node, or one that is given here to an op of a `.mlir`.
+Each op has a key, which is the location of all that it is lowered to (rt3d_mlir.passes.framework.provenance reads it
+back): the name of a node of torch.export's graph, `3:Conv:conv2` of an ONNX node, or one that is given here to an op of
+a `.mlir`.
 """
 
 from collections import Counter

@@ -11,10 +11,9 @@ from rich.table import Table
 from rt3d_mlir.backend import iree_compile
 from rt3d_mlir.errors import CompileError
 from rt3d_mlir.exported import Exported
-from rt3d_mlir.gpu_targets import GpuTarget
+from rt3d_mlir.gpu_targets import LANES, GpuTarget
 from rt3d_mlir.mlir_io import write_bytecode
 from rt3d_mlir.passes.framework.base import State
-from rt3d_mlir.passes.gpu.vectors import LANES
 from rt3d_mlir.passes.pipeline import run_pipeline
 from rt3d_mlir.static.gpu_work import dispatch_bytes, find_gpu_work
 from rt3d_mlir.static.phones import GPUS, Gpu, published_gpu

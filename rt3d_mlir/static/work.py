@@ -14,7 +14,7 @@ import iree.compiler.ir as ir
 import numpy as np
 
 from rt3d_mlir.kernel_names import symbol_of
-from rt3d_mlir.passes.cpu.conv import ConvKernel
+from rt3d_mlir.passes.cpu.conv_kernel import ConvKernel
 from rt3d_mlir.passes.cpu.depthwise import DepthwiseKernel
 from rt3d_mlir.passes.cpu.tap_loop import CHUNK
 from rt3d_mlir.passes.cpu.winograd import ProductKernel

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import aarch64
@@ -68,13 +68,16 @@ def build(
     dtype: str = "f32",
     tile: int = 0,
     choose: bool = False,
+    limits: Mapping[str, int] | None = None,
 ) -> Built:
     """`model` after the pass `upto`, compiled for `target` into `folder`; a `tile` forces Winograd where it can be.
 
-    `upto` a schedule means a whole compile, with the passes that follow it.
+    `upto` a schedule means a whole compile, with the passes that follow it. `limits` replace fields of the preset.
     """
     with ir.Context(), ir.Location.unknown():
-        text, notes = rewrite(*import_torch(model, tuple(inputs)), group, upto, target, dense, dtype, tile, choose)
+        text, notes = rewrite(
+            *import_torch(model, tuple(inputs)), group, upto, target, dense, dtype, tile, choose, limits
+        )
     path = compile_text(text, folder, target, upto)
     return Built(text, notes, _load(path) if target == "host" else load_process(path, len(inputs), target))
 
@@ -89,9 +92,10 @@ def rewrite(
     dtype: str = "f32",
     tile: int = 0,
     choose: bool = False,
+    limits: Mapping[str, int] | None = None,
 ) -> tuple[str, list[Note]]:
     """A module of the current context after the pass `upto`, and what the passes refused; the options are `build`'s."""
-    preset, state = find_target(target), State(weights)
+    preset, state = replace(find_target(target), **(limits or {})), State(weights)
     passes = default_pipeline(GroupSize.parse(group), preset, dense, dtype, winograd=False, choose=choose)
     if tile:
         assert not isinstance(preset, GpuTarget), "Winograd has no GPU kernels"

@@ -7,6 +7,7 @@ in float64.
 import re
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import blocked_net
@@ -18,7 +19,6 @@ from blocked_net import CHANNEL, FULL, GATE, Net, Value
 from iree.compiler.dialects import arith, math
 
 from rt3d_mlir.backend import compile_command
-from rt3d_mlir.passes.cpu import conv as cpu_conv
 from rt3d_mlir.passes.floor2.winograd import Winograd
 from rt3d_mlir.passes.ir.build import f32_constant
 from rt3d_mlir.passes.schedule.cpu import ScheduleCpu
@@ -160,9 +160,9 @@ def test_winograd(tmp_path: Path):
     blocked_net.check(transformed, tmp_path, [Winograd(get_target("host"), 2), ScheduleCpu()], most=5e-6)
 
 
-def test_a_streamed_conv_with_a_residual(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(cpu_conv, "CORE_CACHE", 0)
-    text = blocked_net.check(residuals, tmp_path, [ScheduleCpu()], exact=True)
+def test_a_streamed_conv_with_a_residual(tmp_path: Path):
+    target = replace(get_target("host"), core_cache=0)
+    text = blocked_net.check(residuals, tmp_path, [ScheduleCpu(target)], exact=True)
     assert "memref.alloca" in text
 
 

@@ -13,7 +13,6 @@ from torch import nn
 
 from rt3d_mlir import targets
 from rt3d_mlir.frontend.torch_import import import_torch
-from rt3d_mlir.passes.cpu import conv as cpu_conv
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
 from rt3d_mlir.sparsity import GroupSize
@@ -88,28 +87,28 @@ def test_a_linear_layer_of_f16_reads_half_the_bytes():
     assert "memref<2048xf32>" not in half
 
 
-def test_the_grid_runs_over_filters_first_while_weights_fit_a_cache(monkeypatch: pytest.MonkeyPatch):
+def test_the_grid_runs_over_filters_first_while_weights_fit_a_cache():
     model, shape = cases.conv(4, 40, 1), (3, 4, 7, 1, 8)
     rows, chunks, batch = grid(scheduled(model, shape), "weight")
     assert batch == 3
     assert rows != chunks
-    monkeypatch.setattr(cpu_conv, "SHARED_CACHE", 0)
-    turned = grid(scheduled(model, shape), "weight")
+    small = dataclasses.replace(NEON, shared_cache=0)
+    turned = grid(scheduled(model, shape, target=small), "weight")
     assert turned[1:] == [rows, batch]
 
 
-def test_a_row_of_weights_beyond_a_cores_cache_is_read_once_a_chunk(monkeypatch: pytest.MonkeyPatch):
+def test_a_row_of_weights_beyond_a_cores_cache_is_read_once_a_chunk():
     model, shape = cases.conv(4, 8, (3, 1, 1), padding=(1, 0, 0)), (1, 4, 3, 4, 5)
     assert "memref.alloca" not in scheduled(model, shape)
-    monkeypatch.setattr(cpu_conv, "CORE_CACHE", 0)
-    assert "memref.alloca" in scheduled(model, shape)
+    small = dataclasses.replace(NEON, core_cache=0)
+    assert "memref.alloca" in scheduled(model, shape, target=small)
 
 
-def test_only_an_input_beyond_a_cores_cache_is_prefetched(monkeypatch: pytest.MonkeyPatch):
+def test_only_an_input_beyond_a_cores_cache_is_prefetched():
     model, shape = cases.conv(4, 8, 1), (1, 4, 2, 2, 8)
     assert "memref.prefetch" not in scheduled(model, shape)
-    monkeypatch.setattr(cpu_conv, "CORE_CACHE", 4 * 4 * 2 * 2 * 8 - 1)
-    assert "memref.prefetch" in scheduled(model, shape)
+    small = dataclasses.replace(NEON, core_cache=4 * 4 * 2 * 2 * 8 - 1)
+    assert "memref.prefetch" in scheduled(model, shape, target=small)
 
 
 def test_sums_of_a_very_wide_row_fit_the_stack(tmp_path: Path):

@@ -17,7 +17,6 @@ from torch import nn
 from torch.nn import functional as F
 
 from rt3d_mlir.frontend.torch_import import import_torch
-from rt3d_mlir.passes.cpu import conv as cpu_conv
 
 TOLERANCE = 1e-5
 #: Of f16, relative to the output's range: inputs, weights, each chunk's sums and each layer's output have 11 bits, and
@@ -75,11 +74,11 @@ SUITES = [
     Suite("integers", "8x4", "schedule-cpu", ("channels",), dense=True),
     Suite("integers", "6x4", "place-activations", ("channels",), dense=True),
     # What large layers do: weights too large for a shared cache, and for a core's own, in one chunk and in several.
-    Suite("integers", "8x4", "schedule-cpu", ("widths", "channels"), limits=(("SHARED_CACHE", 0),)),
-    Suite("integers", "8x4", "schedule-cpu", ("kernels", "widths"), limits=(("CORE_CACHE", 0), ("STACK", 1536))),
-    Suite("integers", "16x4", "schedule-cpu", ("kernels", "widths"), limits=(("CORE_CACHE", 0), ("SHARED_CACHE", 0))),
+    Suite("integers", "8x4", "schedule-cpu", ("widths", "channels"), limits=(("shared_cache", 0),)),
+    Suite("integers", "8x4", "schedule-cpu", ("kernels", "widths"), limits=(("core_cache", 0), ("stack", 1536))),
+    Suite("integers", "16x4", "schedule-cpu", ("kernels", "widths"), limits=(("core_cache", 0), ("shared_cache", 0))),
     Suite("integers", "8x4", "schedule-cpu", ("kernels", "widths", "channels"), target="cortex-a76"),
-    Suite("integers", "8x4", "schedule-cpu", ("widths",), target="cortex-a76", limits=(("CORE_CACHE", 0),)),
+    Suite("integers", "8x4", "schedule-cpu", ("widths",), target="cortex-a76", limits=(("core_cache", 0),)),
     Suite("integers", "8x4", "schedule-cpu", ("grouped", "windows")),
     Suite("integers", "8x8", "schedule-cpu", ("grouped",), slow=True),
     Suite("integers", "8x4", "schedule-cpu", ("grouped",), target="cortex-a76"),
@@ -103,7 +102,7 @@ SUITES = [
     Suite("units", "16x4", "schedule-cpu", ("widths",), target="cortex-a76", dtype="f16"),
     Suite("units", "8x4", "narrow-f16", ("grouped",), "cortex-a76", dtype="f16", slow=True),
     Suite("units", "8x4", "schedule-cpu", ("grouped",), "cortex-a76", dtype="f16"),
-    Suite("units", "8x4", "schedule-cpu", ("widths",), "cortex-a76", limits=(("CORE_CACHE", 0),), dtype="f16"),
+    Suite("units", "8x4", "schedule-cpu", ("widths",), "cortex-a76", limits=(("core_cache", 0),), dtype="f16"),
     Suite("random", "8x4", "schedule-cpu", ("rounded",), target="cortex-a76", dtype="f16"),
 ]
 
@@ -150,12 +149,8 @@ class Bench:
         }
         model = numerics.Several({name: case.model for name, case in suite.cases.items()})
         numerics.draw(model, suite.group, suite.kind)
-        with pytest.MonkeyPatch.context() as patch:
-            for name, number in suite.limits:
-                patch.setattr(cpu_conv, name, number)
-            built = numerics.build(
-                model, inputs[suite.kind], folder, suite.group, suite.floor, suite.target, suite.dense, suite.dtype
-            )
+        options = (suite.group, suite.floor, suite.target, suite.dense, suite.dtype)
+        built = numerics.build(model, inputs[suite.kind], folder, *options, limits=dict(suite.limits))
         results: dict[str, dict] = {name: {} for name in suite.cases}
         for kind, xs in inputs.items():
             pairs = zip(built.run([x.numpy() for x in xs]), numerics.reference(model, xs), strict=True)
