@@ -21,7 +21,6 @@ LONGEST = (
     "passes/test_lit.py",
     "frontend/test_onnx_backend.py",
     "samples/test_demo.py",
-    "samples/test_shot_cuts.py",
 )
 #: What they are about is the user's own command.
 AS_USERS = ("test_backend.py",)

@@ -52,10 +52,15 @@ def _rows(names: Sequence[str], folder: Path, timed: bool) -> list[tuple[str, Ou
     rows = []
     for i, name in enumerate(names):
         outcome = check(folder / name)
-        times = json.loads(environment.run("timing", name, folder / name)) if timed and outcome.right else {}
+        times = _times(name, folder / name) if timed and outcome.right else {}
         rows.append((name, outcome, times))
         console.log.print(f"{i + 1}/{len(names)} {name}: {outcome.reason or f'error {outcome.error:.1e}'}")
     return rows
+
+
+def _times(name: str, folder: Path) -> Times:
+    """What was timed; packages print lines of their own before it."""
+    return json.loads(environment.run("timing", name, folder).splitlines()[-1])
 
 
 def _print(rows: Sequence[tuple[str, Outcome, Times]]) -> None:

