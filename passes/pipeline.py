@@ -5,7 +5,7 @@ Passes of other packages take part (rt3d_mlir.passes.plugins): `all_passes` and 
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import get_type_hints
 
 import iree.compiler.ir as ir
@@ -36,31 +36,73 @@ from rt3d_mlir.passes.schedule.vulkan import ScheduleVulkan
 from rt3d_mlir.sparsity import GroupSize
 from rt3d_mlir.targets import Target, check_dtype, get_target
 
+
+@dataclass(frozen=True)
+class Setting:
+    """What a compile is for. `choose` looks for other groups than `group` in each layer's zeros, on a CPU."""
+
+    group: GroupSize
+    target: Target | GpuTarget
+    dense: bool = False
+    dtype: str = "f32"
+    winograd: bool = True
+    choose: bool = False
+
+    @property
+    def half(self) -> bool:
+        return self.dtype == "f16"
+
+    @property
+    def cpu(self) -> Target | None:
+        """The target, where it is a CPU."""
+        return self.target if isinstance(self.target, Target) else None
+
+    @property
+    def gpu(self) -> GpuTarget | None:
+        """The target, where it is a GPU."""
+        return self.target if isinstance(self.target, GpuTarget) else None
+
+    @property
+    def transforms(self) -> bool:
+        """Whether Winograd may be taken: f16 and GPUs have no kernels for it."""
+        return self.cpu is not None and self.winograd and not self.half
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A pass, and how a compile makes it of its setting; where that gives None, the compile goes without."""
+
+    cls: type[Pass]
+    make: Callable[[Setting], Pass | None]
+
+
+def _always(cls: type[Pass]) -> Entry:
+    return Entry(cls, lambda _: cls())
+
+
 #: Our own, in the order of the way of the data, floor 1 to floor 3.
-PASSES: dict[str, type[Pass]] = {
-    cls.name: cls
-    for cls in (
-        LiftTo3d,
-        FoldMask,
-        LinearToConv,
-        FoldBatchNorm,
-        FuseEpilogue,
-        PackDepthwise,
-        SortFilters,
-        ChooseGroups,
-        PackKgs,
-        BlockLayout,
-        TrimWindows,
-        CloneSlices,
-        FuseElementwise,
-        PlaceActivations,
-        Winograd,
-        NarrowF16,
-        ScheduleCpu,
-        ScheduleVulkan,
-        UnfuseNorms,
-    )
-}
+ENTRIES = (
+    _always(LiftTo3d),
+    _always(FoldMask),
+    _always(LinearToConv),
+    _always(FoldBatchNorm),
+    _always(FuseEpilogue),
+    Entry(PackDepthwise, lambda at: PackDepthwise(at.group)),
+    Entry(SortFilters, lambda at: SortFilters(at.cpu, at.half) if at.cpu and at.choose else None),
+    Entry(ChooseGroups, lambda at: ChooseGroups(at.cpu, at.half, at.transforms) if at.cpu and at.choose else None),
+    Entry(PackKgs, lambda at: PackKgs(at.group, at.dense)),
+    _always(BlockLayout),
+    _always(TrimWindows),
+    _always(CloneSlices),
+    _always(FuseElementwise),
+    _always(PlaceActivations),
+    Entry(Winograd, lambda at: Winograd(at.cpu) if at.cpu and at.transforms else None),
+    Entry(NarrowF16, lambda at: NarrowF16() if at.half else None),
+    Entry(ScheduleCpu, lambda at: ScheduleCpu(at.cpu) if at.cpu else None),
+    Entry(ScheduleVulkan, lambda at: ScheduleVulkan(at.gpu) if at.gpu else None),
+    _always(UnfuseNorms),
+)
+PASSES: dict[str, type[Pass]] = {entry.cls.name: entry.cls for entry in ENTRIES}
 
 _ELEMENT = re.compile(r"\s*([a-z0-9-]+)\s*(?:\{([^}]*)\})?\s*(?:,|$)")
 _PARSERS: dict[type, Callable[[str], object]] = {
@@ -99,32 +141,8 @@ def default_pipeline(
     for, PassError for a package that is broken.
     """
     check_dtype(target, dtype)
-    half = [NarrowF16()] if dtype == "f16" else []
-    choosing: list[Pass] = []
-    if isinstance(target, GpuTarget):
-        scheduling = [*half, ScheduleVulkan(target=target)]
-    else:
-        winograd = winograd and not half
-        if choose:
-            choosing = [SortFilters(target, bool(half)), ChooseGroups(target, bool(half), winograd)]
-        scheduling = [*([Winograd(target=target)] if winograd else []), *half, ScheduleCpu(target=target)]
-    own = [
-        LiftTo3d(),
-        FoldMask(),
-        LinearToConv(),
-        FoldBatchNorm(),
-        FuseEpilogue(),
-        PackDepthwise(group=group),
-        *choosing,
-        PackKgs(group=group, dense=dense),
-        BlockLayout(),
-        TrimWindows(),
-        CloneSlices(),
-        FuseElementwise(),
-        PlaceActivations(),
-        *scheduling,
-        UnfuseNorms(),
-    ]
+    setting = Setting(group, target, dense, dtype, winograd, choose)
+    own = [step for entry in ENTRIES if (step := entry.make(setting)) is not None]
     return insert_plugins(own, tuple(PASSES))
 
 

@@ -156,6 +156,23 @@ def test_the_snippet_of_the_quick_start_runs(
     assert shape == "(1, 32, 6, 30, 30)"
 
 
+def test_the_diagrams_are_the_list_of_passes():
+    """architecture.md's has all passes in order, README's some of them; each is drawn for a CPU."""
+    names = [name for name in PASSES if name != "schedule-vulkan"]
+    page = (ROOT / "docs" / "architecture.md").read_text().partition("floor 3: scheduled")[0]
+    assert re.findall(r"^   │  ([a-z0-9-]+) ", page, re.M) == names
+    drawn = re.search(r"floor 1: imported.*?floor 3: scheduled", (ROOT / "README.md").read_text(), re.S)
+    assert drawn is not None
+    seen = [word for word in re.findall(r"[a-z0-9-]+", drawn[0]) if word in names]
+    assert seen == sorted(seen, key=names.index)
+
+
+def test_the_table_of_folders_is_what_the_script_writes():
+    script = runpy.run_path(str(ROOT / "docs" / "pictures" / "imports.py"))
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    assert page == script["written"](page), "write it again: python docs/pictures/imports.py"
+
+
 def test_pictures_are_what_the_script_draws():
     drawn = runpy.run_path(str(ROOT / "docs" / "pictures" / "draw.py"))["draw"]()
     committed = {path.name: path.read_text() for path in (ROOT / "docs" / "pictures").glob("*.svg")}

@@ -124,10 +124,10 @@ class Outcome:
 
 
 class Bench:
-    """Runs each suite once, whichever of its cases asks first."""
+    """Runs each suite once, whichever of its cases asks first: of its cases those that pytest was asked for."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, asked: set[tuple[Suite, str]]):
+        self.folder, self.asked = folder, asked
         self.outcomes: dict[Suite, Outcome | BaseException] = {}
 
     def outcome(self, suite: Suite) -> Outcome:
@@ -144,25 +144,32 @@ class Bench:
     def _run(self, suite: Suite) -> Outcome:
         folder = self.folder / str(len(self.outcomes))
         folder.mkdir()
+        whole = numerics.Several({name: case.model for name, case in suite.cases.items()})
+        numerics.draw(
+            whole, suite.group, suite.kind
+        )  # and the inputs by the place in the suite: the same for a case alone
+        names = [name for name in suite.cases if (suite, name) in self.asked] or [*suite.cases]
+        model = numerics.Several({name: whole.parts[name] for name in names})
+        seeds = {name: seed for seed, name in enumerate(suite.cases)}
         inputs = {
-            kind: [numerics.draw_input(case.shape, kind, seed) for seed, case in enumerate(suite.cases.values())]
+            kind: [numerics.draw_input(suite.cases[name].shape, kind, seeds[name]) for name in names]
             for kind in suite.inputs
         }
-        model = numerics.Several({name: case.model for name, case in suite.cases.items()})
-        numerics.draw(model, suite.group, suite.kind)
         options = (suite.group, suite.floor, suite.target, suite.dense, suite.dtype)
         built = numerics.build(model, inputs[suite.kind], folder, *options, limits=dict(suite.limits))
-        results: dict[str, dict] = {name: {} for name in suite.cases}
+        results: dict[str, dict] = {name: {} for name in names}
         for kind, xs in inputs.items():
             pairs = zip(built.run([x.numpy() for x in xs]), numerics.reference(model, xs), strict=True)
-            for name, pair in zip(suite.cases, pairs, strict=True):
+            for name, pair in zip(names, pairs, strict=True):
                 results[name][kind] = pair
         return Outcome(results, [str(note) for note in built.notes], built.text)
 
 
 @pytest.fixture(scope="module")
-def bench(tmp_path_factory: pytest.TempPathFactory) -> Bench:
-    return Bench(tmp_path_factory.mktemp("numerics"))
+def bench(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Bench:
+    params = [item.callspec.params for item in request.session.items if hasattr(item, "callspec")]
+    asked = {(each["suite"], each["name"]) for each in params if isinstance(each.get("suite"), Suite)}
+    return Bench(tmp_path_factory.mktemp("numerics"), asked)
 
 
 @pytest.mark.parametrize(
