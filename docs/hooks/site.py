@@ -16,12 +16,13 @@ from pass_pages import pass_pages
 from tool_pages import scripts, tool_page
 
 ROOT = Path(__file__).parents[2]
+_PAGES = ("README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md")
 _LINK = re.compile(r"(!?)\[([^\]\n]*)\]\(([^)\s]+)\)")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Adds README.md, SECURITY.md, the samples, and a page for each pass and each tool that has none by hand."""
-    for path in (ROOT / "README.md", ROOT / "SECURITY.md", *_sample_files()):
+    """Adds the pages beside the code, the samples, and a page for each pass and each tool that has none by hand."""
+    for path in (*(ROOT / name for name in _PAGES), *_sample_files()):
         name = path.relative_to(ROOT).as_posix()
         files.append(File.generated(config, name, abs_src_path=str(path)))
     for name, text in pass_pages().items():
