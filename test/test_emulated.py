@@ -36,7 +36,7 @@ def test_c3d_for_cortex_a76(tmp_path: Path):
     [
         ("r2plus1d_18", 8, (8, 24, 24), "r2plus1d-3.23x", "f32"),
         pytest.param("s3d", 16, (8, 32, 32), "s3d-2.10x", "f32", marks=pytest.mark.slow),
-        ("s3d", 16, (8, 32, 32), "s3d-2.10x", "f16"),
+        pytest.param("s3d", 16, (8, 32, 32), "s3d-2.10x", "f16", marks=pytest.mark.slow),
     ],
 )
 def test_the_papers_other_nets_for_cortex_a76(

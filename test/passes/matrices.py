@@ -12,8 +12,8 @@ import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, gpu, memref, vector
 
 from rt3d_mlir.passes.emit import vectors as k
+from rt3d_mlir.passes.gpu import matrix_conv as gpu_matrix_conv
 from rt3d_mlir.passes.gpu import vectors as kernels
-from rt3d_mlir.passes.gpu.vectors import matrix_conv as gpu_matrix_conv
 
 THREADS, COLUMNS = 32, 8
 

@@ -25,9 +25,9 @@ from rt3d_mlir.gpu_targets import GpuTarget, get_gpu_target
 from rt3d_mlir.passes.cost.gpu_matrix_tile import MatrixTile
 from rt3d_mlir.passes.cost.gpu_tile import GpuTile
 from rt3d_mlir.passes.framework.base import State
+from rt3d_mlir.passes.gpu import conv as gpu_conv
+from rt3d_mlir.passes.gpu import matrix_conv as gpu_matrix_conv
 from rt3d_mlir.passes.gpu import vectors as gpu
-from rt3d_mlir.passes.gpu.vectors import conv as gpu_conv
-from rt3d_mlir.passes.gpu.vectors import matrix_conv as gpu_matrix_conv
 from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
 from rt3d_mlir.passes.schedule import gpu_choice
 from rt3d_mlir.passes.schedule.vulkan import ScheduleVulkan
