@@ -18,6 +18,8 @@ from rt3d_mlir.passes.pipeline import PASSES
 from rt3d_mlir.tools import compile as compile_tool
 
 ROOT = Path(__file__).parents[2]
+#: Pages of the repository's root, after README.md.
+BESIDE = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
 #: Attributes by which a page makes the browser fetch something, a link that is followed by hand not among them.
 FETCHED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href", "object": "data"}
@@ -113,12 +115,12 @@ def test_a_dead_link_fails_the_build(tmp_path: Path, dead: str):
         "message_list.py": "messages_page = None",
         "site.py": (ROOT / "docs" / "hooks" / "site.py").read_text(),
     }
-    config = {**yaml.safe_load((ROOT / "mkdocs.yml").read_text()), "nav": ["README.md", "SECURITY.md", "page.md"]}
+    config = {**yaml.safe_load((ROOT / "mkdocs.yml").read_text()), "nav": ["README.md", *BESIDE, "page.md"]}
     files = {
         "mkdocs.yml": yaml.safe_dump(config),
         "README.md": "# A\n\n## B\n\n[page](docs/page.md)\n",
         "README.txt": "",
-        "SECURITY.md": "# C\n",
+        **dict.fromkeys(BESIDE, "# C\n"),
         "docs/site.css": "",
         "docs/page.md": f"# A page\n\n{good} {dead and f'[dead]({dead})'}\n",
         **{f"docs/hooks/{name}": text for name, text in hooks.items()},
@@ -132,7 +134,7 @@ def test_a_dead_link_fails_the_build(tmp_path: Path, dead: str):
 
 
 def snippets() -> Iterator[tuple[str, str]]:
-    pages = [ROOT / "README.md", ROOT / "SECURITY.md", *(ROOT / "docs").rglob("*.md")]
+    pages = [*(ROOT / name for name in ("README.md", *BESIDE)), *(ROOT / "docs").rglob("*.md")]
     for page in sorted(pages):
         for code in re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL):
             yield page.relative_to(ROOT).as_posix(), code
