@@ -7,7 +7,7 @@
     output    for one output plane and a row of filters: transforms back, applies the epilogue, takes the maximum over
               windows of a pool, and writes the consumer's padded tensor; one more plane writes its zero border
 
-The product is the kernel of the direct conv (cpu_conv) on data that lie in the order in which it reads them. V and M
+The product is the kernel of the direct conv (cpu/conv.py) on data that lie in the order in which it reads them. V and M
 pass through memory: at C3D's sizes that costs less than what reading all weights again for a few tiles would, which is
 what keeping M in a core's cache means.
 """

@@ -21,7 +21,7 @@ Result, with tiles of 2x2 in one group of 6:
     %y = linalg.generic { m A A' } attrs = {winograd = {step = "output", ...}} -> tensor<1x2x2x5x4x4xf32>
 
 The result keeps the conv's type, so its epilogue, pool and padding stay as they are. All three are portable
-linalg.generics (winograd_steps), which schedule-cpu replaces by kernels (cpu_winograd).
+linalg.generics (ops/winograd_steps.py), which schedule-cpu replaces by kernels (cpu/winograd.py).
 
 Rounding: the largest error of a layer in f32, relative to its largest output, is seen to stay below 1e-6 for tile 2, as
 that of a direct sum does, and below 5e-6 for tile 4, for up to 512 channels; winograd_matrices has the worst case.

@@ -9,31 +9,19 @@ from rt3d_mlir.gpu_targets import LANES
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.gpu import vectors as gpu
 from rt3d_mlir.passes.gpu.epilogue import GpuFinisher
-from rt3d_mlir.passes.gpu.pointwise import Pointwise
+from rt3d_mlir.passes.gpu.pointwise import PointwiseKernel
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.ops.epilogue import Epilogue
 
 
 @dataclass(frozen=True)
-class GpuDepthwiseKernel:
+class GpuDepthwiseKernel(PointwiseKernel):
     """`conv` reads `source`, which is padded; weights are [O, Kd, Kh, Kw, c, 4]."""
 
     conv: DepthwiseConv
     source: Blocked
     out: Blocked
-
-    @property
-    def points(self) -> Pointwise:
-        return Pointwise(self.out)
-
-    @property
-    def threads(self) -> int:
-        return self.points.threads
-
-    @property
-    def grid(self) -> tuple[int, int, int]:
-        return self.points.grid
 
     def body(self, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue | None) -> None:
         """Bindings: input, weights, then the epilogue's inputs, then the output."""

@@ -5,28 +5,16 @@ from dataclasses import dataclass
 import iree.compiler.ir as ir
 
 from rt3d_mlir.passes.gpu.epilogue import GpuFinisher
-from rt3d_mlir.passes.gpu.pointwise import Pointwise
+from rt3d_mlir.passes.gpu.pointwise import PointwiseKernel
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.epilogue import Epilogue
 
 
 @dataclass(frozen=True)
-class GpuElementwiseKernel:
+class GpuElementwiseKernel(PointwiseKernel):
     """Writes `out`; all inputs are the epilogue's operands."""
 
     out: Blocked
-
-    @property
-    def points(self) -> Pointwise:
-        return Pointwise(self.out)
-
-    @property
-    def threads(self) -> int:
-        return self.points.threads
-
-    @property
-    def grid(self) -> tuple[int, int, int]:
-        return self.points.grid
 
     def body(self, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue) -> None:
         """Bindings: the operands, the output."""

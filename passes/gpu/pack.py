@@ -9,28 +9,16 @@ from iree.compiler.dialects import arith, memref, vector
 from rt3d_mlir.gpu_targets import LANES
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.gpu import vectors as gpu
-from rt3d_mlir.passes.gpu.pointwise import THREADS, Pointwise
+from rt3d_mlir.passes.gpu.pointwise import THREADS, PointwiseKernel
 from rt3d_mlir.passes.ops.activation import Blocked
 
 
 @dataclass(frozen=True)
-class GpuPackKernel:
+class GpuPackKernel(PointwiseKernel):
     """The entry: f32 to f32 or f16, missing channels zero. The input is bound as numbers, not as vectors."""
 
     channels: int
     out: Blocked
-
-    @property
-    def points(self) -> Pointwise:
-        return Pointwise(self.out)
-
-    @property
-    def threads(self) -> int:
-        return self.points.threads
-
-    @property
-    def grid(self) -> tuple[int, int, int]:
-        return self.points.grid
 
     def body(self, bindings: list[ir.Value], ids: list[ir.Value]) -> None:
         """Bindings: input, output."""

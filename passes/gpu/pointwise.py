@@ -55,3 +55,21 @@ class Pointwise:
     def _inside(self, position: list[ir.Value]) -> ir.Value:
         d, h, w = (gpu.below(at, size) for at, size in zip(position, self.out.size, strict=True))
         return arith.andi(d, arith.andi(h, w))
+
+
+class PointwiseKernel:
+    """A kernel that gives each vector of `out` a thread."""
+
+    out: Blocked
+
+    @property
+    def points(self) -> Pointwise:
+        return Pointwise(self.out)
+
+    @property
+    def threads(self) -> int:
+        return self.points.threads
+
+    @property
+    def grid(self) -> tuple[int, int, int]:
+        return self.points.grid

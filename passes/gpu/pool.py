@@ -11,7 +11,7 @@ from rt3d_mlir.gpu_targets import LANES
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.gpu import vectors as gpu
 from rt3d_mlir.passes.gpu.epilogue import GpuFinisher
-from rt3d_mlir.passes.gpu.pointwise import Pointwise
+from rt3d_mlir.passes.gpu.pointwise import PointwiseKernel
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.avg_pool import AvgPool
 from rt3d_mlir.passes.ops.epilogue import Epilogue
@@ -22,7 +22,7 @@ TEAM, LARGE = 64, 128
 
 
 @dataclass(frozen=True)
-class GpuPoolKernel:
+class GpuPoolKernel(PointwiseKernel):
     """A max or average pool of `source`; `scales` says that the average's factors are a table by position."""
 
     pool: MaxPool | AvgPool
@@ -36,16 +36,12 @@ class GpuPoolKernel:
         return whole and isinstance(self.pool, AvgPool)
 
     @property
-    def points(self) -> Pointwise:
-        return Pointwise(self.out)
-
-    @property
     def threads(self) -> int:
-        return TEAM if self.team else self.points.threads
+        return TEAM if self.team else super().threads
 
     @property
     def grid(self) -> tuple[int, int, int]:
-        return (1, self.out.blocks, self.out.batch) if self.team else self.points.grid
+        return (1, self.out.blocks, self.out.batch) if self.team else super().grid
 
     def body(self, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue | None) -> None:
         """Bindings: input, then a table of factors where there is one, the epilogue's inputs, the output."""

@@ -1,4 +1,4 @@
-"""A packed conv's taps and weights, laid out for the GPU kernels: as cpu_taps, with taps of whole channel blocks."""
+"""A packed conv's taps and weights, laid out for the GPU kernels: as tap_layout, with taps of whole channel blocks."""
 
 from dataclasses import replace
 from math import ceil

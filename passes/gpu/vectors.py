@@ -1,4 +1,4 @@
-"""The vocabulary of the GPU kernels: what kernel.py has not. A thread works on vectors of 4 channels, a block each.
+"""The vocabulary of GPU kernels that emit/vectors.py has not. A thread works on vectors of 4 channels, a block each.
 
 Memrefs are of vectors, so an offset counts blocks. Kernels get the workgroup id (x, y, z) and the thread's number in
 its workgroup.

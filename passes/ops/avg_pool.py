@@ -19,6 +19,7 @@ from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.ir.build import constant, empty, f32_constant, filled, generic, index_constant, maps, widened
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ir.match import body_ops, integers
+from rt3d_mlir.passes.ops.marked import mark
 from rt3d_mlir.passes.ops.max_pool import clamped
 
 _LOOPS = "(n, o, d, h, w, c, i, j, k)"
@@ -83,13 +84,7 @@ def build(
 
     mapping = maps(f"{_LOOPS} -> (i, j, k)", f"{_LOOPS} -> {read}", f"{_LOOPS} -> (n, o, d, h, w, c)")
     op = generic([empty(kernel), table], out, mapping, 3, body)
-    op.operation.attributes["avg_pool"] = ir.DictAttr.get(
-        {
-            "kernel": ir.DenseI64ArrayAttr.get(list(kernel)),
-            "strides": ir.DenseI64ArrayAttr.get(list(strides)),
-            "low": ir.DenseI64ArrayAttr.get(list(low)),
-        }
-    )
+    mark(op, "avg_pool", kernel=kernel, strides=strides, low=low)
     return op.results[0]
 
 

@@ -20,6 +20,7 @@ from iree.compiler.dialects import arith, linalg, tensor
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.ir.build import constant, filled, generic, index_constant, maps, widened, window_position
 from rt3d_mlir.passes.ir.match import body_ops, integers
+from rt3d_mlir.passes.ops.marked import mark
 
 _LOOPS = "(n, o, d, h, w, l, i, j, k, c)"
 _MAPS = (f"{_LOOPS} -> (o, i, j, k, c, l)", f"{_LOOPS} -> (n, o, d, h, w, l)")
@@ -104,12 +105,5 @@ def build(
         return arith.addf(acc, arith.mulf(value, widened(weight)))
 
     op = generic([packed], out, maps(*_MAPS), 4, body)
-    op.operation.attributes["depthwise_conv"] = ir.DictAttr.get(
-        {
-            "layer": ir.StringAttr.get(layer),
-            "group": ir.DenseI64ArrayAttr.get([filters, channels]),
-            "strides": ir.DenseI64ArrayAttr.get(list(strides)),
-            "dilations": ir.DenseI64ArrayAttr.get(list(dilations)),
-        }
-    )
+    mark(op, "depthwise_conv", layer=layer, group=[filters, channels], strides=strides, dilations=dilations)
     return op.results[0]

@@ -15,6 +15,7 @@ from iree.compiler.dialects import arith, linalg, tensor
 
 from rt3d_mlir.passes.ir.build import empty, filled, generic, index_constant, maps
 from rt3d_mlir.passes.ir.match import body_ops, integers
+from rt3d_mlir.passes.ops.marked import mark
 
 _MAPS = (
     "(n, o, d, h, w, c, i, j, k) -> (i, j, k)",
@@ -59,13 +60,7 @@ def build(
         return arith.maximumf(acc, tensor.extract(x, [n, o, *position, c]))
 
     op = generic([empty(kernel)], out, maps(*_MAPS), 3, body)
-    op.operation.attributes["max_pool"] = ir.DictAttr.get(
-        {
-            "kernel": ir.DenseI64ArrayAttr.get(list(kernel)),
-            "strides": ir.DenseI64ArrayAttr.get(list(strides)),
-            "low": ir.DenseI64ArrayAttr.get(list(low)),
-        }
-    )
+    mark(op, "max_pool", kernel=kernel, strides=strides, low=low)
     return op.results[0]
 
 

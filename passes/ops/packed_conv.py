@@ -27,10 +27,12 @@ from rt3d_mlir.passes.ir.build import (
     generic,
     index_constant,
     maps,
+    read_index,
     widened,
     window_position,
 )
 from rt3d_mlir.passes.ir.match import body_ops, defining_op, integers
+from rt3d_mlir.passes.ops.marked import mark
 from rt3d_mlir.sparsity import GroupSize, Packed
 
 _MAPS = (
@@ -107,12 +109,12 @@ def build(
         n, o, d, h, width, c, t, i = (linalg.IndexOp(axis).result for axis in range(8))
         m = arith.addi(arith.muli(o, index_constant(block)), c)
         row = arith.divui(m, index_constant(gm))
-        first = _read_index(ptr, row)
-        last = _read_index(ptr, arith.addi(row, index_constant(1)))
+        first = read_index(ptr, row)
+        last = read_index(ptr, arith.addi(row, index_constant(1)))
         tap = arith.addi(first, t)
         live = arith.cmpi(arith.CmpIPredicate.ult, tap, last)
         tap = arith.minui(tap, index_constant(len(taps) - 1))
-        q, kd, kh, kw = (_read_index(tap_list, tap, index_constant(axis)) for axis in range(4))
+        q, kd, kh, kw = (read_index(tap_list, tap, index_constant(axis)) for axis in range(4))
         position = window_position((d, h, width), (kd, kh, kw), strides, dilations)
         at, channel = q, i
         if parts > 1:
@@ -125,16 +127,5 @@ def build(
         return arith.addf(acc, product)
 
     op = generic([empty([longest, gn])], out, maps(*_MAPS), 2, body)
-    op.operation.attributes["packed_conv"] = ir.DictAttr.get(
-        {
-            "layer": ir.StringAttr.get(layer),
-            "group": ir.DenseI64ArrayAttr.get([gm, gn]),
-            "strides": ir.DenseI64ArrayAttr.get(list(strides)),
-            "dilations": ir.DenseI64ArrayAttr.get(list(dilations)),
-        }
-    )
+    mark(op, "packed_conv", layer=layer, group=[gm, gn], strides=strides, dilations=dilations)
     return op.results[0]
-
-
-def _read_index(table: ir.Value, *at: ir.Value) -> ir.Value:
-    return arith.index_cast(ir.IndexType.get(), tensor.extract(table, list(at)))

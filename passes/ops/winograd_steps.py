@@ -14,8 +14,9 @@ import numpy as np
 from iree.compiler.dialects import arith, linalg, tensor
 
 from rt3d_mlir.passes.framework.base import State
-from rt3d_mlir.passes.ir.build import constant, empty, f32_constant, filled, generic, index_constant, maps
+from rt3d_mlir.passes.ir.build import constant, empty, f32_constant, filled, generic, index_constant, maps, read_index
 from rt3d_mlir.passes.ir.match import body_ops, integers
+from rt3d_mlir.passes.ops.marked import mark
 from rt3d_mlir.passes.ops.winograd_matrices import matrices
 from rt3d_mlir.passes.ops.winograd_tiling import Tiling
 
@@ -68,7 +69,7 @@ def build_input(state: State, x: ir.Value, facts: Facts, planes: int) -> ir.Valu
     def body(factor: ir.Value, acc: ir.Value) -> ir.Value:
         n, d, g, _p, q, t, c, i, j = (linalg.IndexOp(axis).result for axis in range(9))
         at = arith.addi(arith.muli(g, index_constant(tiling.columns)), t)
-        h, w = (_read_index(starts, at, index_constant(axis)) for axis in range(2))
+        h, w = (read_index(starts, at, index_constant(axis)) for axis in range(2))
         plane = arith.addi(d, index_constant(facts.low))
         value = tensor.extract(x, [n, q, plane, arith.addi(h, i), arith.addi(w, j), c])
         return arith.addf(acc, arith.mulf(factor, value))
@@ -136,16 +137,7 @@ def _within(at: ir.Value, tile: int, extent: int) -> tuple[ir.Value, ir.Value]:
 
 def _marked(op: ir.OpView, step: str, facts: Facts) -> ir.Value:
     tiling = facts.tiling
-    op.operation.attributes["winograd"] = ir.DictAttr.get(
-        {
-            "step": ir.StringAttr.get(step),
-            "layer": ir.StringAttr.get(facts.layer),
-            "tiling": ir.DenseI64ArrayAttr.get([tiling.tile, tiling.height, tiling.width, tiling.columns]),
-            "depth": ir.DenseI64ArrayAttr.get([facts.low, facts.stride, facts.dilation]),
-        }
-    )
+    sizes = [tiling.tile, tiling.height, tiling.width, tiling.columns]
+    depth = [facts.low, facts.stride, facts.dilation]
+    mark(op, "winograd", step=step, layer=facts.layer, tiling=sizes, depth=depth)
     return op.results[0]
-
-
-def _read_index(table: ir.Value, *at: ir.Value) -> ir.Value:
-    return arith.index_cast(ir.IndexType.get(), tensor.extract(table, list(at)))

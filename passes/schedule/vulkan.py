@@ -1,7 +1,7 @@
 """schedule-vulkan: each packed conv, pool, elementwise op and entry conversion becomes one hand-written GPU dispatch.
 
-The same floor 2 as on a CPU, in kernels of threads (gpu_conv, gpu_matvec, gpu_pool, gpu_depthwise, gpu_elementwise,
-gpu_pack): a thread works on channel blocks of 4, the vectors that a GPU loads at once. Epilogues, the zero border and
+The same floor 2 as on a CPU, in kernels of threads (passes/gpu: conv, matvec, pool, depthwise, elementwise,
+pack): a thread works on channel blocks of 4, the vectors that a GPU loads at once. Epilogues, the zero border and
 concatenation in place are inside, as in schedule-cpu. The tile comes from the target preset (gpu_tile).
 
 Given (after block-layout):

@@ -31,7 +31,7 @@ def write_casts(graph_module: GraphModule) -> None:
         operands = node.args[kept:]
         kind = _computed_in(node, operands)
         with graph_module.graph.inserting_before(node):
-            casts = {operand: _cast(node, operand, kind) for operand in _of_others(operands, kind)}
+            casts = {operand: cast(node, operand, kind) for operand in _of_others(operands, kind)}
         changed = map_aggregate(
             operands, lambda leaf, casts=casts: casts.get(leaf, leaf) if isinstance(leaf, Node) else leaf
         )
@@ -61,9 +61,9 @@ def _leaves(operands: object) -> list[object]:
     return found
 
 
-def _cast(place: Node, operand: Node, kind: torch.dtype) -> Node:
+def cast(place: Node, operand: Node, kind: torch.dtype) -> Node:
     """A cast at the graph's insertion point, for the op `place`."""
-    cast = place.graph.call_function(torch.ops.prims.convert_element_type.default, (operand, kind))
-    cast.meta = {key: place.meta[key] for key in _PLACE if key in place.meta}
-    cast.meta["val"] = operand.meta["val"].to(kind)
-    return cast
+    made = place.graph.call_function(torch.ops.prims.convert_element_type.default, (operand, kind))
+    made.meta = {key: place.meta[key] for key in _PLACE if key in place.meta}
+    made.meta["val"] = operand.meta["val"].to(kind)
+    return made

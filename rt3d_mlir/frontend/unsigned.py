@@ -13,6 +13,8 @@ import torch
 from torch.fx import GraphModule, Node
 from torch.fx.node import map_aggregate
 
+from rt3d_mlir.frontend.promotion import cast
+
 _ATEN = torch.ops.aten
 _CASTS = (torch.ops.prims.convert_element_type, _ATEN._to_copy)
 #: Whose results are numbers of their operands, or no larger; all others' are wrapped.
@@ -23,8 +25,6 @@ _KEEPING = (
     *(_ATEN.amax, _ATEN.amin, _ATEN.max, _ATEN.min, _ATEN.maximum, _ATEN.minimum, _ATEN.relu, _ATEN.abs),
     *(_ATEN.bitwise_and, _ATEN.bitwise_or, _ATEN.bitwise_xor, _ATEN.constant_pad_nd, _ATEN.sort, _ATEN.topk),
 )
-#: What says where in a model a node is from.
-_PLACE = ("from_node", "nn_module_stack", "stack_trace")
 
 
 def widen_unsigned(graph_module: GraphModule) -> None:
@@ -59,19 +59,13 @@ def _widen_given(node: Node) -> None:
     users = [user for user in node.users if user.op != "output" and _packet(user) not in _CASTS]
     if not users:
         return
-    behind = next(other for other in _after(node) if other.op not in ("placeholder", "get_attr"))
-    with node.graph.inserting_before(behind):
-        cast = node.graph.call_function(torch.ops.prims.convert_element_type.default, (node, torch.int32))
-    cast.meta = {key: users[0].meta[key] for key in _PLACE if key in users[0].meta}
-    cast.meta["val"] = node.meta["val"].to(torch.int32)
+    place = node
+    while place.op in ("placeholder", "get_attr"):
+        place = place.next
+    with node.graph.inserting_before(place):
+        wider = cast(users[0], node, torch.int32)
     for user in users:
-        user.replace_input_with(node, cast)
-
-
-def _after(node: Node) -> Iterator[Node]:
-    while True:
-        node = node.next
-        yield node
+        user.replace_input_with(node, wider)
 
 
 def _packet(node: Node) -> object:

@@ -11,7 +11,7 @@ from rt3d_mlir.passes.ops.tap_layout import TapLayout
 
 @pytest.fixture
 def layout() -> TapLayout:
-    """Three rows of 8 filters over 3 blocks and a 2x2x2 kernel, two thirds kept, in the order of cpu_taps."""
+    """Three rows of 8 filters over 3 blocks and a 2x2x2 kernel, two thirds kept, in the order of tap_layout."""
     rng = np.random.default_rng(0)
     kept = [(p, d, h, q, w) for p, d, h, q, w in np.ndindex(3, 2, 2, 3, 2) if rng.random() < 0.67]
     p, d, h, q, w = np.array(kept).T

@@ -1,6 +1,7 @@
 """The folders of passes/ are layers: each imports from lower ones only, and no file from one that imports it."""
 
 import ast
+import functools
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -25,6 +26,7 @@ LAYERS = (
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 
+@functools.cache
 def files() -> dict[str, Path]:
     """All modules of passes/ but the package's own files, by their names below it."""
     found = {}
