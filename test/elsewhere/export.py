@@ -39,7 +39,6 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def build(net: Net) -> tuple[nn.Module, tuple[Any, ...]]:
     """The net in eval mode and its inputs, always the same ones."""
-    torch.manual_seed(0)
     model = net.build()
     for module in model.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):

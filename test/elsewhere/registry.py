@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import nn
 
 #: Compiled within seconds, and each of a kind of its own: the tests.
@@ -40,8 +41,10 @@ class Net:
     """What torch.export says where it does not export the net; torch.onnx does, by tracing it."""
 
     def build(self) -> nn.Module:
-        """The net, where its package is installed."""
-        return pkgutil.resolve_name(self.factory)(**self.options)
+        """The net, where its package is installed, always with the same weights."""
+        make = pkgutil.resolve_name(self.factory)
+        torch.manual_seed(0)  # behind the import: some packages draw numbers in theirs
+        return make(**self.options)
 
 
 def all_nets() -> Mapping[str, Net]:
