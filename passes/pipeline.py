@@ -11,7 +11,6 @@ from typing import get_type_hints
 import iree.compiler.ir as ir
 
 from rt3d_mlir.errors import PassError, did_you_mean
-from rt3d_mlir.gpu_targets import GpuTarget, get_gpu_target
 from rt3d_mlir.passes.floor1.fold_batch_norm import FoldBatchNorm
 from rt3d_mlir.passes.floor1.fold_mask import FoldMask
 from rt3d_mlir.passes.floor1.fuse_epilogue import FuseEpilogue
@@ -34,7 +33,7 @@ from rt3d_mlir.passes.schedule.cpu import ScheduleCpu
 from rt3d_mlir.passes.schedule.unfuse_norms import UnfuseNorms
 from rt3d_mlir.passes.schedule.vulkan import ScheduleVulkan
 from rt3d_mlir.sparsity import GroupSize
-from rt3d_mlir.targets import Target, check_dtype, get_target
+from rt3d_mlir.targets import GpuTarget, Target, check_dtype, get_gpu_target, get_target
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rt3d_mlir import sparsity as sparsity
     from rt3d_mlir import targets as targets
     from rt3d_mlir import training as training
-    from rt3d_mlir.exported import Exported, export
+    from rt3d_mlir.compile.exported import Exported, export
     from rt3d_mlir.runtime import load
 
 _MODULES = ("errors", "models", "passes", "pruning", "runtime", "sparsity", "targets", "training")
@@ -31,7 +31,7 @@ def __getattr__(name: str) -> object:
 
         return load
     if name in ("export", "Exported"):
-        from rt3d_mlir import exported
+        from rt3d_mlir.compile import exported
 
         return getattr(exported, name)
     if name == "__version__":

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import compiler
 import pytest
 
-from rt3d_mlir import backend
+from rt3d_mlir.iree import command as backend
 
 # The tables of register tiles that somebody tuned here are not the tests' business.
 os.environ["XDG_DATA_HOME"] = os.path.join(os.path.dirname(__file__), "no-data")

@@ -21,9 +21,9 @@ from onnx.backend.test.case.test_case import TestCase
 from onnx.backend.test.loader import load_model_tests
 
 import rt3d_mlir
-from rt3d_mlir import artifact_writer
+from rt3d_mlir.compile import artifact_writer
+from rt3d_mlir.compile.exported import export_source
 from rt3d_mlir.errors import ModelError, Rt3dError, WeightError
-from rt3d_mlir.exported import export_source
 from rt3d_mlir.frontend.onnx_model import read_onnx
 from rt3d_mlir.frontend.onnx_source import OnnxSource
 

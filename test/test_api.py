@@ -183,8 +183,8 @@ def test_names():
     assert {"Exported", "export", "load"} == set(rt3d_mlir.__all__)
     for name in rt3d_mlir.__all__:
         assert callable(getattr(rt3d_mlir, name))
-    with pytest.raises(AttributeError, match="module 'rt3d_mlir' has no attribute 'compile'"):
-        rt3d_mlir.compile  # noqa: B018
+    with pytest.raises(AttributeError, match="module 'rt3d_mlir' has no attribute 'compiled'"):
+        rt3d_mlir.compiled  # noqa: B018
 
 
 @pytest.mark.parametrize("statement", ["import rt3d_mlir", "from rt3d_mlir import load", "import rt3d_mlir.runtime"])

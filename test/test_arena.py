@@ -16,12 +16,13 @@ import vulkan
 from torch import nn
 
 import rt3d_mlir
-from rt3d_mlir import arena, mlir_io
-from rt3d_mlir.arena import compile_with_arena
-from rt3d_mlir.artifact_writer import write_artifact
+from rt3d_mlir.compile import arena
+from rt3d_mlir.compile.arena import compile_with_arena
+from rt3d_mlir.compile.artifact_writer import write_artifact
 from rt3d_mlir.errors import CompileError
+from rt3d_mlir.ir_io import mlir_io
+from rt3d_mlir.ir_io.weights import WeightTable
 from rt3d_mlir.targets import find_target
-from rt3d_mlir.weights import WeightTable
 
 #: Two activations of 34 MB: more than IREE's pool for local-task takes.
 LARGE = (1, 4, 8, 128, 128)
@@ -122,7 +123,7 @@ def test_threads_take_turns(large: Path, monkeypatch: pytest.MonkeyPatch):
 def test_none_where_calls_may_overlap(tmp_path: Path):
     exported = rt3d_mlir.export(nets.seeded(nets.Net), (torch.zeros(nets.CLIP),))
     flags, target = ["--iree-execution-model=async-external"], find_target("cortex-a76")
-    assert write_artifact(exported, tmp_path / "artifact", target, iree_flags=flags).arena == 0
+    assert write_artifact(exported.job(target, flags), tmp_path / "artifact").arena == 0
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from rt3d_mlir.backend import check_versions, compile_command, iree_compile
 from rt3d_mlir.errors import CompileError, VersionError
-from rt3d_mlir.iree_programs import compiler_program
+from rt3d_mlir.iree.command import check_versions, compile_command, iree_compile
+from rt3d_mlir.iree.programs import compiler_program
 from rt3d_mlir.targets import get_target
 
 MODULE = "func.func @main(%x: tensor<4xf32>) -> tensor<4xf32> {\n  return %x : tensor<4xf32>\n}\n"

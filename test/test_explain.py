@@ -12,8 +12,8 @@ from torch.nn import functional
 
 import rt3d_mlir
 from rt3d_mlir import models
-from rt3d_mlir.explanation import FOLDED, FUSED, INSERTED, LEFT, PACKED, Explanation
-from rt3d_mlir.exported import export_source
+from rt3d_mlir.compile.exported import export_source
+from rt3d_mlir.explain.explanation import FOLDED, FUSED, INSERTED, LEFT, PACKED, Explanation
 from rt3d_mlir.frontend.open_source import open_source
 from rt3d_mlir.runtime.artifact import Fate
 

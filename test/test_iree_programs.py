@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rt3d_mlir.errors import CompileError, DeviceError
-from rt3d_mlir.iree_programs import compiler_program, runtime_program
+from rt3d_mlir.iree.programs import compiler_program, runtime_program
 
 
 @pytest.mark.parametrize(

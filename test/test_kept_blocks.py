@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 import rt3d_mlir
-from rt3d_mlir import artifact_writer
+from rt3d_mlir.compile import artifact_writer
 from rt3d_mlir.runtime.artifact import KEPT, Manifest, sha256_file, verify
 from rt3d_mlir.sparsity import GroupSize, MaskSet, Sparsity, from_zeros, magnitude_mask
 from rt3d_mlir.sparsity.kept_file import Kept, load_kept

@@ -7,9 +7,9 @@ import pytest
 import torch
 
 import rt3d_mlir
-from rt3d_mlir import mlir_io
 from rt3d_mlir.errors import ModelError
-from rt3d_mlir.weights import WeightTable
+from rt3d_mlir.ir_io import mlir_io
+from rt3d_mlir.ir_io.weights import WeightTable
 
 HANDLE = "dense_resource<w> : tensor<2x3xf32>"
 BODY = f"func.func @main() -> tensor<2x3xf32> {{\n  %w = arith.constant {HANDLE}\n  return %w : tensor<2x3xf32>\n}}"

@@ -3,8 +3,8 @@
 import iree.compiler.ir as ir
 import pytest
 
-from rt3d_mlir import floor_facts
-from rt3d_mlir.op_work import OpWork, Work, is_at_border
+from rt3d_mlir.explain import floor_facts
+from rt3d_mlir.explain.op_work import OpWork, Work, is_at_border
 from rt3d_mlir.passes.framework.provenance import tensor_ops
 
 MAPS = """

@@ -3,7 +3,7 @@ import io
 from rich.console import Console
 
 from rt3d_mlir.passes.framework.base import State
-from rt3d_mlir.report import build_report
+from rt3d_mlir.passes.packing_report import build_report
 
 
 def facts(parameter: str | None, before: int, after: int) -> dict:

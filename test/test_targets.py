@@ -3,11 +3,10 @@ import platform
 
 import pytest
 
+from rt3d_mlir.compile.exported import export_config
 from rt3d_mlir.errors import TargetError
-from rt3d_mlir.exported import export_config
-from rt3d_mlir.gpu_targets import get_gpu_target, gpu_target_names
 from rt3d_mlir.sparsity import GroupSize
-from rt3d_mlir.targets import check_dtype, find_target, get_target, target_names
+from rt3d_mlir.targets import check_dtype, find_target, get_gpu_target, get_target, gpu_target_names, target_names
 
 PRESETS = [name for name in target_names() if name != "host"]
 

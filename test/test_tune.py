@@ -1,4 +1,4 @@
-"""rt3d_mlir.tune: layers keep their fastest tile, the table is what presets read, and the model's choice else."""
+"""rt3d_mlir.tune.tiles: layers keep their fastest tile, the table is what presets read, and the model's choice else."""
 
 import dataclasses
 import json
@@ -9,9 +9,9 @@ import pytest
 import torch
 
 import rt3d_mlir
-from rt3d_mlir import models, tune
+from rt3d_mlir import models
+from rt3d_mlir.compile.exported import Exported
 from rt3d_mlir.errors import TargetError
-from rt3d_mlir.exported import Exported
 from rt3d_mlir.passes.cost.cpu_tile import timed_tiles
 from rt3d_mlir.passes.cpu.conv_kernel import ConvKernel
 from rt3d_mlir.passes.ops.activation import Blocked
@@ -19,6 +19,7 @@ from rt3d_mlir.passes.ops.halo import Halo
 from rt3d_mlir.passes.ops.tap_layout import TapLayout
 from rt3d_mlir.targets import Target, get_target, tiles_path
 from rt3d_mlir.tools import tune as tune_tool
+from rt3d_mlir.tune import tiles as tune
 
 OUT = Blocked(1, 8, (4, 14, 14), (8, 4, 14, 14), (0, 0, 0, 0), 4)
 SOURCE = Blocked(1, 2, (6, 16, 16), (2, 6, 16, 16), (0, 0, 0, 0), 4)

@@ -2,7 +2,7 @@ import iree.compiler.ir as ir
 import numpy as np
 import pytest
 
-from rt3d_mlir.weights import INLINE_ELEMENTS, WeightTable, element_type, resource_key, tensor_type
+from rt3d_mlir.ir_io.weights import INLINE_ELEMENTS, WeightTable, element_type, resource_key, tensor_type
 
 
 @pytest.fixture(autouse=True)

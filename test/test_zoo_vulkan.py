@@ -15,8 +15,8 @@ from torch import nn
 from rt3d_mlir import models
 from rt3d_mlir.frontend.source import Floor1
 from rt3d_mlir.frontend.torch_source import TorchSource
-from rt3d_mlir.gpu_targets import get_gpu_target
 from rt3d_mlir.sparsity import apply_masks, config_names, load_config, masks_for
+from rt3d_mlir.targets import get_gpu_target
 
 TARGET = get_gpu_target("vulkan-lavapipe")
 #: The options of each model, and its clip. Kernels of few positions are the quickest to compile.

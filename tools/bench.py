@@ -25,12 +25,11 @@ from rt3d_mlir.bench.layers import profile_layers
 from rt3d_mlir.bench.machine import cores
 from rt3d_mlir.bench.measure import Plan, measure
 from rt3d_mlir.bench.report import to_json, to_markdown, write
+from rt3d_mlir.compile.exported import export_config
 from rt3d_mlir.errors import ConfigError, InputError
-from rt3d_mlir.exported import export_config
-from rt3d_mlir.gpu_targets import GpuTarget
 from rt3d_mlir.sparsity import GroupSize
 from rt3d_mlir.static import analyse, analyse_gpu
-from rt3d_mlir.targets import DTYPES, check_dtype, find_target
+from rt3d_mlir.targets import DTYPES, GpuTarget, check_dtype, find_target
 from rt3d_mlir.tools import console
 
 PROG = "rt3d-mlir-bench"

@@ -12,19 +12,29 @@ from pathlib import Path
 from rich.table import Table
 
 from rt3d_mlir import models
-from rt3d_mlir.artifact_writer import check_folder, iree_command, write_artifact
-from rt3d_mlir.backend import check_versions
+from rt3d_mlir.compile.artifact_writer import check_folder, iree_command, write_artifact
+from rt3d_mlir.compile.exported import Exported, export_source
 from rt3d_mlir.errors import InputError, MaskError
-from rt3d_mlir.explanation import Explanation
-from rt3d_mlir.exported import Exported, export_source
+from rt3d_mlir.explain.explanation import Explanation
 from rt3d_mlir.frontend.checkpoint import decide_classes, fit_checkpoint, read_checkpoint
 from rt3d_mlir.frontend.open_source import open_source
-from rt3d_mlir.gpu_targets import GpuTarget, get_gpu_target, gpu_target_names
+from rt3d_mlir.iree.command import check_versions
+from rt3d_mlir.passes.packing_report import Report
 from rt3d_mlir.passes.pipeline import plugins_in
-from rt3d_mlir.report import Report
 from rt3d_mlir.runtime.artifact import Manifest
 from rt3d_mlir.sparsity import GroupSize, MaskSet, load_config, load_masks, masks_for
-from rt3d_mlir.targets import DTYPES, Target, check_dtype, find_target, get_target, target_names, tiles_path
+from rt3d_mlir.targets import (
+    DTYPES,
+    GpuTarget,
+    Target,
+    check_dtype,
+    find_target,
+    get_gpu_target,
+    get_target,
+    gpu_target_names,
+    target_names,
+    tiles_path,
+)
 from rt3d_mlir.tools import console
 
 PROG = "rt3d-mlir-compile"
@@ -47,21 +57,19 @@ def _run(argv: Sequence[str]) -> None:
     if isinstance(target, Target) and target.tiles:
         console.log.print(f"note: register tiles of {tiles_path(target.cpu)}")
     started = time.monotonic()
-    exported = _export(args, target)
-    for plugin in plugins_in(exported.pipeline(target)):
+    job = _export(args, target).job(target, args.iree_flags)
+    for plugin in plugins_in(job.pipeline()):
         console.log.print(f"note: runs {plugin}")
     with console.log.status("") as status:
         manifest = write_artifact(
-            exported,
+            job,
             args.output,
-            target,
             force=args.force,
-            iree_flags=args.iree_flags,
             dump_ir=args.dump_ir,
             progress=lambda what: _progress(status, what, args.verbose),
         )
     report, explanation = Report(manifest.layers, []), Explanation(manifest.ops)
-    command = shlex.join(iree_command(exported, args.output, target, args.iree_flags, args.dump_ir))
+    command = shlex.join(iree_command(job, args.output, args.dump_ir))
     if args.json:
         shown: dict[str, object] = {"command": command} if args.print_command else {}
         shown |= {"off_path": explanation.numbers(), "seconds": time.monotonic() - started}

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import iree.compiler.ir as ir
 
-from rt3d_mlir import mlir_io
 from rt3d_mlir.errors import Rt3dError
+from rt3d_mlir.ir_io import mlir_io
 from rt3d_mlir.passes.framework.base import Pass, State
 from rt3d_mlir.passes.pipeline import all_passes, parse_pipeline, run_pipeline
 from rt3d_mlir.tools import console

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from rich.table import Table
 
-from rt3d_mlir.exported import export_config
-from rt3d_mlir.group_sweep import sweep_groups
+from rt3d_mlir.compile.exported import export_config
 from rt3d_mlir.targets import get_target, read_tiles, tiles_path
 from rt3d_mlir.tools import console
-from rt3d_mlir.tune import Tuned, to_json, tune
+from rt3d_mlir.tune.group_sweep import sweep_groups
+from rt3d_mlir.tune.tiles import Tuned, to_json, tune
 
 PROG = "rt3d-mlir-tune"
 

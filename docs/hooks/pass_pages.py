@@ -6,11 +6,10 @@ from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from typing import get_type_hints
 
-from rt3d_mlir.gpu_targets import get_gpu_target
 from rt3d_mlir.passes.framework.base import Pass
 from rt3d_mlir.passes.pipeline import PASSES, default_pipeline
 from rt3d_mlir.sparsity import GroupSize
-from rt3d_mlir.targets import get_target
+from rt3d_mlir.targets import get_gpu_target, get_target
 
 _ROOT = Path(__file__).parents[2]
 _GROUP = GroupSize(8, 4)

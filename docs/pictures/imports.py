@@ -1,39 +1,64 @@
-"""The folders of passes/ and what each imports from: python docs/pictures/imports.py writes the table into the docs.
+"""The folders and what each imports from: python docs/pictures/imports.py writes the tables into docs/architecture.md.
 
-A test compares docs/architecture.md with this file.
+One table is of rt3d_mlir, one of passes/. A circle of folders is an error (graphlib.CycleError). A test compares the
+page with this file.
 """
 
 import ast
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-PASSES = ROOT / "passes"
-PACKAGE = "rt3d_mlir.passes"
 PAGE = ROOT / "docs" / "architecture.md"
-BEGIN, END = "<!-- python docs/pictures/imports.py -->\n", "<!-- end -->\n"
+#: What a table is of: the package, and the folders of the repository that hold its modules and folders.
+PACKAGES = {"rt3d_mlir": ("rt3d_mlir", "."), "rt3d_mlir.passes": ("passes",)}
+_TABLE = re.compile(r"(<!-- imports of (\S+): python docs/pictures/imports\.py -->\n).*?(<!-- end -->\n)", re.DOTALL)
 
 
-def table() -> str:
+def table(package: str) -> str:
     """A row for each folder; what it imports from stands above it."""
-    arrows = {path.stem: {*_imports(path)} - {path.stem} for path in PASSES.iterdir() if path.stem[:1] != "_"}
-    order = [name for name in _from_the_lowest(arrows) if (PASSES / name).is_dir()]
+    parts = _parts(package)
+    arrows = {name: {*_imports(path, package)} & parts.keys() - {name} for name, path in parts.items()}
+    order = [name for name in _from_the_lowest(arrows) if parts[name].is_dir()]
     rows = ["| folder | files | what is in it | imports from |", "|---|---|---|---|"]
     for name in order:
-        files = len(list((PASSES / name).glob("*.py"))) - 1
-        what = ast.get_docstring(ast.parse((PASSES / name / "__init__.py").read_text()))
+        files = len([path for path in _files(parts[name]) if path.name != "__init__.py"])
+        what = _first_sentence(parts[name] / "__init__.py")
         below = ", ".join(other for other in order if other in arrows[name]) or "–"
         rows.append(f"| `{name}` | {files} | {what} | {below} |")
     return "\n".join(rows) + "\n"
 
 
-def _imports(path: Path) -> Iterator[str]:
-    """What a file of passes/, or all files of a folder, import from: folders and files of passes/."""
-    for file in [path] if path.is_file() else path.glob("*.py"):
+def _parts(package: str) -> dict[str, Path]:
+    """Modules and folders right in a package, by name."""
+    found = {}
+    for folder in PACKAGES[package]:
+        for path in (ROOT / folder).iterdir():
+            module = path.suffix == ".py" and path.stem != "__init__" and folder != "."
+            inner = (path / "__init__.py").is_file() and not path.is_symlink()
+            if module or (inner and (folder != "." or path.name in ("passes", "tools"))):
+                found[path.stem] = path
+    return found
+
+
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else sorted(path.rglob("*.py"))
+
+
+def _imports(path: Path, package: str) -> Iterator[str]:
+    """The first name below `package` of all that the files of `path` import, wherever in them."""
+    for file in _files(path):
         for node in ast.walk(ast.parse(file.read_text())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(f"{PACKAGE}."):
-                yield (node.module or "").removeprefix(f"{PACKAGE}.").split(".")[0]
+            if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(f"{package}."):
+                below = (node.module or "").removeprefix(package).lstrip(".")
+                yield from [below.split(".")[0]] if below else (alias.name for alias in node.names)
+
+
+def _first_sentence(file: Path) -> str:
+    text = " ".join((ast.get_docstring(ast.parse(file.read_text())) or "").split("\n\n")[0].split())
+    return re.split(r"(?<=\.) (?=[A-Z])", text)[0]
 
 
 def _from_the_lowest(arrows: dict[str, set[str]]) -> Iterator[str]:
@@ -46,10 +71,8 @@ def _from_the_lowest(arrows: dict[str, set[str]]) -> Iterator[str]:
 
 
 def written(page: str) -> str:
-    """The page with the table in its place."""
-    before, rest = page.split(BEGIN)
-    _, after = rest.split(END)
-    return before + BEGIN + table() + END + after
+    """The page with the tables in their places."""
+    return _TABLE.sub(lambda match: match[1] + table(match[2]) + match[3], page)
 
 
 if __name__ == "__main__":

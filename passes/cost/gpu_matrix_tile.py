@@ -9,8 +9,8 @@ import itertools
 from dataclasses import dataclass
 from math import ceil
 
-from rt3d_mlir.gpu_targets import GpuTarget
 from rt3d_mlir.passes.cost.gpu_tile import MOST_REGISTERS, MOST_THREADS, ConvShape
+from rt3d_mlir.targets import GpuTarget
 
 #: Rows and columns of a matrix, and taps of a round: as many inputs on their way as registers have room for.
 SIDE, DEPTH = 16, 8

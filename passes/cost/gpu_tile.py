@@ -9,7 +9,7 @@ import itertools
 from dataclasses import dataclass
 from math import ceil
 
-from rt3d_mlir.gpu_targets import LANES, GpuTarget
+from rt3d_mlir.targets import LANES, GpuTarget
 
 #: Threads of a workgroup that most devices can run.
 MOST_THREADS = 256

@@ -16,11 +16,11 @@ from typing import Any
 import iree.compiler.ir as ir
 import numpy as np
 
-from rt3d_mlir import mlir_io
 from rt3d_mlir.errors import WeightError
+from rt3d_mlir.ir_io import mlir_io
+from rt3d_mlir.ir_io.weights import WeightTable, resource_key
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.sparsity import MaskSet, apply_masks
-from rt3d_mlir.weights import WeightTable, resource_key
 
 _PARAMETER = re.compile(r'#flow\.parameter\.named<(?:"[^"]*"::)?"([^"]*)">')
 

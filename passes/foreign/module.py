@@ -16,13 +16,12 @@ import numpy as np
 from iree.compiler.passmanager import PassManager
 
 from rt3d_mlir.errors import ModelError
-from rt3d_mlir.gpu_targets import GpuTarget
 from rt3d_mlir.passes.foreign.constants import HostConstants
 from rt3d_mlir.passes.framework.base import Note, State
+from rt3d_mlir.passes.packing_report import Report, build_report
 from rt3d_mlir.passes.pipeline import default_pipeline, plugins_in, run_pipeline
-from rt3d_mlir.report import Report, build_report
 from rt3d_mlir.sparsity import GroupSize, MaskSet
-from rt3d_mlir.targets import Target, find_target
+from rt3d_mlir.targets import GpuTarget, Target, find_target
 
 _OTHER_INPUTS = {"stablehlo", "chlo", "tosa", "onnx", "torch"}
 

@@ -11,8 +11,8 @@ from typing import ClassVar
 import iree.compiler.ir as ir
 from iree.compiler import rewrite
 
+from rt3d_mlir.ir_io.weights import WeightTable
 from rt3d_mlir.passes.framework.provenance import keys
-from rt3d_mlir.weights import WeightTable
 
 #: What a pattern returns: None after a rewrite, anything truthy where it does not match (MLIR's convention).
 Failure = object

@@ -23,7 +23,6 @@ import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler.dialects import arith, math, memref
 
-from rt3d_mlir.gpu_targets import LANES, GpuTarget
 from rt3d_mlir.passes.cost.gpu_tile import ConvShape, GpuTile, choose_tile
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.gpu import vectors as gpu
@@ -32,6 +31,7 @@ from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.epilogue import Epilogue
 from rt3d_mlir.passes.ops.halo import Halo
 from rt3d_mlir.passes.ops.tap_layout import TapLayout
+from rt3d_mlir.targets import LANES, GpuTarget
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, math, memref, vector
 
-from rt3d_mlir.gpu_targets import LANES
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.gpu import vectors as gpu
 from rt3d_mlir.passes.gpu.epilogue import GpuFinisher
@@ -13,6 +12,7 @@ from rt3d_mlir.passes.gpu.pointwise import PointwiseKernel
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.ops.epilogue import Epilogue
+from rt3d_mlir.targets import LANES
 
 
 @dataclass(frozen=True)

@@ -26,13 +26,13 @@ import numpy as np
 from iree.compiler.dialects import arith, memref, vector
 from iree.compiler.dialects import gpu as gpu_dialect
 
-from rt3d_mlir.gpu_targets import LANES
 from rt3d_mlir.passes.cost.gpu_matrix_tile import DEPTH, SIDE, STRIDE, MatrixTile, choose_matrix_tile, matrix_cycles
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.gpu import vectors as gpu
 from rt3d_mlir.passes.gpu.conv import GpuConvKernel, Workgroup
 from rt3d_mlir.passes.gpu.taps import whole_rounds
 from rt3d_mlir.passes.ops.tap_layout import TapLayout
+from rt3d_mlir.targets import LANES
 
 #: Filters that rows of a dense layer are merged to, at most.
 MATRIX_WIDTHS = (16, 32, 64)

@@ -14,13 +14,13 @@ import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler.dialects import arith, math, memref
 
-from rt3d_mlir.gpu_targets import LANES
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.gpu import vectors as gpu
 from rt3d_mlir.passes.gpu.epilogue import GpuFinisher
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.epilogue import Epilogue
 from rt3d_mlir.passes.ops.tap_layout import TapLayout
+from rt3d_mlir.targets import LANES
 
 #: Positions, of all clips, up to which this kernel is used; a row's weights are then read once for each.
 FEW = 4

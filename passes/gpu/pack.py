@@ -6,11 +6,11 @@ from math import ceil, prod
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, memref, vector
 
-from rt3d_mlir.gpu_targets import LANES
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.gpu import vectors as gpu
 from rt3d_mlir.passes.gpu.pointwise import THREADS, PointwiseKernel
 from rt3d_mlir.passes.ops.activation import Blocked
+from rt3d_mlir.targets import LANES
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,6 @@ from math import prod
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, memref
 
-from rt3d_mlir.gpu_targets import LANES
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.gpu import vectors as gpu
 from rt3d_mlir.passes.gpu.epilogue import GpuFinisher
@@ -16,6 +15,7 @@ from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.avg_pool import AvgPool
 from rt3d_mlir.passes.ops.epilogue import Epilogue
 from rt3d_mlir.passes.ops.max_pool import MaxPool, clamped
+from rt3d_mlir.targets import LANES
 
 #: Threads that share a window, and the positions from which on it pays.
 TEAM, LARGE = 64, 128

@@ -10,9 +10,9 @@ from math import prod
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, gpu, memref, scf, vector
 
-from rt3d_mlir.gpu_targets import LANES
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.ops.activation import Blocked
+from rt3d_mlir.targets import LANES
 
 
 def place(part: Blocked, n: ir.Value, block: ir.Value, *position: ir.Value) -> ir.Value:

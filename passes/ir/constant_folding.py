@@ -7,9 +7,9 @@ generics over constants. `constant_value` reads through them, so a pass sees the
 import iree.compiler.ir as ir
 import numpy as np
 
+from rt3d_mlir.ir_io.weights import WeightTable
 from rt3d_mlir.passes.ir.evaluate import evaluate_body
 from rt3d_mlir.passes.ir.match import defining_op, integers, is_elementwise, scalar_constant
-from rt3d_mlir.weights import WeightTable
 
 _DTYPES = {"f16": np.float16, "f32": np.float32, "f64": np.float64}
 

@@ -18,6 +18,7 @@ import numpy as np
 from iree.compiler import rewrite
 from iree.compiler.dialects import arith, linalg, tensor
 
+from rt3d_mlir.ir_io.weights import WeightTable
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pattern
 from rt3d_mlir.passes.ir.build import generic, maps
 from rt3d_mlir.passes.ir.constant_folding import channel_vector
@@ -30,7 +31,6 @@ from rt3d_mlir.passes.ir.match import (
     only_user,
     scalar_constant,
 )
-from rt3d_mlir.weights import WeightTable
 
 PLAIN = "linalg.conv_3d_ncdhw_fcdhw"
 _CHANNELS = [[0], [1, 2], [3], [4], [5]]

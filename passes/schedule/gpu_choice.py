@@ -4,7 +4,6 @@ from math import prod
 
 import numpy as np
 
-from rt3d_mlir.gpu_targets import LANES, GpuTarget
 from rt3d_mlir.passes.gpu.conv import GpuConvKernel
 from rt3d_mlir.passes.gpu.matrix_conv import MATRIX_WIDTHS, matrix_kernel
 from rt3d_mlir.passes.gpu.matvec import FEW, GpuMatvecKernel
@@ -13,6 +12,7 @@ from rt3d_mlir.passes.ops.activation import Blocked, view
 from rt3d_mlir.passes.ops.halo import conv_halo
 from rt3d_mlir.passes.ops.packed_conv import PackedConv
 from rt3d_mlir.passes.ops.tap_layout import TapLayout, arrange
+from rt3d_mlir.targets import LANES, GpuTarget
 
 
 def conv_kernel(

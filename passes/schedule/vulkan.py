@@ -22,7 +22,6 @@ import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler import rewrite
 
-from rt3d_mlir.gpu_targets import LANES, GpuTarget, get_gpu_target
 from rt3d_mlir.passes.emit.dispatch import Shader
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.gpu.depthwise import GpuDepthwiseKernel
@@ -45,6 +44,7 @@ from rt3d_mlir.passes.ops.packed_conv import PackedConv
 from rt3d_mlir.passes.schedule.const_eval import hold_constants
 from rt3d_mlir.passes.schedule.destination import Destination, destination, mark_concatenations, pad_links
 from rt3d_mlir.passes.schedule.gpu_choice import conv_kernel
+from rt3d_mlir.targets import LANES, GpuTarget, get_gpu_target
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from rt3d_mlir.bench.engine import require
+from rt3d_mlir.bench.available import require
 from rt3d_mlir.errors import ConfigError, did_you_mean
 from rt3d_mlir.files import replacing
 from rt3d_mlir.sparsity import GroupSize, apply_masks, config_names, load_config, load_weights, masks_for, save_weights

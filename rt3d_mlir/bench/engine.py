@@ -1,26 +1,18 @@
 """What an engine is to the benchmark: it makes its file once, then a worker process loads it and runs it."""
 
-import importlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from rt3d_mlir.errors import Rt3dError
-
-if TYPE_CHECKING:
-    from rt3d_mlir.bench.case import Case
+from rt3d_mlir.bench.case import Case
 
 #: One run: the clip in, the answer out, both numpy.
 Run = Callable[[np.ndarray], np.ndarray]
-
-
-class UnavailableError(Rt3dError):
-    """An engine cannot run this case here; the message is the reason that the report states."""
 
 
 @dataclass(frozen=True)
@@ -51,11 +43,11 @@ class Engine(ABC):
     """Timed runs at most; None for as many as the benchmark does."""
 
     @abstractmethod
-    def prepare(self, case: "Case", folder: Path) -> Prepared:
+    def prepare(self, case: Case, folder: Path) -> Prepared:
         """Makes the engine's files in `folder`; runs once a case, in a process of its own."""
 
     @abstractmethod
-    def load(self, case: "Case", folder: Path, threads: int) -> Run:
+    def load(self, case: Case, folder: Path, threads: int) -> Run:
         """The network, ready to run on so many threads. The time that this takes is the load time."""
 
     def version(self) -> str:
@@ -64,11 +56,3 @@ class Engine(ABC):
             return metadata.version(self.package)
         except metadata.PackageNotFoundError:
             return ""
-
-
-def require(module: str, package: str) -> Any:
-    """The imported module of an optional package. Raises UnavailableError where it is not installed."""
-    try:
-        return importlib.import_module(module)
-    except ImportError as error:
-        raise UnavailableError(f"{package} cannot be imported ({error}): pip install 'rt3d-mlir[bench]'") from None

@@ -13,8 +13,9 @@ from itertools import groupby
 from pathlib import Path
 
 from rt3d_mlir.bench import machine
+from rt3d_mlir.bench.available import UnavailableError
 from rt3d_mlir.bench.case import Case, CaseSpec, write_case
-from rt3d_mlir.bench.engine import Engine, UnavailableError
+from rt3d_mlir.bench.engine import Engine
 from rt3d_mlir.bench.engines import get_engine
 from rt3d_mlir.bench.process import WorkerProcess
 from rt3d_mlir.bench.results import CaseFacts, Results, Row, Skip

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Self
 
-from rt3d_mlir.bench.engine import UnavailableError
+from rt3d_mlir.bench.available import UnavailableError
 
 #: Seconds: stock IREE takes half a minute a run, compilers some minutes.
 PATIENCE = 900

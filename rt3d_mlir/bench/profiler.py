@@ -10,7 +10,7 @@ from math import gcd
 from pathlib import Path
 
 from rt3d_mlir.errors import CompileError
-from rt3d_mlir.iree_programs import runtime_program
+from rt3d_mlir.iree.programs import runtime_program
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
 

@@ -13,12 +13,12 @@ import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler.dialects import vector
 
-from rt3d_mlir.backend import iree_compile
-from rt3d_mlir.mlir_io import write_bytecode
+from rt3d_mlir.ir_io.mlir_io import write_bytecode
+from rt3d_mlir.ir_io.weights import WeightTable
+from rt3d_mlir.iree.command import iree_compile
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.emit.dispatch import emit_dispatch
 from rt3d_mlir.targets import Target, get_target
-from rt3d_mlir.weights import WeightTable
 
 ITERATIONS = 1_000_000
 COPY_BYTES = 256 * 2**20

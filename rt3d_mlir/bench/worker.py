@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 from typing import Any, TextIO
 
+from rt3d_mlir.bench.available import UnavailableError
 from rt3d_mlir.bench.case import Case
-from rt3d_mlir.bench.engine import Run, UnavailableError
+from rt3d_mlir.bench.engine import Run
 from rt3d_mlir.bench.engines import get_engine
 
 

@@ -22,7 +22,7 @@ from torch_mlir.passmanager import PassManager
 
 from rt3d_mlir.frontend.onnx_rewrites.graph import subgraphs, types_of
 from rt3d_mlir.frontend.torch_import import first_words, lower_to_linalg, quiet
-from rt3d_mlir.weights import INLINE_ELEMENTS
+from rt3d_mlir.ir_io.weights import INLINE_ELEMENTS
 
 Parameters = Mapping[str, np.ndarray]
 

@@ -21,7 +21,7 @@ from rt3d_mlir.frontend.program import first_words
 from rt3d_mlir.frontend.reference import run_floor1
 from rt3d_mlir.frontend.scalars import round_scalars
 from rt3d_mlir.frontend.source import Floor1, Parameters, draw
-from rt3d_mlir.mlir_io import parse_text, without_numbers
+from rt3d_mlir.ir_io.mlir_io import parse_text, without_numbers
 
 
 class OnnxSource:

@@ -9,11 +9,12 @@ import iree.compiler.ir as ir
 import numpy as np
 
 from rt3d_mlir.errors import ModelError
-from rt3d_mlir.floor_facts import is_random
 from rt3d_mlir.frontend.source import Floor1
 from rt3d_mlir.passes.framework.provenance import keys, tensor_ops
 
 Answers = Sequence[np.ndarray]
+#: How torch-mlir draws random numbers: from a seed that each draw changes.
+RANDOM = ("ml_program.global_load", "ml_program.global_store")
 
 
 def check_repeats(name: str, floor1: Floor1, answers: Answers, again: Callable[[], Answers]) -> None:
@@ -36,6 +37,11 @@ def _drawing_ops(floor1: Floor1) -> list[str]:
         module, _ = floor1.parse()
         found = {key for op in tensor_ops(module) if is_random(op) for key in keys(op)}
     return [op.name for key, op in floor1.ops.items() if key in found]
+
+
+def is_random(op: ir.OpView) -> bool:
+    """Whether an op is a part of drawing random numbers."""
+    return op.name in RANDOM
 
 
 def _same(one: np.ndarray, other: np.ndarray) -> bool:

@@ -8,14 +8,14 @@ import iree.compiler.ir as ir
 import iree.runtime
 import numpy as np
 
-from rt3d_mlir.backend import iree_compile
-from rt3d_mlir.mlir_io import write_bytecode
+from rt3d_mlir.ir_io.mlir_io import write_bytecode
+from rt3d_mlir.ir_io.weights import WeightTable
+from rt3d_mlir.iree.command import iree_compile
 from rt3d_mlir.passes.floor2.clone_slices import CloneSlices
 from rt3d_mlir.passes.floor2.trim_windows import TrimWindows
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.schedule.unfuse_norms import UnfuseNorms
 from rt3d_mlir.targets import get_target
-from rt3d_mlir.weights import WeightTable
 
 
 def run_floor1(parse: Callable[[], tuple[ir.Module, WeightTable]], inputs: Sequence[np.ndarray]) -> list[np.ndarray]:

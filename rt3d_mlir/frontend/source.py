@@ -10,8 +10,8 @@ import numpy as np
 from rt3d_mlir.errors import InputError
 from rt3d_mlir.frontend.model_ops import ModelOp
 from rt3d_mlir.frontend.reference import run_floor1
-from rt3d_mlir.mlir_io import parse_handles
-from rt3d_mlir.weights import WeightTable
+from rt3d_mlir.ir_io.mlir_io import parse_handles
+from rt3d_mlir.ir_io.weights import WeightTable
 
 Parameters = Mapping[str, np.ndarray]
 

@@ -25,8 +25,8 @@ from rt3d_mlir.frontend.depthwise_conv import lower_depthwise_convs
 from rt3d_mlir.frontend.model_ops import torch_ops, with_locations
 from rt3d_mlir.frontend.program import export_program, first_words, tensors_only
 from rt3d_mlir.frontend.scalars import round_scalars
-from rt3d_mlir.mlir_io import parse_text
-from rt3d_mlir.weights import WeightTable
+from rt3d_mlir.ir_io.mlir_io import parse_text
+from rt3d_mlir.ir_io.weights import WeightTable
 
 #: What `with_locations` makes of an op's key, as torch-mlir prints it.
 _LOCATION = re.compile(r'(?:loc\()?"([^"]+)":1:0\)?: ')

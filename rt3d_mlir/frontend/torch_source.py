@@ -26,7 +26,7 @@ from rt3d_mlir.frontend.program import (
 )
 from rt3d_mlir.frontend.source import Floor1, ModelInput, Parameters, draw
 from rt3d_mlir.frontend.torch_import import import_torch
-from rt3d_mlir.mlir_io import without_numbers
+from rt3d_mlir.ir_io.mlir_io import without_numbers
 
 
 class TorchSource:

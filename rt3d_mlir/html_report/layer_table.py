@@ -6,7 +6,7 @@ from rt3d_mlir.bench.page import milliseconds
 from rt3d_mlir.html_report.artifacts import Artifact, Group
 from rt3d_mlir.html_report.cells import UNKNOWN, share_cell
 from rt3d_mlir.html_report.speed import Speed, faster
-from rt3d_mlir.report import macs_text
+from rt3d_mlir.passes.packing_report import macs_text
 from rt3d_mlir.runtime.artifact import Layer
 
 

@@ -9,7 +9,7 @@ from rt3d_mlir.html_report.artifacts import Artifact, Group
 from rt3d_mlir.html_report.cells import UNKNOWN, share_cell, time_cells
 from rt3d_mlir.html_report.masks import MaskPicture
 from rt3d_mlir.html_report.speed import CORE_MODELS, Speed, Time
-from rt3d_mlir.report import macs_text
+from rt3d_mlir.passes.packing_report import macs_text
 from rt3d_mlir.runtime.artifact import KEPT, Layer
 from rt3d_mlir.runtime.vulkan import VULKAN
 from rt3d_mlir.sparsity.kept_file import Kept

@@ -53,9 +53,9 @@ class Fate:
 
     `where` is "packed", "fused" (into the ops `into`), "folded", "left" (to IREE) or, for a conversion that is no op of
     the model, "inserted". `bytes` are those that its kernels and IREE's code for it read and write in memory, `seconds`
-    an estimate for one core (rt3d_mlir.time_model). `macs_off`, `bytes_off` and `seconds_off` are what of them is off
-    the packed path, and `in_part` says that the op is packed or fused, but a part of it is left to IREE. Old manifests
-    have none of these.
+    an estimate for one core (rt3d_mlir.explain.time_model). `macs_off`, `bytes_off` and `seconds_off` are what of them
+    is off the packed path, and `in_part` says that the op is packed or fused, but a part of it is left to IREE. Old
+    manifests have none of these.
     """
 
     name: str

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import iree.compiler.ir as ir
 
-from rt3d_mlir.backend import iree_compile
+from rt3d_mlir.compile.exported import Exported
 from rt3d_mlir.errors import CompileError
-from rt3d_mlir.exported import Exported
-from rt3d_mlir.mlir_io import write_bytecode
+from rt3d_mlir.ir_io.mlir_io import write_bytecode
+from rt3d_mlir.iree.command import iree_compile
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.pipeline import run_pipeline
 from rt3d_mlir.static.assembly import Loop, functions, hottest_loop

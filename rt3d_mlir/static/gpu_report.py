@@ -8,17 +8,17 @@ from pathlib import Path
 import iree.compiler.ir as ir
 from rich.table import Table
 
-from rt3d_mlir.backend import iree_compile
+from rt3d_mlir.compile.exported import Exported
 from rt3d_mlir.errors import CompileError
-from rt3d_mlir.exported import Exported
-from rt3d_mlir.gpu_targets import LANES, GpuTarget
-from rt3d_mlir.mlir_io import write_bytecode
+from rt3d_mlir.ir_io.mlir_io import write_bytecode
+from rt3d_mlir.iree.command import iree_compile
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.pipeline import run_pipeline
 from rt3d_mlir.static.gpu_work import dispatch_bytes, find_gpu_work
 from rt3d_mlir.static.phones import GPUS, Gpu, published_gpu
 from rt3d_mlir.static.shader import TOO_OLD, Shader, fault, read_shader
 from rt3d_mlir.static.work import equal_kernels
+from rt3d_mlir.targets import LANES, GpuTarget
 
 
 @dataclass(frozen=True)

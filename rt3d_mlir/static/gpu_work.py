@@ -10,7 +10,6 @@ from math import prod
 import iree.compiler.ir as ir
 import numpy as np
 
-from rt3d_mlir.gpu_targets import GpuTarget
 from rt3d_mlir.kernel_names import symbol_of
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.gpu.conv import GpuConvKernel
@@ -23,6 +22,7 @@ from rt3d_mlir.passes.ops.packed_conv import PackedConv
 from rt3d_mlir.passes.schedule.destination import destination, mark_concatenations
 from rt3d_mlir.passes.schedule.gpu_choice import conv_kernel
 from rt3d_mlir.static.work import inside
+from rt3d_mlir.targets import GpuTarget
 
 
 @dataclass(frozen=True)

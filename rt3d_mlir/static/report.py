@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 
 from rich.table import Table
 
+from rt3d_mlir.compile.exported import Exported
 from rt3d_mlir.errors import TargetError, did_you_mean
-from rt3d_mlir.exported import Exported
 from rt3d_mlir.static.assembly import Loop
 from rt3d_mlir.static.compiled import compile_static
 from rt3d_mlir.static.mca import CORES, find_mca, peak

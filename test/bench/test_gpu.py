@@ -26,10 +26,10 @@ from rt3d_mlir.bench.gpu.results import ENGINES, GpuResults, GpuRow, LayerTime, 
 from rt3d_mlir.bench.gpu.torch_cuda import measure_torch
 from rt3d_mlir.bench.machine import describe as describe_machine
 from rt3d_mlir.errors import ArtifactError, DeviceError
-from rt3d_mlir.gpu_targets import get_gpu_target
 from rt3d_mlir.runtime.artifact import Layer
 from rt3d_mlir.runtime.timing import Latency
 from rt3d_mlir.sparsity import GroupSize
+from rt3d_mlir.targets import get_gpu_target
 from rt3d_mlir.tools import bench
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import rt3d_mlir
-from rt3d_mlir.explanation import Explanation
+from rt3d_mlir.explain.explanation import Explanation
 from rt3d_mlir.runtime.artifact import Manifest
 
 #: The largest error, in shares of the largest number of the answer.

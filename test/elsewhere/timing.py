@@ -20,7 +20,7 @@ from elsewhere.check import ARTIFACT, LIMIT, arrays, error
 from elsewhere.export import build, flat, fresh, prepare_imports
 from elsewhere.registry import Net, all_nets
 
-from rt3d_mlir.bench.engine import UnavailableError
+from rt3d_mlir.bench.available import UnavailableError
 from rt3d_mlir.bench.engines.openvino import compile_model
 from rt3d_mlir.runtime import load
 

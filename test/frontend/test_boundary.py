@@ -10,8 +10,8 @@ from torch import nn
 from torch.nn import functional as F
 
 import rt3d_mlir
+from rt3d_mlir.compile.exported import export_source
 from rt3d_mlir.errors import ModelError
-from rt3d_mlir.exported import export_source
 from rt3d_mlir.frontend.open_source import open_source
 from rt3d_mlir.runtime.golden import golden_error
 

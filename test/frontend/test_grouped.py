@@ -7,9 +7,9 @@ import torch
 from torch import nn
 
 from rt3d_mlir.frontend.torch_import import import_torch
+from rt3d_mlir.ir_io.weights import WeightTable
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ops.conv import Conv
-from rt3d_mlir.weights import WeightTable
 
 
 def convs_of(module: ir.Module) -> list[Conv]:

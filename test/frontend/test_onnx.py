@@ -14,8 +14,8 @@ from torch import nn
 
 import rt3d_mlir
 from rt3d_mlir import models
+from rt3d_mlir.compile.exported import export_source
 from rt3d_mlir.errors import InputError, ModelError
-from rt3d_mlir.exported import export_source
 from rt3d_mlir.frontend.onnx_source import open_onnx
 from rt3d_mlir.frontend.open_source import open_source
 from rt3d_mlir.frontend.source import ModelInput, Source

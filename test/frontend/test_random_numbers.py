@@ -9,7 +9,7 @@ from torch import nn
 
 import rt3d_mlir
 from rt3d_mlir.errors import ModelError
-from rt3d_mlir.explanation import LEFT
+from rt3d_mlir.explain.explanation import LEFT
 
 
 class Noisy(nn.Module):

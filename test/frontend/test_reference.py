@@ -3,7 +3,7 @@
 import numpy as np
 
 from rt3d_mlir.frontend.reference import run_floor1
-from rt3d_mlir.mlir_io import parse_text
+from rt3d_mlir.ir_io.mlir_io import parse_text
 
 #: Of the three rows the one window reads two.
 POOL = """

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from rt3d_mlir import models
+from rt3d_mlir.compile.job import CompileJob
+from rt3d_mlir.compile.network import Network
 from rt3d_mlir.errors import InputError, Rt3dError
-from rt3d_mlir.exported import Exported
 from rt3d_mlir.frontend.open_source import open_source
 from rt3d_mlir.frontend.source import ModelInput
 from rt3d_mlir.sparsity import save_weights
@@ -38,10 +39,10 @@ def test_clips_that_are_too_small():
 
 
 def test_a_checkpoint_decides_the_classes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    seen: list[Exported] = []
+    seen: list[Network] = []
 
-    def stop(exported: Exported, *_rest: object, **_options: object) -> None:
-        seen.append(exported)
+    def stop(job: CompileJob, *_rest: object, **_options: object) -> None:
+        seen.append(job.network)
         raise Rt3dError("enough")
 
     monkeypatch.setattr(compile_tool, "write_artifact", stop)
@@ -50,7 +51,7 @@ def test_a_checkpoint_decides_the_classes(tmp_path: Path, monkeypatch: pytest.Mo
     save_weights(tmp_path / "w.safetensors", weights)
     argv = ["mc3_18", "-o", str(tmp_path / "artifact"), "--target=host", "--weights", str(tmp_path / "w.safetensors")]
     assert compile_tool.main([*argv, "--classes=400"]) == compile_tool.main(argv) == 1
-    for exported in seen:
-        np.testing.assert_array_equal(exported.parameters["fc.weight"], weights["fc.weight"])
-        assert exported.source.macs()["fc.weight"] == 400 * 64
+    for network in seen:
+        np.testing.assert_array_equal(network.parameters["fc.weight"], weights["fc.weight"])
+        assert network.source.macs()["fc.weight"] == 400 * 64
     assert len(seen) == 2

@@ -19,10 +19,10 @@ from fuzz.expectation import Expectation, as_cast, drawn, drawn_inputs
 from fuzz.nets import Net
 from torch import nn
 
-from rt3d_mlir import mlir_io
 from rt3d_mlir.frontend.boundary import cast_boundary
 from rt3d_mlir.frontend.program import export_program, in_float32, output_types
 from rt3d_mlir.frontend.torch_import import import_torch
+from rt3d_mlir.ir_io import mlir_io
 
 #: Fresh memory is 3.4e38 everywhere, so that what is read before it is written shows.
 DIRTY_MEMORY = {**os.environ, "MALLOC_PERTURB_": "128"}

@@ -15,8 +15,8 @@ import torch
 from iree.compiler.dialects import arith, func, tensor
 from numerics import relative_error
 
-from rt3d_mlir import mlir_io
-from rt3d_mlir.backend import compile_command
+from rt3d_mlir.ir_io import mlir_io
+from rt3d_mlir.iree.command import compile_command
 from rt3d_mlir.passes.framework.base import Pass, State
 from rt3d_mlir.passes.ir.build import constant, empty, filled, generic, maps
 from rt3d_mlir.passes.ops import avg_pool, depthwise_conv, max_pool, packed_conv

@@ -17,16 +17,15 @@ import torch
 import vulkan
 from torch import nn
 
-from rt3d_mlir import mlir_io
-from rt3d_mlir.backend import compile_command
 from rt3d_mlir.frontend.torch_import import import_torch
-from rt3d_mlir.gpu_targets import GpuTarget
+from rt3d_mlir.ir_io import mlir_io
+from rt3d_mlir.ir_io.weights import WeightTable
+from rt3d_mlir.iree.command import compile_command
 from rt3d_mlir.passes.floor2.winograd import Winograd
 from rt3d_mlir.passes.framework.base import Note, State
 from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
 from rt3d_mlir.sparsity import GroupSize, expand
-from rt3d_mlir.targets import Target, find_target
-from rt3d_mlir.weights import WeightTable
+from rt3d_mlir.targets import GpuTarget, Target, find_target
 
 #: The last pass of each floor that is checked: 1 with the folds, 2 without and with the layout, 3.
 FLOORS = ("fuse-epilogue", "pack-kgs", "place-activations", "schedule-cpu")

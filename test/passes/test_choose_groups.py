@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import rt3d_mlir
-from rt3d_mlir.report import Report
+from rt3d_mlir.passes.packing_report import Report
 from rt3d_mlir.sparsity import GroupSize, MaskSet, expand
 from rt3d_mlir.targets import get_target
 

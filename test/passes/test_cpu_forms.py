@@ -18,7 +18,7 @@ import torch
 from blocked_net import CHANNEL, FULL, GATE, Net, Value
 from iree.compiler.dialects import arith, math
 
-from rt3d_mlir.backend import compile_command
+from rt3d_mlir.iree.command import compile_command
 from rt3d_mlir.passes.floor2.winograd import Winograd
 from rt3d_mlir.passes.ir.build import f32_constant
 from rt3d_mlir.passes.schedule.cpu import ScheduleCpu

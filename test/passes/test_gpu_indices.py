@@ -6,7 +6,7 @@ import iree.compiler.ir as ir
 import pytest
 from iree import runtime
 
-from rt3d_mlir.backend import iree_compile
+from rt3d_mlir.iree.command import iree_compile
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.emit.gpu_indices import narrow_indices
 

@@ -11,9 +11,9 @@ import pytest
 import torch_mlir.ir as torch_ir
 
 import rt3d_mlir.passes
-from rt3d_mlir import mlir_io
 from rt3d_mlir.errors import MaskError, ModelError, TargetError, WeightError
-from rt3d_mlir.report import Report
+from rt3d_mlir.ir_io import mlir_io
+from rt3d_mlir.passes.packing_report import Report
 from rt3d_mlir.sparsity import GroupSize, MaskSet, Sparsity
 from rt3d_mlir.targets import get_target
 

@@ -20,7 +20,7 @@ LAYERS = (
     ("pack", "cpu", "gpu"),
     ("floor2",),
     ("schedule",),
-    ("pipeline", "plugins"),
+    ("pipeline", "plugins", "packing_report"),
     ("foreign",),
 )
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -18,10 +18,9 @@ import vulkan
 from numerics import Several
 from torch import nn
 
-from rt3d_mlir import mlir_io
-from rt3d_mlir.backend import compile_command
 from rt3d_mlir.frontend.torch_import import import_torch
-from rt3d_mlir.gpu_targets import GpuTarget, get_gpu_target
+from rt3d_mlir.ir_io import mlir_io
+from rt3d_mlir.iree.command import compile_command
 from rt3d_mlir.passes.cost.gpu_matrix_tile import MatrixTile
 from rt3d_mlir.passes.cost.gpu_tile import GpuTile
 from rt3d_mlir.passes.framework.base import State
@@ -32,7 +31,7 @@ from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
 from rt3d_mlir.passes.schedule import gpu_choice
 from rt3d_mlir.passes.schedule.vulkan import ScheduleVulkan
 from rt3d_mlir.sparsity import GroupSize, expand
-from rt3d_mlir.targets import get_target
+from rt3d_mlir.targets import GpuTarget, get_gpu_target, get_target
 
 TARGET = get_gpu_target("vulkan-lavapipe")
 

@@ -14,17 +14,17 @@ from pathlib import Path
 import matrices
 import vulkan
 
-from rt3d_mlir.artifact_writer import write_artifact
 from rt3d_mlir.bench.gpu.answer import answer
-from rt3d_mlir.exported import export_config
-from rt3d_mlir.gpu_targets import get_gpu_target
+from rt3d_mlir.compile.artifact_writer import write_artifact
+from rt3d_mlir.compile.exported import export_config
+from rt3d_mlir.targets import get_gpu_target
 
 
 def error(model: str, config: str, folder: Path) -> float:
     """Of the golden input's answer; `folder` is made."""
     matrices.emulate()
     target = get_gpu_target("vulkan-nvidia")
-    write_artifact(export_config(model, config, target, "f16"), folder, target)
+    write_artifact(export_config(model, config, target, "f16").job(target), folder)
     os.environ["VK_DRIVER_FILES"] = vulkan.driver()
     return float(str(answer(folder, 1)["error"]))
 

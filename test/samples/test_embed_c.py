@@ -37,7 +37,7 @@ from samples.embed_c_build import (
 )
 
 import rt3d_mlir
-from rt3d_mlir.artifact_writer import write_artifact
+from rt3d_mlir.compile.artifact_writer import write_artifact
 from rt3d_mlir.targets import get_target
 
 
@@ -280,7 +280,7 @@ def test_real_runtime(way: str, tmp_path: Path):
         pytest.skip("embed_c ran on a stub of the runtime; with IREE_SOURCE_DIR=... built, it runs on IREE's")
     folder, objects = tmp_path / "artifact", tmp_path / "kernels.o"
     exported = rt3d_mlir.export(nets.seeded(nets.Net), (torch.zeros(nets.CLIP),))
-    write_artifact(exported, folder, get_target("host"), dump_ir=tmp_path / "ir")
+    write_artifact(exported.job(get_target("host")), folder, dump_ir=tmp_path / "ir")
     shutil.copytree(folder, tmp_path / "static")
     flags = ["--iree-llvmcpu-link-embedded=false", "--iree-llvmcpu-link-static"]
     flags += [f"--iree-llvmcpu-static-library-output-path={objects}", *get_target("host").iree_flags]

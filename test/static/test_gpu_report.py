@@ -12,11 +12,11 @@ from torch import nn
 
 import rt3d_mlir
 from rt3d_mlir.errors import ConfigError
-from rt3d_mlir.gpu_targets import get_gpu_target
 from rt3d_mlir.sparsity import GroupSize
 from rt3d_mlir.static.gpu_report import GpuLayer, GpuReport, analyse_gpu, project_gpu
 from rt3d_mlir.static.phones import GPUS
 from rt3d_mlir.static.shader import Shader, TapLoop, fault, read_shader
+from rt3d_mlir.targets import get_gpu_target
 from rt3d_mlir.tools import bench
 
 TARGETS = {"vulkan-adreno": "f16", "vulkan-mali": "f32"}

@@ -7,8 +7,8 @@ from rich.console import Console
 
 import rt3d_mlir
 from rt3d_mlir import models
+from rt3d_mlir.compile.exported import Exported
 from rt3d_mlir.errors import TargetError
-from rt3d_mlir.exported import Exported
 from rt3d_mlir.static import StaticReport, analyse
 from rt3d_mlir.targets import get_target
 from rt3d_mlir.tools import bench

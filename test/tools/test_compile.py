@@ -15,10 +15,9 @@ from torch_mlir import fx
 
 import rt3d_mlir
 from rt3d_mlir import models
-from rt3d_mlir.gpu_targets import gpu_target_names
 from rt3d_mlir.runtime.artifact import Manifest, sha256_file
 from rt3d_mlir.sparsity import GroupSize, MaskSet, Sparsity, magnitude_mask, save_masks, save_weights
-from rt3d_mlir.targets import target_names
+from rt3d_mlir.targets import gpu_target_names, target_names
 from rt3d_mlir.tools.compile import main
 
 C3D_CLIP = (1, 3, 16, 16, 16)

@@ -19,7 +19,9 @@ import pytest
 import torch
 
 import rt3d_mlir
-from rt3d_mlir import artifact_writer, exported, models
+from rt3d_mlir import models
+from rt3d_mlir.compile import artifact_writer, job
+from rt3d_mlir.compile.network import Network
 from rt3d_mlir.sparsity import GroupSize, MaskSet, Sparsity, save_masks, save_weights
 from rt3d_mlir.targets import get_target
 from rt3d_mlir.tools import compile as compile_tool
@@ -512,7 +514,7 @@ def test_versions_that_do_not_match(refuse: Refuse, tiny: Path, monkeypatch: pyt
 
 def test_a_wrong_module(refuse: Refuse, tiny: Path, monkeypatch: pytest.MonkeyPatch):
     """A pipeline that loses weights compiles well and answers wrongly."""
-    real = exported.default_pipeline
+    real = job.default_pipeline
 
     def halved(*args: object) -> list:
         step, *rest = real(*args)
@@ -524,7 +526,7 @@ def test_a_wrong_module(refuse: Refuse, tiny: Path, monkeypatch: pytest.MonkeyPa
 
         return [Broken(), *rest]
 
-    monkeypatch.setattr(exported, "default_pipeline", halved)
+    monkeypatch.setattr(job, "default_pipeline", halved)
     message = refuse(tiny)
     assert message.startswith("the compiled module answers wrongly: output 0 is off by ")
     assert "of the reference's range, the limit is 0.0001. Nothing was written" in message
@@ -532,9 +534,9 @@ def test_a_wrong_module(refuse: Refuse, tiny: Path, monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize("wrong", [lambda y: y + np.ptp(y) * 2e-4, lambda y: y * np.nan, lambda y: y[:, :0]])
 def test_a_wrong_answer(refuse: Refuse, net: Path, monkeypatch: pytest.MonkeyPatch, wrong: Callable):
-    real = exported.Exported.golden.func
+    real = Network.golden.func
     golden = property(lambda self: (real(self)[0], [wrong(y) for y in real(self)[1]]))
-    monkeypatch.setattr(exported.Exported, "golden", golden)
+    monkeypatch.setattr(Network, "golden", golden)
     assert refuse(net).startswith("the compiled module answers wrongly: output 0 is off by ")
 
 

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rt3d_mlir.bench.available import UnavailableError
 from rt3d_mlir.bench.case import Case
-from rt3d_mlir.bench.engine import Engine, Prepared, Run, UnavailableError
-from rt3d_mlir.iree_programs import compiler_program
+from rt3d_mlir.bench.engine import Engine, Prepared, Run
+from rt3d_mlir.iree.programs import compiler_program
 
 if TYPE_CHECKING:
-    from rt3d_mlir.exported import Exported
+    from rt3d_mlir.compile.exported import Exported
 
 FILE = "stock.vmfb"
 
@@ -58,7 +59,7 @@ def compile_stock(exported: "Exported", output: Path, flags: Sequence[str]) -> N
     """Floor 1 through iree-compile at -O3. Raises UnavailableError where it fails."""
     import iree.compiler.ir as ir
 
-    from rt3d_mlir.mlir_io import write_bytecode
+    from rt3d_mlir.ir_io.mlir_io import write_bytecode
 
     source = output.with_suffix(".mlirbc")
     with ir.Context(), ir.Location.unknown():

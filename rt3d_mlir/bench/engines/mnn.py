@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from rt3d_mlir.bench.available import UnavailableError, require
 from rt3d_mlir.bench.case import Case
-from rt3d_mlir.bench.engine import Engine, Prepared, Run, UnavailableError, require
+from rt3d_mlir.bench.engine import Engine, Prepared, Run
 
 FILE = "model.mnn"
 

@@ -7,8 +7,9 @@ silence. What the converter marked as sparse is counted in its file: none is a s
 
 from pathlib import Path
 
+from rt3d_mlir.bench.available import UnavailableError
 from rt3d_mlir.bench.case import DENSE, Case
-from rt3d_mlir.bench.engine import Prepared, UnavailableError
+from rt3d_mlir.bench.engine import Prepared
 from rt3d_mlir.bench.engines.mnn import FILE, Mnn, convert
 from rt3d_mlir.sparsity import GroupSize
 

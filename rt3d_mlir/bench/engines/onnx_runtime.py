@@ -4,8 +4,9 @@ from pathlib import Path
 
 import numpy as np
 
+from rt3d_mlir.bench.available import require
 from rt3d_mlir.bench.case import Case
-from rt3d_mlir.bench.engine import Engine, Prepared, Run, require
+from rt3d_mlir.bench.engine import Engine, Prepared, Run
 
 
 class OnnxRuntime(Engine):

@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from rt3d_mlir.bench.available import UnavailableError, require
 from rt3d_mlir.bench.case import Case
-from rt3d_mlir.bench.engine import Engine, Prepared, Run, UnavailableError, require
+from rt3d_mlir.bench.engine import Engine, Prepared, Run
 
 
 class OpenVino(Engine):

@@ -11,7 +11,7 @@ from rt3d_mlir.runtime import load
 from rt3d_mlir.sparsity import GroupSize
 
 if TYPE_CHECKING:
-    from rt3d_mlir.exported import Exported
+    from rt3d_mlir.compile.exported import Exported
 
 
 class Rt3d(Engine):

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
+from rt3d_mlir.bench.available import UnavailableError
 from rt3d_mlir.bench.case import Case
-from rt3d_mlir.bench.engine import Engine, Prepared, Run, UnavailableError
+from rt3d_mlir.bench.engine import Engine, Prepared, Run
 
 
 class TorchCompile(Engine):

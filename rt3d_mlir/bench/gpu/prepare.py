@@ -5,15 +5,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from rt3d_mlir.artifact_writer import write_artifact
+from rt3d_mlir.bench.available import UnavailableError
 from rt3d_mlir.bench.case import DENSE, CaseSpec
-from rt3d_mlir.bench.engine import UnavailableError
 from rt3d_mlir.bench.engines.iree_stock import compile_stock
 from rt3d_mlir.bench.gpu.results import STOCK, GpuSkip
-from rt3d_mlir.exported import Exported, export_config
-from rt3d_mlir.gpu_targets import GpuTarget
+from rt3d_mlir.compile.artifact_writer import write_artifact
+from rt3d_mlir.compile.exported import Exported, export_config
 from rt3d_mlir.runtime.artifact import MODULE, Manifest, sha256_file
 from rt3d_mlir.sparsity import GroupSize
+from rt3d_mlir.targets import GpuTarget
 
 
 def prepare(
@@ -37,7 +37,7 @@ def prepare(
         progress(f"{name}: compiling for {target.name}", i / len(cases))
         classes = spec.options.get("num_classes")
         exported = export_config(spec.model, spec.config, target, dtype, num_classes=classes, group=group)
-        write_artifact(exported, folder / name, target, force=True)
+        write_artifact(exported.job(target), folder / name, force=True)
         if STOCK in engines and (spec.config, dtype) == (DENSE, "f32"):
             progress(f"{name}: stock IREE", (i + 0.5) / len(cases))
             try:

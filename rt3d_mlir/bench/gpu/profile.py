@@ -17,7 +17,7 @@ from statistics import median
 from typing import Any
 
 from rt3d_mlir.errors import DeviceError
-from rt3d_mlir.iree_programs import runtime_program
+from rt3d_mlir.iree.programs import runtime_program
 from rt3d_mlir.runtime.artifact import MODULE, Manifest
 
 _UNITS = {"ns": 1e-6, "us": 1e-3, "ms": 1.0, "s": 1e3}

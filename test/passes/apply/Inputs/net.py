@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from rt3d_mlir.report import Report
+from rt3d_mlir.passes.packing_report import Report
 
 CLIP = (1, 3, 4, 8, 8)
 

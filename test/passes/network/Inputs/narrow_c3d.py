@@ -3,8 +3,8 @@
 import iree.compiler.ir as ir
 import torch
 
-from rt3d_mlir import mlir_io
 from rt3d_mlir.frontend.torch_import import import_torch
+from rt3d_mlir.ir_io import mlir_io
 from rt3d_mlir.models import build
 
 CLIP = (16, 32, 32)

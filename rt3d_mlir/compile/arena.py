@@ -19,10 +19,10 @@ from pathlib import Path
 import iree.compiler.ir as ir
 import iree.runtime
 
-from rt3d_mlir.backend import iree_compile
 from rt3d_mlir.errors import CompileError
-from rt3d_mlir.mlir_io import without_numbers, write_bytecode
-from rt3d_mlir.weights import WeightTable
+from rt3d_mlir.ir_io.mlir_io import without_numbers, write_bytecode
+from rt3d_mlir.ir_io.weights import WeightTable
+from rt3d_mlir.iree.command import iree_compile
 
 Progress = Callable[[str], None]
 

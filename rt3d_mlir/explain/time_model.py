@@ -7,8 +7,7 @@ core, and only their ratios count. Where no other source is named they were meas
 
 from dataclasses import dataclass
 
-from rt3d_mlir.gpu_targets import GpuTarget
-from rt3d_mlir.targets import Target
+from rt3d_mlir.targets import GpuTarget, Target
 
 #: FMAs of a vector register a second: two a cycle, at 3.4 GHz.
 _VECTORS = 2 * 3.4e9

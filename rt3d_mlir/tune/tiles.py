@@ -15,12 +15,12 @@ from pathlib import Path
 import iree.compiler.ir as ir
 import numpy as np
 
-from rt3d_mlir.backend import iree_compile
 from rt3d_mlir.bench.profiler import Call, profile_calls
+from rt3d_mlir.compile.exported import Exported
 from rt3d_mlir.errors import TargetError
-from rt3d_mlir.exported import Exported
+from rt3d_mlir.ir_io.mlir_io import write_bytecode
+from rt3d_mlir.iree.command import iree_compile
 from rt3d_mlir.kernel_names import symbol_of
-from rt3d_mlir.mlir_io import write_bytecode
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.pipeline import run_pipeline
 from rt3d_mlir.static import analyse

@@ -2,23 +2,22 @@
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import iree.compiler.ir as ir
 import numpy as np
 
-from rt3d_mlir.arena import compile_with_arena
-from rt3d_mlir.backend import check_versions, compile_command
+from rt3d_mlir.compile.arena import compile_with_arena
+from rt3d_mlir.compile.job import CompileJob
+from rt3d_mlir.compile.kept_blocks import kept_blocks
 from rt3d_mlir.errors import ArtifactError, CompileError
-from rt3d_mlir.explain import Trace
+from rt3d_mlir.explain.explanation import Explanation
+from rt3d_mlir.explain.trace import Trace
 from rt3d_mlir.files import is_there, replacing_folder
-from rt3d_mlir.gpu_targets import GpuTarget
-from rt3d_mlir.mlir_io import without_numbers
+from rt3d_mlir.ir_io.mlir_io import without_numbers
+from rt3d_mlir.iree.command import check_versions, compile_command
 from rt3d_mlir.passes.framework.base import Pass, State
-from rt3d_mlir.passes.ir.constant_folding import constant_value
-from rt3d_mlir.passes.ops.packed_conv import PackedConv
 from rt3d_mlir.passes.pack.pack_kgs import PackKgs
 from rt3d_mlir.passes.pipeline import plugins_in, run_pipeline
 from rt3d_mlir.runtime.artifact import (
@@ -33,23 +32,19 @@ from rt3d_mlir.runtime.artifact import (
 )
 from rt3d_mlir.runtime.golden import golden_error, golden_limit, golden_range
 from rt3d_mlir.runtime.module import Module
-from rt3d_mlir.sparsity.groups import shape_5d
 from rt3d_mlir.sparsity.kept_file import Kept, save_kept
-from rt3d_mlir.targets import Target
-
-if TYPE_CHECKING:
-    from rt3d_mlir.exported import Exported
 
 Progress = Callable[[str], None]
 
+#: What iree-compile reads.
+_SOURCE = "module.mlirbc"
+
 
 def write_artifact(
-    exported: "Exported",
+    job: CompileJob,
     folder: Path,
-    target: Target | GpuTarget,
     *,
     force: bool = False,
-    iree_flags: Sequence[str] = (),
     dump_ir: Path | None = None,
     progress: Progress = lambda _what: None,
 ) -> Manifest:
@@ -62,8 +57,8 @@ def write_artifact(
     check_folder(folder, force, dump_ir)
     try:
         with replacing_folder(folder) as work:
-            manifest = _fill(exported, work, target, list(iree_flags), dump_ir, progress)
-            if target.name == "host":
+            manifest = _fill(job, work, dump_ir, progress)
+            if job.target.name == "host":
                 progress("checking against the golden output")
                 _check(work, manifest)
             check_folder(folder, force)  # it may have come into being meanwhile
@@ -100,18 +95,35 @@ def _is_artifact(folder: Path) -> bool:
         return False
 
 
-def _fill(
-    exported: "Exported",
-    work: Path,
-    target: Target | GpuTarget,
-    iree_flags: list[str],
-    dump_ir: Path | None,
-    progress: Progress,
-) -> Manifest:
-    source = (dump_ir or work.parent) / "module.mlirbc"
+@dataclass(frozen=True)
+class _Compiled:
+    """What is known once the module is compiled: what the passes said, where each op went, and what they kept."""
+
+    state: State
+    explanation: Explanation
+    kept: dict[str, Kept]
+    arena: int
+    """Bytes."""
+
+
+def _fill(job: CompileJob, work: Path, dump_ir: Path | None, progress: Progress) -> Manifest:
+    """Everything of the artifact into the folder `work`."""
+    compiled = _compile(job, work / MODULE, (dump_ir or work.parent) / _SOURCE, dump_ir, progress)
+    progress("running the reference")
+    inputs, outputs = job.network.golden
+    files = [MODULE, *_write_golden(work / "golden", inputs, outputs)]
+    if compiled.kept:
+        save_kept(work / KEPT, compiled.kept)
+        files.append(KEPT)
+    manifest = _manifest(job, compiled, inputs, outputs, {name: sha256_file(work / name) for name in files})
+    manifest.write(work)
+    return manifest
+
+
+def _compile(job: CompileJob, output: Path, source: Path, dump_ir: Path | None, progress: Progress) -> _Compiled:
+    """Runs the passes and iree-compile; `source` is what iree-compile reads."""
     progress("importing")
-    floor1 = exported.floor1
-    group = exported.group_for(target) or target.group
+    floor1 = job.network.floor1
     with ir.Context(), ir.Location.unknown():
         module, table = floor1.parse()
         state = State(table)
@@ -122,47 +134,49 @@ def _fill(
             trace.after_each(step, after)
             dump(step, after)
             if isinstance(step, PackKgs):
-                kept.update(_kept_blocks(after, state))
+                kept.update(kept_blocks(after, state))
 
         progress("rewriting")
-        run_pipeline(module, exported.pipeline(target), state, after_each)
-        explanation = trace.explain(state, target)
-        flags = [*exported.iree_flags(target), *iree_flags]
-        arena = compile_with_arena(module, table, flags, source, work / MODULE, progress)
-    progress("running the reference")
-    inputs, outputs = exported.golden
-    files = [MODULE, *_write_golden(work / "golden", inputs, outputs)]
-    if kept:
-        save_kept(work / KEPT, kept)
-        files.append(KEPT)
-    plugins = {plugin.package: plugin.version for plugin in plugins_in(exported.pipeline(target))}
-    manifest = Manifest(
-        tools=tool_versions() | exported.source.readers | plugins,
-        model=exported.source.name,
+        run_pipeline(module, job.pipeline(), state, after_each)
+        explanation = trace.explain(state, job.target)
+        arena = compile_with_arena(module, table, job.iree_flags(), source, output, progress)
+    return _Compiled(state, explanation, kept, arena)
+
+
+def _manifest(
+    job: CompileJob,
+    compiled: _Compiled,
+    inputs: Sequence[np.ndarray],
+    outputs: Sequence[np.ndarray],
+    files: dict[str, str],
+) -> Manifest:
+    """`files` are names and sha256."""
+    source, target, state = job.network.source, job.target, compiled.state
+    names = job.network.floor1.input_names
+    plugins = {plugin.package: plugin.version for plugin in plugins_in(job.pipeline())}
+    notes = [asdict(note) for note in state.notes]
+    return Manifest(
+        tools=tool_versions() | source.readers | plugins,
+        model=source.name,
         target=target.name,
         triple=target.triple,
         cpu=target.cpu,
-        dtype=exported.dtype,
+        dtype=job.dtype,
         device=target.device,
-        arena=arena,
-        tolerance=min(golden_limit(exported.dtype, y) * golden_range(y) for y in outputs),
-        inputs=[TensorSpec(n, x.shape, str(x.dtype)) for n, x in zip(floor1.input_names, inputs, strict=True)],
+        arena=compiled.arena,
+        tolerance=min(golden_limit(job.dtype, y) * golden_range(y) for y in outputs),
+        inputs=[TensorSpec(name, x.shape, str(x.dtype)) for name, x in zip(names, inputs, strict=True)],
         outputs=[TensorSpec(f"output_{i}", y.shape, str(y.dtype)) for i, y in enumerate(outputs)],
-        files={name: sha256_file(work / name) for name in files},
-        layers=exported.build_report(state).layers,
-        ops=explanation.fates,
-        sparsity={"group": str(group), "dense": exported.dense, "notes": [asdict(note) for note in state.notes]},
+        files=files,
+        layers=job.build_report(state).layers,
+        ops=compiled.explanation.fates,
+        sparsity={"group": str(job.usual_group), "dense": job.dense, "notes": notes},
     )
-    manifest.write(work)
-    return manifest
 
 
-def iree_command(
-    exported: "Exported", folder: Path, target: Target | GpuTarget, iree_flags: Sequence[str], dump_ir: Path | None
-) -> list[str]:
+def iree_command(job: CompileJob, folder: Path, dump_ir: Path | None) -> list[str]:
     """The iree-compile line that `write_artifact` runs; with `dump_ir` its input stays there to run it again."""
-    source = (dump_ir or folder.parent) / "module.mlirbc"
-    return compile_command(source, folder / MODULE, [*exported.iree_flags(target), *iree_flags])
+    return compile_command((dump_ir or folder.parent) / _SOURCE, folder / MODULE, job.iree_flags())
 
 
 def _dumper(dump_ir: Path | None, module: ir.Module) -> Callable[[Pass, ir.Module], None]:
@@ -177,28 +191,6 @@ def _dumper(dump_ir: Path | None, module: ir.Module) -> Callable[[Pass, ir.Modul
         (dump_ir / f"{next(count):02d}-{step.name}.mlir").write_text(without_numbers(after) + "\n")
 
     return dump
-
-
-def _kept_blocks(module: ir.Module, state: State) -> dict[str, Kept]:
-    """Of each layer that pack-kgs left less of than all: its blocks, from the tap list that the kernel will follow."""
-    found: dict[str, Kept] = {}
-
-    def visit(op: ir.Operation) -> ir.WalkResult:
-        conv = PackedConv.match(op.opview, state) if op.name == "linalg.generic" else None
-        ptr = constant_value(conv.ptr, state.weights) if conv is not None else None
-        facts = state.layers.get(conv.layer, {}) if conv is not None else {}
-        if conv is None or ptr is None or facts.get("kept_share", 1) == 1:
-            return ir.WalkResult.ADVANCE
-        kernel = shape_5d(facts["weight_shape"])[2:]
-        channels = conv.x.type.shape[1] * conv.x.type.shape[5]
-        mask = np.zeros((len(ptr[0]) - 1, channels // conv.group.n, *kernel), np.bool_)
-        rows = np.repeat(np.arange(len(mask)), np.diff(ptr[0]))
-        mask[(rows, *conv.taps[: len(rows)].T)] = True  # a layer without a tap has a list of one all the same
-        found[conv.layer] = Kept(conv.group, mask)
-        return ir.WalkResult.ADVANCE
-
-    module.operation.walk(visit)
-    return found
 
 
 def _write_golden(folder: Path, inputs: Sequence[np.ndarray], outputs: Sequence[np.ndarray]) -> list[str]:

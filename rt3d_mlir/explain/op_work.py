@@ -12,8 +12,8 @@ from math import prod
 
 import iree.compiler.ir as ir
 
-from rt3d_mlir import floor_facts
-from rt3d_mlir.floor_facts import RESHAPES
+from rt3d_mlir.explain import floor_facts
+from rt3d_mlir.explain.floor_facts import RESHAPES
 from rt3d_mlir.frontend.model_ops import NO_OPS
 from rt3d_mlir.passes.framework.provenance import tensor_ops
 from rt3d_mlir.passes.ir.match import body_ops, defining_op, is_parallel

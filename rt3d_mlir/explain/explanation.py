@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
-from rt3d_mlir.report import macs_text
+from rt3d_mlir.passes.packing_report import macs_text
 from rt3d_mlir.runtime.artifact import Fate
 
 PACKED, FUSED, FOLDED, LEFT, INSERTED = "packed", "fused", "folded", "left", "inserted"
@@ -19,7 +19,7 @@ class Explanation:
     """The fate of each op of the model, in its order, and of the conversions that were inserted between them.
 
     Shares are of the whole net, 0 to 1, of what is left to IREE: of MACs, of bytes read and written in memory, and of
-    the time that rt3d_mlir.time_model estimates, where a conversion between two layers counts too.
+    the time that rt3d_mlir.explain.time_model estimates, where a conversion between two layers counts too.
     """
 
     fates: list[Fate]

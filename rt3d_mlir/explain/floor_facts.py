@@ -7,6 +7,7 @@ import iree.compiler.ir as ir
 from iree.compiler.passmanager import PassManager
 
 from rt3d_mlir.frontend.model_ops import NO_OPS
+from rt3d_mlir.frontend.random_numbers import is_random
 from rt3d_mlir.kernel_names import symbol_of
 from rt3d_mlir.passes.emit.dispatch import kernel_name
 from rt3d_mlir.passes.framework.provenance import tensor_ops
@@ -27,8 +28,6 @@ RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape", "tensor.cast")
 _VIEWS = (*NO_OPS, *RESHAPES)
 #: How kernels of a GPU write the parts of a concatenation into one tensor.
 _PLACES = ("flow.tensor.alloca", "flow.tensor.update", "flow.tensor.slice")
-#: How torch-mlir draws random numbers: from a seed that each draw changes.
-_RANDOM = ("ml_program.global_load", "ml_program.global_store")
 _CONVERSIONS = ("linalg.pack", "linalg.unpack", "arith.truncf", "arith.extf")
 #: The kernels of the layout's conversions; where there are several, block_layout_1 and so on.
 _CONVERSION_KERNELS = ("block_layout", "channel_layout")
@@ -56,7 +55,7 @@ def folding(module: ir.Module, keys: Keys) -> dict[str, str]:
     values = variable(module)
     kinds: dict[str, set[str]] = {}
     for op in tensor_ops(module):
-        depends = op.name in _RANDOM or reads_any(op, values)
+        depends = is_random(op) or reads_any(op, values)
         kind = "constant" if not depends else "view" if op.name in _VIEWS else "computed"
         for key in keys(op):
             kinds.setdefault(key, set()).add(kind if op.name not in NO_OPS else "constant")
@@ -68,7 +67,7 @@ def variable(module: ir.Module) -> set[ir.Value]:
     """The values that are not the same in each call: what depends on the inputs, or on random numbers."""
     values = {argument for function in module.body.operations for argument in _arguments(function)}
     for op in tensor_ops(module):
-        values.update(op.results if op.name in _RANDOM or reads_any(op, values) else ())
+        values.update(op.results if is_random(op) or reads_any(op, values) else ())
     return values
 
 
@@ -113,11 +112,6 @@ def is_conversion(op: ir.OpView) -> bool:
 def is_left(op: ir.OpView) -> bool:
     """Whether IREE has to find code for an op at floor 3."""
     return not is_dispatch(op) and not is_conversion(op) and op.name not in (*_VIEWS, *_PLACES)
-
-
-def is_random(op: ir.OpView) -> bool:
-    """Whether an op is a part of drawing random numbers."""
-    return op.name in _RANDOM
 
 
 def is_entry(op: ir.OpView) -> bool:

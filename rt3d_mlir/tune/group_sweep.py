@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from rt3d_mlir.bench.profiler import profile_calls
-from rt3d_mlir.exported import export
+from rt3d_mlir.compile.exported import export
 from rt3d_mlir.sparsity import GroupSize, MaskSet, magnitude_mask
 from rt3d_mlir.static import analyse
 from rt3d_mlir.targets import Target

@@ -2,7 +2,7 @@
 
 MLIR's Python bindings can create `dense_resource` constants but not read them, and copying 300 MB of weights
 through each pass would be waste. So the IR only holds handles, `dense_resource<conv2.weight>` without a blob, and
-the numbers stay in numpy. :mod:`rt3d_mlir.mlir_io` joins the two when a module is written.
+the numbers stay in numpy. :mod:`rt3d_mlir.ir_io.mlir_io` joins the two when a module is written.
 """
 
 from collections.abc import Iterator, Mapping

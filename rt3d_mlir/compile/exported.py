@@ -5,7 +5,6 @@ print(exported.report().rate)
 exported.compile("artifact", target="cortex-a76")
 """
 
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,22 +15,22 @@ import numpy as np
 import torch
 from torch.export import ExportedProgram
 
-from rt3d_mlir.artifact_writer import write_artifact
-from rt3d_mlir.errors import ArtifactError, TargetError
-from rt3d_mlir.explain import Trace
-from rt3d_mlir.explanation import Explanation
+from rt3d_mlir.compile.artifact_writer import write_artifact
+from rt3d_mlir.compile.job import CompileJob
+from rt3d_mlir.compile.network import Network
+from rt3d_mlir.errors import ArtifactError
+from rt3d_mlir.explain.explanation import Explanation
+from rt3d_mlir.explain.trace import Trace
 from rt3d_mlir.frontend.open_source import open_source
-from rt3d_mlir.frontend.random_numbers import check_repeats
 from rt3d_mlir.frontend.source import Floor1, Source
 from rt3d_mlir.frontend.torch_source import TorchSource
-from rt3d_mlir.gpu_targets import GpuTarget
-from rt3d_mlir.mlir_io import write_text
+from rt3d_mlir.ir_io.mlir_io import write_text
 from rt3d_mlir.passes.framework.base import Pass, State
-from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
-from rt3d_mlir.report import Report, build_report
+from rt3d_mlir.passes.packing_report import Report
+from rt3d_mlir.passes.pipeline import run_pipeline
 from rt3d_mlir.runtime.artifact import Manifest
 from rt3d_mlir.sparsity import GroupSize, MaskSet, apply_masks, check_finite, load_config, masks_for
-from rt3d_mlir.targets import Target, find_target
+from rt3d_mlir.targets import GpuTarget, Target, find_target
 
 #: Filters of a vector register at least. Of masks for fewer, the zeros alone count.
 NARROWEST = 4
@@ -78,7 +77,7 @@ def export_source(
     check_finite({key: array for key, array in parameters.items() if array.dtype.kind == "f"})
     if masks is not None:
         parameters = apply_masks(parameters, masks)
-    return Exported(source, parameters, group, dense, dtype, winograd, masks and masks.group)
+    return Exported(Network(source, parameters), group, dense, dtype, winograd, masks and masks.group)
 
 
 def export_config(
@@ -105,42 +104,36 @@ def export_config(
 class Exported:
     """A model with its final parameters, the group that the caller named, and that of the masks."""
 
-    source: Source
-    parameters: dict[str, np.ndarray]
+    network: Network
     group: GroupSize | None
     dense: bool
     dtype: str = "f32"
     winograd: bool = True
     mask_group: GroupSize | None = None
 
-    @functools.cached_property
+    @property
+    def source(self) -> Source:
+        """Where the model came from."""
+        return self.network.source
+
+    @property
+    def parameters(self) -> dict[str, np.ndarray]:
+        """The weights that it is compiled with, masks applied."""
+        return self.network.parameters
+
+    @property
     def floor1(self) -> Floor1:
         """The imported module, before any pass."""
-        return self.source.lower(self.parameters)
+        return self.network.floor1
 
-    @functools.cached_property
+    @property
     def golden(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Seeded random inputs, and what the source itself answers to them.
-
-        Where an answer is not finite, as that of a logarithm, positive inputs are taken if they give more numbers.
-        Raises ModelError where it answers differently in each call.
-        """
-        found = []
-        for positive in (False, True):
-            inputs = self.source.draw_inputs(np.random.default_rng(0), positive)
-            outputs = self.source.reference(self.parameters, inputs)
-            lost = sum(int(np.count_nonzero(~np.isfinite(y))) for y in outputs)
-            found.append((lost, inputs, outputs))
-            if not lost:
-                break
-        _, inputs, outputs = min(found, key=lambda each: each[0])
-        again = functools.partial(self.source.reference, self.parameters, inputs)
-        check_repeats(self.source.name, self.floor1, outputs, again)
-        return inputs, outputs
+        """Seeded random inputs, and what the source itself answers to them."""
+        return self.network.golden
 
     def report(self, target: str = "host") -> Report:
         """What packing does to each layer, without compiling. `target` gives the group where none was named."""
-        return self.build_report(self._run(target)[0])
+        return self.job(find_target(target)).build_report(self._run(target)[0])
 
     def explain(self, target: str = "host") -> Explanation:
         """Where each op of the model goes, and why, without compiling."""
@@ -168,29 +161,14 @@ class Exported:
         part = masks.n == own.n and masks.m < own.m and own.m % masks.m == 0
         return None if part else masks
 
+    def job(self, target: Target | GpuTarget, flags: Sequence[str] = ()) -> CompileJob:
+        """This model for a target; `flags` are more of them for iree-compile."""
+        group = self.group_for(target)
+        return CompileJob(self.network, target, group, self.dense, self.dtype, self.winograd, flags)
+
     def pipeline(self, target: Target | GpuTarget) -> list[Pass]:
         """The passes that compile this model for a target. Raises TargetError where it has no kernels of the dtype."""
-        group = self.group_for(target)
-        return default_pipeline(group or target.group, target, self.dense, self.dtype, self.winograd, group is None)
-
-    def iree_flags(self, target: Target | GpuTarget) -> list[str]:
-        """iree-compile's flags for this model. Raises TargetError where the target lacks a type that it takes or gives.
-
-        IREE computes float64 as float32 unless told, and then its module takes and gives that.
-        """
-        signature = next(line for line in self.floor1.text.splitlines() if "func.func @main(" in line)
-        if "f64>" not in signature:
-            return target.iree_flags
-        if isinstance(target, GpuTarget):
-            raise TargetError(
-                f"{self.source.name} takes or gives float64, which {target.name} does not have: give it float32 inputs"
-            )
-        return [*target.iree_flags, "--iree-input-demote-f64-to-f32=false"]
-
-    def build_report(self, state: State) -> Report:
-        """The report of a pipeline that ran on this model."""
-        shapes = {key: tuple(array.shape) for key, array in self.parameters.items()}
-        return build_report(state, self.source.macs(), shapes)
+        return self.job(target).pipeline()
 
     def save_mlir(self, path: str | Path) -> None:
         """Floor 1 with its masked weights, as .mlir text that rt3d-mlir-compile and rt3d-mlir-opt read.
@@ -209,4 +187,4 @@ class Exported:
 
         Raises ArtifactError where the folder exists (without `force`), TargetError, CompileError.
         """
-        return write_artifact(self, Path(path), find_target(target), force=force)
+        return write_artifact(self.job(find_target(target)), Path(path), force=force)

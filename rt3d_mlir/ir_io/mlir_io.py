@@ -13,7 +13,7 @@ from iree.compiler.passmanager import PassManager
 
 from rt3d_mlir import files
 from rt3d_mlir.errors import ModelError
-from rt3d_mlir.weights import WeightTable, resource_key
+from rt3d_mlir.ir_io.weights import WeightTable, resource_key
 
 _HANDLE = re.compile(r'dense_resource<"?([^">]+)"?>\s*:\s*(tensor<[^>]*>)')
 _SECTION = re.compile(r"^\{-#", re.MULTILINE)

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rt3d_mlir.errors import TargetError, did_you_mean
-from rt3d_mlir.gpu_targets import GpuTarget, get_gpu_target, gpu_target_names
-from rt3d_mlir.iree_programs import compiler_program
+from rt3d_mlir.iree.programs import compiler_program
 from rt3d_mlir.sparsity import GroupSize
+from rt3d_mlir.targets.gpu import GpuTarget, get_gpu_target, gpu_target_names
 
 _ANDROID = "aarch64-none-linux-android29"
 

@@ -10,19 +10,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import iree.compiler.ir as ir
 
-from rt3d_mlir import floor_facts
-from rt3d_mlir.explanation import FOLDED, FUSED, LEFT, PACKED, Explanation
-from rt3d_mlir.fate_costs import FateCosts
-from rt3d_mlir.floor_facts import RESHAPES
+from rt3d_mlir.explain import floor_facts
+from rt3d_mlir.explain.explanation import FOLDED, FUSED, LEFT, PACKED, Explanation
+from rt3d_mlir.explain.fate_costs import FateCosts
+from rt3d_mlir.explain.floor_facts import RESHAPES
+from rt3d_mlir.explain.op_work import OpWork
+from rt3d_mlir.explain.time_model import rates_of
 from rt3d_mlir.frontend.model_ops import ModelOp
-from rt3d_mlir.gpu_targets import GpuTarget
-from rt3d_mlir.op_work import OpWork
+from rt3d_mlir.frontend.random_numbers import is_random
 from rt3d_mlir.passes.framework.base import Pass, State
 from rt3d_mlir.passes.framework.provenance import keys, tensor_ops
 from rt3d_mlir.passes.ir.match import defining_op, is_f32, static_shape
 from rt3d_mlir.runtime.artifact import Fate
-from rt3d_mlir.targets import Target
-from rt3d_mlir.time_model import rates_of
+from rt3d_mlir.targets import GpuTarget, Target
 
 #: Kinds that change no number when a model is evaluated.
 _NO_WORK = (
@@ -171,7 +171,7 @@ class Trace:
         contractions = [op for op in ops if floor_facts.is_product(op)]
         tensors = [value for value in results if isinstance(value.type, ir.RankedTensorType)]
         other = [ir.RankedTensorType(value.type).element_type for value in tensors if not is_f32(value)]
-        if any(floor_facts.is_random(op) for op in ops):
+        if any(is_random(op) for op in ops):
             return "it draws random numbers; kernels draw none"
         if other and not contractions:
             return f"{_computes(other[0], self._model[key].kind)}; kernels know float32"

@@ -6,7 +6,7 @@ from importlib import metadata
 from pathlib import Path
 
 from rt3d_mlir.errors import CompileError, VersionError
-from rt3d_mlir.iree_programs import compiler_program
+from rt3d_mlir.iree.programs import compiler_program
 
 #: The same input gives the same bytes, and no path of the build machine is in them.
 _REPRODUCIBLE = ["--iree-vm-bytecode-module-strip-source-map=true", "--iree-llvmcpu-debug-symbols=false"]

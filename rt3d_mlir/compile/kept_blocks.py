@@ -1,0 +1,32 @@
+"""The blocks that each layer kept, read off the packed module: what an artifact's `kept` file holds."""
+
+import iree.compiler.ir as ir
+import numpy as np
+
+from rt3d_mlir.passes.framework.base import State
+from rt3d_mlir.passes.ir.constant_folding import constant_value
+from rt3d_mlir.passes.ops.packed_conv import PackedConv
+from rt3d_mlir.sparsity.groups import shape_5d
+from rt3d_mlir.sparsity.kept_file import Kept
+
+
+def kept_blocks(module: ir.Module, state: State) -> dict[str, Kept]:
+    """Of each layer that pack-kgs left less of than all: its blocks, from the tap list that the kernel will follow."""
+    found: dict[str, Kept] = {}
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        conv = PackedConv.match(op.opview, state) if op.name == "linalg.generic" else None
+        ptr = constant_value(conv.ptr, state.weights) if conv is not None else None
+        facts = state.layers.get(conv.layer, {}) if conv is not None else {}
+        if conv is None or ptr is None or facts.get("kept_share", 1) == 1:
+            return ir.WalkResult.ADVANCE
+        kernel = shape_5d(facts["weight_shape"])[2:]
+        channels = conv.x.type.shape[1] * conv.x.type.shape[5]
+        mask = np.zeros((len(ptr[0]) - 1, channels // conv.group.n, *kernel), np.bool_)
+        rows = np.repeat(np.arange(len(mask)), np.diff(ptr[0]))
+        mask[(rows, *conv.taps[: len(rows)].T)] = True  # a layer without a tap has a list of one all the same
+        found[conv.layer] = Kept(conv.group, mask)
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(visit)
+    return found

@@ -1,0 +1,1 @@
+"""What became of each layer and each op: `--explain`."""

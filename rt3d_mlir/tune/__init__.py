@@ -1,0 +1,1 @@
+"""Register tiles and kernel groups, chosen by time."""
