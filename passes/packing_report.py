@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from rich.table import Table
 
-from rt3d_mlir.passes.framework.base import Note, State
+from rt3d_mlir.passes.framework.base import LayerFacts, Note, State
 from rt3d_mlir.runtime.artifact import Layer
 
 
@@ -55,20 +55,20 @@ def build_report(state: State, dense_macs: Mapping[str, int], shapes: Mapping[st
 
     `dense_macs` are the model's own MACs by parameter name: a layer in it that was not packed still has its row.
     """
-    packed: dict[str, list[tuple[str, dict]]] = {}  # a parameter that two layers share has two entries
+    packed: dict[str, list[tuple[str, LayerFacts]]] = {}  # a parameter that two layers share has two entries
     for name, facts in state.layers.items():
-        packed.setdefault(facts["parameter"] or name, []).append((name, facts))
+        packed.setdefault(facts.parameter or name, []).append((name, facts))
     # Patterns do not run in the order of the layers; the model's parameters are the nearest to it there is.
     uncounted = sorted((key for key in packed if key not in dense_macs), key=[*shapes, *packed].index)
     layers = []
     for parameter in [*dense_macs, *uncounted]:
         for name, facts in packed.get(parameter, []):
-            shape = shapes.get(parameter, facts["weight_shape"])
-            before, after, kept = facts["macs_before"], facts["macs_after"], facts["kept_share"]
+            shape = shapes.get(parameter, facts.weight_shape)
+            before, after, kept = facts.macs_before, facts.macs_after, facts.kept_share
             if len(packed[parameter]) == 1 and dense_macs.get(parameter, before) < before:
                 # a transposed conv, in whose packed form each phase has zeros for the taps of the others
                 before, kept = dense_macs[parameter], min(1.0, after / dense_macs[parameter])
-            layers.append(Layer(name, shape, before, after, kept, True, facts.get("how", "")))
+            layers.append(Layer(name, shape, before, after, kept, True, facts.how))
         if parameter not in packed:
             name, macs = parameter.removesuffix(".weight"), dense_macs[parameter]
             layers.append(Layer(name, shapes[parameter], macs, macs, 1.0, False, _reason(state, name)))

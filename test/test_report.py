@@ -2,18 +2,12 @@ import io
 
 from rich.console import Console
 
-from rt3d_mlir.passes.framework.base import State
+from rt3d_mlir.passes.framework.base import LayerFacts, State
 from rt3d_mlir.passes.packing_report import build_report
 
 
-def facts(parameter: str | None, before: int, after: int) -> dict:
-    return {
-        "parameter": parameter,
-        "weight_shape": (4, 4, 1, 1, 1),
-        "macs_before": before,
-        "macs_after": after,
-        "kept_share": after / before,
-    }
+def facts(parameter: str | None, before: int, after: int) -> LayerFacts:
+    return LayerFacts(parameter, (4, 4, 1, 1, 1), before, after, kept_share=after / before)
 
 
 def test_packed_and_not():

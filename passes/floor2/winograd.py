@@ -29,7 +29,7 @@ Tile 2 only adds and halves: it is exact where direct sums are and weights are m
 makes NaNs of a whole tile, where a direct sum has infinities in the windows that meet it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import ClassVar
 
@@ -104,8 +104,10 @@ class Winograd(Pass):
             u = constant(state, f"{conv.layer}.winograd", weights, origin=key)
             m = steps.build_product(v, u, facts, depth)
             y = steps.build_output(state, m, facts, conv.op.results[0].type.shape)
-        pruned = f"; faster than the {kept:.0%} of the taps that are kept" if kept < 1 else ""
-        state.layers.get(conv.layer, {})["how"] = f"Winograd, tiles of {plan.tiling.tile}x{plan.tiling.tile}{pruned}"
+        if conv.layer in state.layers:
+            pruned = f"; faster than the {kept:.0%} of the taps that are kept" if kept < 1 else ""
+            how = f"Winograd, tiles of {plan.tiling.tile}x{plan.tiling.tile}{pruned}"
+            state.layers[conv.layer] = replace(state.layers[conv.layer], how=how)
         rewriter.replace_op(conv.op, [y])
         return None
 

@@ -31,13 +31,34 @@ class Note:
         return f"{self.pass_name}: {self.layer}: {self.reason}"
 
 
+@dataclass(frozen=True)
+class LayerFacts:
+    """What a pass that packs a layer tells the report. MACs are those of a whole batch."""
+
+    parameter: str | None
+    """The model's parameter that the weights come from; None where they have no name."""
+    weight_shape: tuple[int, ...]
+    macs_before: int
+    macs_after: int
+    kept_share: float
+    """The share of the weights that the packed layer multiplies by."""
+    how: str = ""
+    """What was chosen for this layer alone: groups of its own, or Winograd."""
+
+    @property
+    def by_winograd(self) -> bool:
+        return self.how.startswith("Winograd")
+
+
 @dataclass
 class State:
     """What passes share besides the IR: the side table of weights, the refusals, and facts for the report."""
 
     weights: WeightTable = field(default_factory=WeightTable)
     notes: list[Note] = field(default_factory=list)
-    layers: dict[str, dict] = field(default_factory=dict)
+    layers: dict[str, LayerFacts] = field(default_factory=dict)
+    """Of each packed layer, by its name, in the order in which they were packed."""
+
     tiles: dict[str, tuple[str, list[tuple[int, int]]]] = field(default_factory=dict)
     """For each conv that was scheduled its cpu_tile.tile_key and the tiles it can have, the model's choice first."""
 

@@ -1,20 +1,25 @@
 """What the report says of a packed layer, and what the layer is called."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from rt3d_mlir.passes.framework.base import State
+from rt3d_mlir.passes.framework.base import LayerFacts, State
 
 
-def layer_facts(state: State, key: str | None, array: np.ndarray, out_shape: list[int], share: float) -> dict:
-    """What the report says of a layer of which `share` is kept: its MACs for a whole batch, before and after."""
+def layer_facts(
+    state: State, key: str | None, array: np.ndarray, out_shape: Sequence[int], share: float, how: str = ""
+) -> LayerFacts:
+    """The facts of a layer with weights `array` and output `out_shape`, [N, M, D, H, W], of which `share` is kept."""
     positions = out_shape[0] * int(np.prod(out_shape[2:]))
-    return {
-        "parameter": state.weights.origin(key) if key else None,
-        "weight_shape": tuple(array.shape),
-        "macs_before": array.size * positions,
-        "macs_after": round(share * array.size) * positions,
-        "kept_share": share,
-    }
+    return LayerFacts(
+        parameter=state.weights.origin(key) if key else None,
+        weight_shape=tuple(array.shape),
+        macs_before=array.size * positions,
+        macs_after=round(share * array.size) * positions,
+        kept_share=share,
+        how=how,
+    )
 
 
 def layer_name(state: State, key: str | None) -> str:

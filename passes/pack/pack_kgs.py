@@ -74,9 +74,8 @@ class PackKgs(Pass):
             x = pack_channels(conv.x, self.block)
             result = packed_conv.build(state, x, packed, layer, conv.shape[2:], conv.strides, conv.dilations, key)
             plain = unpack_channels(result, conv.shape)
-        state.layers[layer] = layer_facts(state, key, array, conv.shape, share)
-        if chosen_group(conv):
-            state.layers[layer]["how"] = f"packed in groups of {group}"
+        how = f"packed in groups of {group}" if chosen_group(conv) else ""
+        state.layers[layer] = layer_facts(state, key, array, conv.shape, share, how)
         rewriter.replace_op(conv.result.owner.opview, [plain])
         return None
 

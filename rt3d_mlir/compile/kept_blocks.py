@@ -17,10 +17,10 @@ def kept_blocks(module: ir.Module, state: State) -> dict[str, Kept]:
     def visit(op: ir.Operation) -> ir.WalkResult:
         conv = PackedConv.match(op.opview, state) if op.name == "linalg.generic" else None
         ptr = constant_value(conv.ptr, state.weights) if conv is not None else None
-        facts = state.layers.get(conv.layer, {}) if conv is not None else {}
-        if conv is None or ptr is None or facts.get("kept_share", 1) == 1:
+        facts = state.layers.get(conv.layer) if conv is not None else None
+        if conv is None or ptr is None or facts is None or facts.kept_share == 1:
             return ir.WalkResult.ADVANCE
-        kernel = shape_5d(facts["weight_shape"])[2:]
+        kernel = shape_5d(facts.weight_shape)[2:]
         channels = conv.x.type.shape[1] * conv.x.type.shape[5]
         mask = np.zeros((len(ptr[0]) - 1, channels // conv.group.n, *kernel), np.bool_)
         rows = np.repeat(np.arange(len(mask)), np.diff(ptr[0]))

@@ -18,7 +18,7 @@ from rt3d_mlir.explain.op_work import OpWork
 from rt3d_mlir.explain.time_model import rates_of
 from rt3d_mlir.frontend.model_ops import ModelOp
 from rt3d_mlir.frontend.random_numbers import is_random
-from rt3d_mlir.passes.framework.base import Pass, State
+from rt3d_mlir.passes.framework.base import LayerFacts, Pass, State
 from rt3d_mlir.passes.framework.provenance import keys, tensor_ops
 from rt3d_mlir.passes.ir.match import defining_op, is_f32, static_shape
 from rt3d_mlir.runtime.artifact import Fate
@@ -97,8 +97,8 @@ class Trace:
         return Explanation(list(_with_conversions(fates, ops, costs)))
 
     def _by_winograd(self, key: str, state: State) -> bool:
-        layers = [state.layers.get(layer, {}) for layer in self._layers.get(key, ())]
-        return any(layer.get("how", "").startswith("Winograd") for layer in layers)
+        layers = [state.layers.get(layer) for layer in self._layers.get(key, ())]
+        return any(facts is not None and facts.by_winograd for facts in layers)
 
     def _keys(self, op: ir.OpView) -> list[str]:
         return sorted(keys(op) & self._order.keys(), key=self._order.__getitem__)
@@ -123,7 +123,7 @@ class Trace:
             layers = [
                 state.layers[layer] for layer in dict.fromkeys(self._layers.get(key, ())) if layer in state.layers
             ]
-            before, after = (sum(layer[when] for layer in layers) for when in ("macs_before", "macs_after"))
+            before, after = sum(layer.macs_before for layer in layers), sum(layer.macs_after for layer in layers)
             unpacked = max(0, macs - before)
             off = unpacked if any(floor_facts.is_product(op) for op in left) else 0
             macs = after + off if layers else macs
@@ -153,14 +153,14 @@ class Trace:
     def _why_packed(
         self,
         kind: str,
-        layers: Sequence[dict],
+        layers: Sequence[LayerFacts],
         padding: Sequence[str],
         others: Sequence[str],
         left: Sequence[ir.OpView],
     ) -> str:
         said = ["as one conv of all phases"] if _is_transposed_conv(kind) else []
-        said += ["dense" if layer["kept_share"] == 1 else f"{layer['kept_share']:.1%} kept" for layer in layers]
-        said += [layer["how"] for layer in layers if layer.get("how")]
+        said += ["dense" if layer.kept_share == 1 else f"{layer.kept_share:.1%} kept" for layer in layers]
+        said += [layer.how for layer in layers if layer.how]
         said += [f"padding written by {', '.join(self._names(padding))}"] if padding else []
         said += [f"bias added by {', '.join(self._names(others))}"] if others else []
         said += [f"left to IREE: {', '.join(dict.fromkeys(op.name for op in left))}"] if left else []

@@ -15,7 +15,7 @@ from rt3d_mlir import targets
 from rt3d_mlir.errors import PassError
 from rt3d_mlir.frontend.torch_import import import_torch
 from rt3d_mlir.passes.cost.winograd import Shape, choose
-from rt3d_mlir.passes.framework.base import State
+from rt3d_mlir.passes.framework.base import LayerFacts, State
 from rt3d_mlir.passes.ops.winograd_matrices import POINTS, matrices
 from rt3d_mlir.passes.ops.winograd_tiling import Tiling
 from rt3d_mlir.passes.pipeline import default_pipeline, parse_pipeline, run_pipeline
@@ -158,7 +158,7 @@ def test_the_choice_for_c3d_with_wide_vectors(layer: Shape, tile: int | None):
     assert (plan and plan.tiling.tile) == tile
 
 
-def layers_of(model: nn.Module, shape: tuple[int, ...], **options: object) -> dict[str, dict]:
+def layers_of(model: nn.Module, shape: tuple[int, ...], **options: object) -> dict[str, LayerFacts]:
     with ir.Context(), ir.Location.unknown():
         module, weights = import_torch(model.eval(), (torch.zeros(shape),))
         state = State(weights)
@@ -170,14 +170,14 @@ def test_pruned_layers_and_f16_stay_direct():
     dense, barely, pruned = (conv(64, 64, padding=1, density=density) for density in (1, 0.9, 0.4))
     numerics.draw(nn.Sequential(dense, barely, pruned), "8x4", "random")
     size = (1, 64, 8, 28, 28)
-    assert layers_of(dense, size)["weight"]["how"] == "Winograd, tiles of 4x4"
-    assert layers_of(barely, size)["weight"]["how"] == (
+    assert layers_of(dense, size)["weight"].how == "Winograd, tiles of 4x4"
+    assert layers_of(barely, size)["weight"].how == (
         "Winograd, tiles of 4x4; faster than the 90% of the taps that are kept"
     )
-    assert "how" not in layers_of(pruned, size)["weight"]
-    assert layers_of(pruned, size, dense=True)["weight"]["how"] == "Winograd, tiles of 4x4"
-    assert "how" not in layers_of(dense, size, winograd=False)["weight"]
-    assert "how" not in layers_of(dense, size, dtype="f16")["weight"]
+    assert not layers_of(pruned, size)["weight"].how
+    assert layers_of(pruned, size, dense=True)["weight"].how == "Winograd, tiles of 4x4"
+    assert not layers_of(dense, size, winograd=False)["weight"].how
+    assert not layers_of(dense, size, dtype="f16")["weight"].how
 
 
 def test_a_tile_that_is_none_is_named():
