@@ -23,9 +23,11 @@ from rt3d_mlir.training.results import write_results
 
 PROG = "rt3d-mlir-prune"
 EPILOG = """\
-DIR gets weights.safetensors, masks.safetensors, model.pt2 (the pruned model), dense.safetensors (the model before
-pruning), report.json and curves.png. It goes on as it is: rt3d-mlir-compile DIR/model.pt2 --masks DIR/masks.safetensors
-Several GPUs: torchrun --nproc-per-node 4 -m rt3d_mlir.tools.prune MODEL ...; --batch is that of all together."""
+DIR gets weights.safetensors, masks.safetensors, model.pt2 (the pruned model),
+dense.safetensors (the model before pruning), report.json and curves.png. To compile them:
+  rt3d-mlir-compile DIR/model.pt2 --masks DIR/masks.safetensors
+Several GPUs: torchrun --nproc-per-node 4 -m rt3d_mlir.tools.prune MODEL ...
+--batch is that of all GPUs together."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:

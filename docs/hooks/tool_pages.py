@@ -26,7 +26,7 @@ def tool_page(script: str) -> str:
 def _help(script: str) -> str:
     module, _, function = scripts()[script].partition(":")
     text = io.StringIO()
-    with mock.patch.dict(os.environ, {"COLUMNS": "100"}), contextlib.redirect_stdout(text):
+    with mock.patch.dict(os.environ, {"COLUMNS": "92"}), contextlib.redirect_stdout(text):
         code = getattr(importlib.import_module(module), function)(["--help"])
     if code:
         raise RuntimeError(f"{script} --help ended with code {code}")

@@ -7,7 +7,7 @@ each is such a map (s, t) with one of them trivial, and is folded on its own. Ze
 
 Given:
     %c = linalg.conv_3d_ncdhw_fcdhw ins(%x, %w) outs(%init)
-    %y = linalg.generic { arith.mulf } ins(%c, %scale : tensor<1x8x4x4x4xf32>, tensor<8x1x1x1xf32>)
+    %y = linalg.generic { arith.mulf } ins(%c, %scale)  // %scale: 8x1x1x1xf32
 Result:
     %y = linalg.conv_3d_ncdhw_fcdhw ins(%x, %w_scaled) outs(%init_scaled)
 """

@@ -5,7 +5,8 @@ forward; torch-mlir writes that as an elementwise generic over two constants. co
 conv(x, W') with W' = W o mask, and the zeros of W' are what pack-kgs packs away.
 
 Given:
-    %wm = linalg.generic { arith.mulf } ins(%w, %mask : tensor<8x4x3x3x3xf32>, tensor<8x4x3x3x3xf32>)
+    %wm = linalg.generic { arith.mulf }
+            ins(%w, %mask : tensor<8x4x3x3x3xf32>, tensor<8x4x3x3x3xf32>)
     %y = linalg.conv_3d_ncdhw_fcdhw ins(%x, %wm) outs(%init)
 Result:
     %folded = arith.constant dense_resource<c.weight.masked> : tensor<8x4x3x3x3xf32>

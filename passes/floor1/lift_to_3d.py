@@ -8,11 +8,13 @@ inverse: a chain of 2D layers is reshaped once on entry and once on exit, and th
 from the 3D form, where linear-to-conv looks for it.
 
 Given:
-    %p = tensor.pad %x low[0, 0, 1, 1] high[0, 0, 1, 1] : tensor<1x4x8x8xf32> to tensor<1x4x10x10xf32>
+    %p = tensor.pad %x low[0, 0, 1, 1] high[0, 0, 1, 1]
+           : tensor<1x4x8x8xf32> to tensor<1x4x10x10xf32>
     %y = linalg.conv_2d_nchw_fchw ins(%p, %w) outs(%init) -> tensor<1x8x8x8xf32>
     %r = linalg.generic { maximumf } ins(%y)
 Result:
-    %x5 = tensor.expand_shape %x [[0], [1], [2, 3], [4]] : tensor<1x4x8x8xf32> into tensor<1x4x1x8x8xf32>
+    %x5 = tensor.expand_shape %x [[0], [1], [2, 3], [4]]
+            : tensor<1x4x8x8xf32> into tensor<1x4x1x8x8xf32>
     %p = tensor.pad %x5 low[0, 0, 0, 1, 1] high[0, 0, 0, 1, 1] : to tensor<1x4x1x10x10xf32>
     %y = linalg.conv_3d_ncdhw_fcdhw ins(%p, %w5) outs(%init5) -> tensor<1x8x1x8x8xf32>
     %r5 = linalg.generic { maximumf } ins(%y)

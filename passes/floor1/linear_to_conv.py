@@ -8,12 +8,14 @@ So a linear layer takes the packed path of the convs, and the flatten in front o
 layout back to NCDHW, disappears.
 
 Given:
-    %f = tensor.collapse_shape %z [[0], [1, 2, 3, 4]] : tensor<1x512x1x4x4xf32> into tensor<1x8192xf32>
+    %f = tensor.collapse_shape %z [[0], [1, 2, 3, 4]]
+           : tensor<1x512x1x4x4xf32> into tensor<1x8192xf32>
     %t = linalg.transpose ins(%w : tensor<4096x8192xf32>) ... permutation = [1, 0]
     %y = linalg.matmul ins(%f, %t) outs(%zero) -> tensor<1x4096xf32>
     %b = linalg.generic { addf of %bias along d1 } ins(%y, %bias)
 Result:
-    %c = linalg.conv_3d_ncdhw_fcdhw ins(%z, %w5) outs(%broadcast_bias) -> tensor<1x4096x1x1x1xf32>
+    %c = linalg.conv_3d_ncdhw_fcdhw ins(%z, %w5) outs(%broadcast_bias)
+           -> tensor<1x4096x1x1x1xf32>
     %b = tensor.collapse_shape %c [[0], [1, 2, 3, 4]] into tensor<1x4096xf32>
 
 A ReLU after it moves in front of the collapse_shape, so that the next linear layer finds its flatten again. A sum over

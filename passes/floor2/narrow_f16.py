@@ -4,7 +4,8 @@ Half the bytes, and on a core with fullfp16 twice the multiplications an instruc
 f32; its epilogue computes in f32 and ends with a truncf. Every other op of the blocked layout reads f16, computes in
 f32 and stores f16, so that conversions move outwards until they cancel, as in block-layout:
 
-    f(extf(x)) = extf(f(x)) for max pools, padding, concatenations and views        truncf(extf(x)) = x
+    f(extf(x)) = extf(f(x)) for max pools, padding, concatenations and views
+    truncf(extf(x)) = x
 
 An average pool sums in f32, as a conv does.
 
@@ -18,7 +19,8 @@ Given (after block-layout):
     %r = linalg.generic { addf, maximumf } ins(%c, %bias) -> tensor<1x2x1x4x8x4xf32>
 Result:
     %h = arith.truncf %x : tensor<1x1x1x4x8x4xf32> to tensor<1x1x1x4x8x4xf16>
-    %c = linalg.generic { gather over taps, extf } attrs = {packed_conv} -> tensor<1x2x1x4x8x4xf32>
+    %c = linalg.generic { gather over taps, extf } attrs = {packed_conv}
+           -> tensor<1x2x1x4x8x4xf32>
     %r = linalg.generic { addf, maximumf, truncf } ins(%c, %bias) -> tensor<1x2x1x4x8x4xf16>
     %w = arith.extf %r : tensor<1x2x1x4x8x4xf16> to tensor<1x2x1x4x8x4xf32>
 """

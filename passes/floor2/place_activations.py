@@ -11,12 +11,15 @@ A link of a concatenation stands right behind its part, and a reader takes the l
 is the last one to use the tensor that it updates, which can then happen in place.
 
 Given (after fuse-elementwise):
-    %p = tensor.insert_slice %x into %zeros8[0, 0, 0, 1, 1, 0] [1, 2, 4, 6, 6, 4] ... into tensor<1x2x4x8x8x4xf32>
+    %p = tensor.insert_slice %x into %zeros8[0, 0, 0, 1, 1, 0] [1, 2, 4, 6, 6, 4] ...
+           into tensor<1x2x4x8x8x4xf32>
     %y = linalg.generic { conv } reads %p
     %z = linalg.generic { addf } ins(%y, %x)
 Result:
-    %p = tensor.insert_slice %x into %zeros8[0, 0, 0, 1, 1, 0] [1, 2, 4, 6, 6, 4] ... into tensor<1x2x4x8x8x4xf32>
-    %v = tensor.extract_slice %p[0, 0, 0, 1, 1, 0] [1, 2, 4, 6, 6, 4] ... to tensor<1x2x4x6x6x4xf32>
+    %p = tensor.insert_slice %x into %zeros8[0, 0, 0, 1, 1, 0] [1, 2, 4, 6, 6, 4] ...
+           into tensor<1x2x4x8x8x4xf32>
+    %v = tensor.extract_slice %p[0, 0, 0, 1, 1, 0] [1, 2, 4, 6, 6, 4] ...
+           to tensor<1x2x4x6x6x4xf32>
     %y = linalg.generic { conv } reads %p
     %z = linalg.generic { addf } ins(%y, %v)
 """

@@ -1,17 +1,19 @@
 """trim-windows: the input of a conv or pool that is left to IREE ends where its only window along an axis does.
 
-    y[0] = max over k of x[0 * stride + k]      reads x[0], ..., x[kernel - 1], whatever follows in x
+    y[0] = max over k of x[0 * stride + k]    reads x[0], ..., x[kernel - 1], and no more of x
 
-IREE drops loops of one iteration, and takes x[k], which is left, for all of x: iree-compile 3.13 says that an "inferred
-input/output operand" has the wrong shape, or computes something else where it is told not to verify. The same for a
-window of one element, y[d] = x[d + 0], on an input that is longer than y. Packed layers read by offset and stay as they
-are.
+IREE drops loops of one iteration. It then assumes that the remaining access x[k] covers the whole tensor: iree-compile
+3.13 says that an "inferred input/output operand" has the wrong shape, or computes something else where it is told not
+to verify. The same happens to a window of one element, y[d] = x[d + 0], on an input that is longer than y. Packed
+layers read by offset and stay as they are.
 
 Given:
-    %y = linalg.generic { maximumf of x[d * 2 + k] } ins(%x, %window : tensor<3xf32>, tensor<2xf32>) -> tensor<1xf32>
+    %y = linalg.generic { maximumf of x[d * 2 + k] }
+           ins(%x, %window : tensor<3xf32>, tensor<2xf32>) -> tensor<1xf32>
 Result:
     %t = tensor.extract_slice %x[0] [2] [1] : tensor<3xf32> to tensor<2xf32>
-    %y = linalg.generic { maximumf of t[d * 2 + k] } ins(%t, %window : tensor<2xf32>, tensor<2xf32>) -> tensor<1xf32>
+    %y = linalg.generic { maximumf of t[d * 2 + k] }
+           ins(%t, %window : tensor<2xf32>, tensor<2xf32>) -> tensor<1xf32>
 """
 
 from collections.abc import Sequence

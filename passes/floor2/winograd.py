@@ -5,20 +5,27 @@ that leaving the others out saves less, becomes three steps (see winograd_matric
 was pruned is multiplied again. The depth taps are summed between the transforms, so these are paid once for all Kd and
 all filters:
 
-    input    V[n, d, g, p, q, t, c]  = (B x B')[p] of the patch of tile (g, t) in plane d, channel (q, c)
-    product  M[n, d, f, g, p, t, m]  = sum over k, q, c of V[n, d*sd + k*dd - low, g, p, q, t, c] * U[p, f, k, q, c, m]
-    output   y[n, o, d, h, w, c]     = (A M A') at its place in the tile, filter o*C + c = f*F + m
+    input    V[n, d, g, p, q, t, c] = (B x B')[p] of the patch of tile (g, t)
+                                      in plane d, channel (q, c)
+    product  M[n, d, f, g, p, t, m] = sum over k, q, c of
+                          V[n, d*sd + k*dd - low, g, p, q, t, c] * U[p, f, k, q, c, m]
+    output   y[n, o, d, h, w, c]    = (A M A') at its place in the tile
+                                      filter o*C + c = f*F + m
 
 p runs over the (tile + 2)^2 points, (g, t) over groups of tiles as many as a register tile has columns, (f, m) over
 filters by as many as it has rows. The last tile of a row or column moves back into the output and computes some of it
 twice, so nothing is read or written outside. Planes of depth padding are not in V, and the product skips them.
 
 Given (after block-layout; 8 filters, 4 channels, planes of 5x4, 1x3x3 kernels):
-    %y = linalg.generic { gather over taps } attrs = {packed_conv = {...}} -> tensor<1x2x2x5x4x4xf32>
+    %y = linalg.generic { gather over taps } attrs = {packed_conv = {...}}
+           -> tensor<1x2x2x5x4x4xf32>
 Result, with tiles of 2x2 in one group of 6:
-    %v = linalg.generic { x B B' } attrs = {winograd = {step = "input", ...}} -> tensor<1x2x1x16x1x6x4xf32>
-    %m = linalg.generic { v U } attrs = {winograd = {step = "product", ...}} -> tensor<1x2x1x1x16x6x8xf32>
-    %y = linalg.generic { m A A' } attrs = {winograd = {step = "output", ...}} -> tensor<1x2x2x5x4x4xf32>
+    %v = linalg.generic { x B B' } attrs = {winograd = {step = "input", ...}}
+           -> tensor<1x2x1x16x1x6x4xf32>
+    %m = linalg.generic { v U } attrs = {winograd = {step = "product", ...}}
+           -> tensor<1x2x1x1x16x6x8xf32>
+    %y = linalg.generic { m A A' } attrs = {winograd = {step = "output", ...}}
+           -> tensor<1x2x2x5x4x4xf32>
 
 The result keeps the conv's type, so its epilogue, pool and padding stay as they are. All three are portable
 linalg.generics (ops/winograd_steps.py), which schedule-cpu replaces by kernels (cpu/winograd.py).

@@ -5,11 +5,13 @@ filters x channels that are nearly all zero; here each lane of a channel block h
 pack-kgs's, so between a 1x1x1 conv and a depthwise one nothing is converted.
 
 Given (fuse-epilogue ran: the conv starts from zero), 6 channels, each its own group:
-    %yg = linalg.generic { mulf, addf } ins(%xg, %wg) outs(%zero)      (n, g, m, d, h, w, c, kd, kh, kw)
+    %yg = linalg.generic { mulf, addf } ins(%xg, %wg) outs(%zero)
+          over (n, g, m, d, h, w, c, kd, kh, kw)
     %y = tensor.collapse_shape %yg : tensor<1x6x1x4x4x4xf32> into tensor<1x6x4x4x4xf32>
 Result, with groups of 8x4:
     %xb = linalg.pack %x inner_dims_pos = [1] inner_tiles = [4] : -> tensor<1x2x6x6x6x4xf32>
-    %yb = linalg.generic { a product a lane } attrs = {depthwise_conv = {...}} -> tensor<1x2x4x4x4x4xf32>
+    %yb = linalg.generic { one product per lane } attrs = {depthwise_conv = {...}}
+            -> tensor<1x2x4x4x4x4xf32>
     %y = linalg.unpack %yb inner_dims_pos = [1] inner_tiles = [4] : -> tensor<1x6x4x4x4xf32>
 """
 

@@ -12,7 +12,8 @@ Given (fuse-epilogue ran: the conv starts from zero):
          : tensor<1x8x6x6x6xf32>, tensor<16x8x3x3x3xf32> -> tensor<1x16x4x4x4xf32>
 Result, with groups of 8x4:
     %xb = linalg.pack %x inner_dims_pos = [1] inner_tiles = [4] : -> tensor<1x2x6x6x6x4xf32>
-    %yb = linalg.generic { gather over taps } attrs = {packed_conv = {...}} -> tensor<1x4x4x4x4x4xf32>
+    %yb = linalg.generic { gather over taps } attrs = {packed_conv = {...}}
+            -> tensor<1x4x4x4x4x4xf32>
     %y = linalg.unpack %yb inner_dims_pos = [1] inner_tiles = [4] : -> tensor<1x16x4x4x4xf32>
 """
 

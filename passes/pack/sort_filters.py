@@ -4,7 +4,8 @@ Rows of filters are computed together, so a tap is left out only where all filte
 filters leaves dead ones everywhere, and hardly a whole row of them. The order of a conv's filters is free as long as
 all that follows acts on each channel alone, up to convs that read the channels in the new order:
 
-    conv(relu(conv(x, W1) + b1), W2) = conv(relu(conv(x, W1[p]) + b1[p]), W2[:, p])    for any permutation p
+    conv(relu(conv(x, W1) + b1), W2)
+      = conv(relu(conv(x, W1[p]) + b1[p]), W2[:, p])    for any permutation p
 
 Tensors whose channels have to keep the same order are collected first, through elementwise ops, padding and pools;
 a residual sum ties the convs on both of its sides to one order. An argument, a result of the model or any op that is

@@ -1,8 +1,9 @@
 """unfuse-norms: what is computed element by element and then normalized goes by memory, not by a stack.
 
-    s = a + b,   y = (s - mean(s)) / std(s),   and s is read again, as the residual sum in front of a layer norm is
+    s = a + b
+    y = (s - mean(s)) / std(s)    and s is read again, as a residual sum before a layer norm is
 
-IREE makes one dispatch of it all. Where s is a result of the dispatch beside y, or cannot be computed once for each of
+IREE makes one dispatch of this. Where s is a result of the dispatch beside y, or cannot be computed once for each of
 its readers since it reads by indices, iree-compile 3.13 keeps as much of s on the stack as a workgroup normalizes: 32
 rows of 768 numbers are 96 KiB. It refuses more than 32 KiB ("exceeded stack allocation limit"), which is all that a
 worker thread is sure to have; in front of a softmax it may fail otherwise ("restricted to workgroup distributed

@@ -21,6 +21,8 @@ ROOT = Path(__file__).parents[2]
 #: Pages of the repository's root, after README.md.
 BESIDE = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 SCRIPTS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+#: Characters of a line of code that the theme shows without a scroll bar.
+WIDTH = 92
 #: Attributes by which a page makes the browser fetch something, a link that is followed by hand not among them.
 FETCHED = {"script": "src", "img": "src", "iframe": "src", "source": "src", "link": "href", "object": "data"}
 
@@ -73,6 +75,17 @@ def test_no_page_fetches_anything_from_elsewhere(site: Path):
         assert not re.search(r"(url\(|@import)\s*[\"']?(https?:)?//", sheet.read_text()), sheet
 
 
+def test_no_block_of_code_is_wider_than_its_page(site: Path):
+    wide = [
+        f"{page.relative_to(site)}: {line}"
+        for page in site.rglob("*.html")
+        for block in re.findall(r"<pre\b.*?</pre>", page.read_text(), re.DOTALL)
+        for line in html.unescape(re.sub(r"<[^>]*>", "", block)).splitlines()
+        if len(line) > WIDTH
+    ]
+    assert not wide, "the site cuts what is wider:\n" + "\n".join(wide)
+
+
 @pytest.mark.parametrize("name", PASSES)
 def test_each_pass_has_a_page_with_its_docstrings(site: Path, name: str):
     cls = PASSES[name]
@@ -101,7 +114,7 @@ def test_no_page_of_a_tool_that_is_gone():
 
 
 def test_help_is_the_tools_own(site: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("COLUMNS", "100")
+    monkeypatch.setenv("COLUMNS", "92")
     compile_tool.main(["--help"])
     assert " ".join(capsys.readouterr().out.split()) in text(site / "tools" / "rt3d-mlir-compile.html")
 
