@@ -91,7 +91,13 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     add("--force", action="store_true", help="start the run in DIR anew")
     add("--device", default="auto", help="cpu, cuda or cuda:N (default: CUDA if there is some)")
     add("--seed", type=int, default=0, help="default: 0")
+    _add_pruning(parser)
+    _add_training(parser)
+    _add_data(parser)
+    return parser.parse_args(argv)
 
+
+def _add_pruning(parser: argparse.ArgumentParser) -> None:
     pruning = parser.add_argument_group("pruning")
     target = pruning.add_mutually_exclusive_group(required=True)
     target.add_argument("--rate", type=float, help="dense MACs / MACs left of the whole network, as in 2.6")
@@ -110,6 +116,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     add("--strength", type=float, default=PruneConfig.strength, help="lambda of the penalty (default: %(default)s)")
     add("--norm", default=PruneConfig.norm, choices=NORMS, help="of a group in the penalty (default: %(default)s)")
 
+
+def _add_training(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("training").add_argument
     add(
         "--weights",
@@ -135,6 +143,8 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     add("--dense-lr", type=float, default=Recipe.dense_lr, help="of dense training at its start (default: %(default)s)")
     add("--distill", action="store_true", help="retraining learns from the dense model's answers too")
 
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument_group("data").add_argument
     add("--input-transform", type=Transform, choices=list(Transform), help="uint8 clips: x/255 (unit) or log(1 + x)")
     add("--split", type=int, choices=(1, 2, 3), default=1, help="videos: of UCF101 (default: 1)")
@@ -142,7 +152,6 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
     add("--normalize", choices=("imagenet", "kinetics"), default="imagenet", help="videos: whose mean and deviation")
     add("--workers", type=int, default=4, help="videos: decoding processes (default: 4)")
     add("--max-damaged", type=float, default=0.01, metavar="SHARE", help="videos: skipped at most (default: 0.01)")
-    return parser.parse_args(argv)
 
 
 def _prune_config(args: argparse.Namespace) -> PruneConfig:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from rt3d_mlir.errors import ArtifactError, InputError
-from rt3d_mlir.phone import make_runtime, run_on_phone
+from rt3d_mlir.phone import PhoneOptions, make_runtime, run_on_phone
 from rt3d_mlir.phone.cores import CHOICES
 from rt3d_mlir.phone.runtime_folder import SYSROOT
 from rt3d_mlir.runtime import Module, load, read_clip, read_frames
@@ -43,16 +43,8 @@ def _run(argv: Sequence[str] | None) -> None:
 
 
 def _run_on_phone(args: argparse.Namespace) -> None:
-    record = run_on_phone(
-        args.artifact,
-        serial=args.serial,
-        runtime=args.runtime,
-        cores=args.cores or "big",
-        threads=args.threads,
-        repeat=args.repeat,
-        cool=args.cool,
-        progress=console.log.print,
-    )
+    options = PhoneOptions(args.serial, args.runtime, args.cores or "big", args.threads, args.repeat, args.cool)
+    record = run_on_phone(args.artifact, options, console.log.print)
     _report(args.json, record.json(), lambda: console.out.print("\n".join(record.lines())))
 
 

@@ -23,6 +23,7 @@ zero is multiplied. torch-mlir puts zeros between the inputs instead, and has no
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Any, NamedTuple
 
 import torch
 from torch.nn import functional as F
@@ -71,26 +72,33 @@ class _Axis:
         return -self.distances[0], self.steps + self.distances[-1] - self.size
 
 
+class _Options(NamedTuple):
+    """The operands of `aten.convolution` behind input, weight and bias."""
+
+    stride: Sequence[int]
+    padding: Sequence[int]
+    dilation: Sequence[int]
+    transposed: bool
+    output_padding: Sequence[int]
+    groups: int
+
+    def axes(self, sizes: Sequence[int], kernel: Sequence[int]) -> list[_Axis]:
+        """Each axis of an input and a kernel of these sizes."""
+        by_axis = (self.stride, self.padding, self.dilation, self.output_padding)
+        return [_Axis(*numbers) for numbers in zip(sizes, kernel, *by_axis, strict=True)]
+
+
 def transposed_conv(
-    x: torch.Tensor,
-    weight: torch.Tensor,
-    bias: torch.Tensor | None,
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    transposed: bool,
-    output_padding: Sequence[int],
-    groups: int,
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, *operands: Any
 ) -> torch.Tensor:
     """A transposed `aten.convolution` of x [N, C, *sizes] and weight [C, M/G, *kernel], in 1 to 3 dimensions.
 
     A decomposition: NotImplemented leaves any other conv as it is.
     """
-    rank = x.ndim - 2
-    if not transposed or rank not in (1, 2, 3) or not all(isinstance(size, int) for size in x.shape):
+    rank, options = x.ndim - 2, _Options(*operands)
+    if not options.transposed or rank not in (1, 2, 3) or not all(isinstance(size, int) for size in x.shape):
         return NotImplemented
-    options = (stride, padding, dilation, output_padding)
-    axes = [_Axis(*numbers) for numbers in zip(x.shape[2:], weight.shape[2:], *options, strict=True)]
+    axes, groups = options.axes(x.shape[2:], weight.shape[2:]), options.groups
     batch, filters, phases = x.shape[0], weight.shape[1], [axis.stride for axis in axes]
     conv = (F.conv1d, F.conv2d, F.conv3d)[rank - 1]
     biases = None if bias is None else torch.cat([bias.view(groups, 1, filters)] * prod(phases), 1).reshape(-1)

@@ -5,6 +5,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,86 +26,125 @@ PARENT, NAME = "/data/local/tmp", "rt3d-mlir-run"
 FOLDER = f"{PARENT}/{NAME}"
 
 
+@dataclass(frozen=True)
+class PhoneOptions:
+    """Which phone, and how it runs the module."""
+
+    serial: str | None = None
+    """Which phone, where there are several."""
+    runtime: Path | None = None
+    """As for `find_runtime`; None makes one of the wheel, for a CPU."""
+    cores: str = "big"
+    threads: int | None = None
+    """None: the number of the chosen cores."""
+    repeat: int = 10
+    """Timed runs."""
+    cool: float | None = None
+    """Degrees Celsius to wait for before timing."""
+
+
 def run_on_phone(
     artifact: Path,
-    *,
-    serial: str | None = None,
-    runtime: Path | None = None,
-    cores: str = "big",
-    threads: int | None = None,
-    repeat: int = 10,
-    cool: float | None = None,
+    options: PhoneOptions | None = None,
     progress: Callable[[str], None] = lambda _what: None,
 ) -> Record:
-    """Checks artifact and phone, pushes, compares with the golden output, times `repeat` runs, removes what it pushed.
-
-    `runtime` is as for `find_runtime`; None makes one of the wheel, for a CPU. `threads` is by default the number of
-    the chosen cores; `cool` are degrees Celsius to wait for before timing.
+    """Checks artifact and phone, pushes, compares with the golden output, times the runs, removes what it pushed.
 
     Raises ArtifactError where the output is wrong or the artifact is not for a phone, VersionError, PhoneRuntimeError,
     ConfigError, and DeviceError for all that a phone can do. In each case, as on Ctrl-C, the phone is cleaned while it
     can be reached; what stays on one that cannot, the next run removes.
     """
+    options = options or PhoneOptions()
     manifest = Manifest.read(artifact)
     verify(artifact, manifest)
     checks.check_module(manifest)
-    if threads and manifest.device == VULKAN:
-        raise ConfigError(f"{threads} threads were asked for; a GPU has none to choose")
-    adb = connect(serial)
+    if options.threads and manifest.device == VULKAN:
+        raise ConfigError(f"{options.threads} threads were asked for; a GPU has none to choose")
+    adb = connect(options.serial)
     with _alone(adb.serial):
         properties = dict(re.findall(r"^\[(.+?)\]: \[(.*)\]", adb.ask("getprop"), re.MULTILINE))
         checks.check_abi(properties.get("ro.product.cpu.abi", ""))
         checks.check_features(adb.ask("cat /proc/cpuinfo"), manifest)
-        chosen = choose(read_cores(adb), cores)
-        count = None if manifest.device == VULKAN else threads or len(chosen)
-        flags = programs.flags(manifest, FOLDER, count)
+        cores = choose(read_cores(adb), options.cores)
         files = _files(artifact, manifest)
-        with _runtime(runtime, manifest, progress) as tools, _folder(adb, [*tools.files, *files]):
-            run, bench = (_command(tools, name, chosen) for name in ("iree-run-module", "iree-benchmark-module"))
-            progress("pushing the runtime")
-            adb.push(tools.files, FOLDER)
-            adb.ask(f"chmod 755 {FOLDER}/*")
-            if manifest.device == VULKAN:
-                checks.check_vulkan(adb, run, manifest)
-            progress("pushing the module")
-            adb.push(files, FOLDER)
-            progress("comparing with the golden output")
-            programs.compare(adb, f"{run} {flags}", manifest, FOLDER)
-            if cool is not None:
-                cool_down(adb, cool, progress)
-            progress(f"timing {repeat} runs")
-            before = read_conditions(adb)
-            times = programs.benchmark(adb, f"{bench} {flags}", FOLDER, repeat)
-            after = read_conditions(adb)
-    return Record(
-        date=datetime.now(UTC).isoformat(timespec="seconds"),
-        model=manifest.model,
-        target=manifest.target,
-        dtype=manifest.dtype,
-        device=manifest.device,
-        module_sha256=manifest.files[MODULE],
-        phone=Phone.of(properties),
-        runtime="glibc" if tools.loader else "android",
-        cores=cores,
-        cpus=[core.number for core in chosen],
-        threads=count,
-        repeat=repeat,
-        latency_ms=Latency.of(times),
-        times_ms=times,
-        tolerance=manifest.tolerance,
-        before=before,
-        after=after,
-    )
+        with _runtime(options.runtime, manifest, progress) as runtime, _folder(adb, [*runtime.files, *files]):
+            session = _Session(adb, manifest, runtime, cores, options, progress)
+            session.push(files)
+            session.compare()
+            return session.time(Phone.of(properties))
+
+
+@dataclass(frozen=True)
+class _Session:
+    """A phone that was checked, with an empty folder on it, and what is to run there on which cores."""
+
+    adb: Adb
+    manifest: Manifest
+    runtime: Runtime
+    cores: Sequence[Core]
+    options: PhoneOptions
+    progress: Callable[[str], None]
+
+    @property
+    def threads(self) -> int | None:
+        """Of the CPU; None where a GPU runs."""
+        return None if self.manifest.device == VULKAN else self.options.threads or len(self.cores)
+
+    def push(self, files: Sequence[Path]) -> None:
+        """IREE's programs, then the artifact's files; between them, whether the phone's Vulkan will do."""
+        self.progress("pushing the runtime")
+        self.adb.push(self.runtime.files, FOLDER)
+        self.adb.ask(f"chmod 755 {FOLDER}/*")
+        if self.manifest.device == VULKAN:
+            checks.check_vulkan(self.adb, self._command("iree-run-module"), self.manifest)
+        self.progress("pushing the module")
+        self.adb.push(files, FOLDER)
+
+    def compare(self) -> None:
+        """Runs the module on the golden input. Raises ArtifactError where the output is wrong."""
+        self.progress("comparing with the golden output")
+        programs.compare(self.adb, f"{self._command('iree-run-module')} {self._flags()}", self.manifest, FOLDER)
+
+    def time(self, phone: Phone) -> Record:
+        """The timed runs, and under which conditions they were."""
+        options = self.options
+        if options.cool is not None:
+            cool_down(self.adb, options.cool, self.progress)
+        self.progress(f"timing {options.repeat} runs")
+        before = read_conditions(self.adb)
+        command = f"{self._command('iree-benchmark-module')} {self._flags()}"
+        times = programs.benchmark(self.adb, command, FOLDER, options.repeat)
+        return Record(
+            date=datetime.now(UTC).isoformat(timespec="seconds"),
+            model=self.manifest.model,
+            target=self.manifest.target,
+            dtype=self.manifest.dtype,
+            device=self.manifest.device,
+            module_sha256=self.manifest.files[MODULE],
+            phone=phone,
+            runtime="glibc" if self.runtime.loader else "android",
+            cores=options.cores,
+            cpus=[core.number for core in self.cores],
+            threads=self.threads,
+            repeat=options.repeat,
+            latency_ms=Latency.of(times),
+            times_ms=times,
+            tolerance=self.manifest.tolerance,
+            before=before,
+            after=read_conditions(self.adb),
+        )
+
+    def _command(self, program: str) -> str:
+        return f"taskset {taskset_mask(self.cores)} {self.runtime.command(FOLDER, program)}"
+
+    def _flags(self) -> str:
+        return programs.flags(self.manifest, FOLDER, self.threads)
 
 
 def _files(artifact: Path, manifest: Manifest) -> list[Path]:
     golden = [f"input_{i}.npy" for i in range(len(manifest.inputs))]
     golden += [f"output_{i}.npy" for i in range(len(manifest.outputs))]
     return [artifact / MODULE, *(artifact / "golden" / name for name in golden)]
-
-
-def _command(tools: Runtime, program: str, cores: Sequence[Core]) -> str:
-    return f"taskset {taskset_mask(cores)} {tools.command(FOLDER, program)}"
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import scripted
 from fake_phone import FakePhone
 
 from rt3d_mlir.errors import ConfigError, DeviceError, PhoneRuntimeError, VersionError
-from rt3d_mlir.phone import checks, make_runtime, run_on_phone
+from rt3d_mlir.phone import PhoneOptions, checks, make_runtime, run_on_phone
 from rt3d_mlir.phone.runtime import find_runtime
 from rt3d_mlir.targets import get_target, target_names
 
@@ -83,7 +83,7 @@ def test_a_runtime_that_is_not_whole(tmp_path: Path):
 def test_a_runtime_of_another_version(phone: FakePhone, tmp_path: Path):
     folder = scripted.glibc(tmp_path / "runtime", '{"iree_runtime": "3.9.0"}')
     with pytest.raises(VersionError, match=r"the runtime is IREE 3\.9\.0, the module was compiled by .* 3\.13\.0"):
-        run_on_phone(scripted.artifact(tmp_path / "artifact"), runtime=folder)
+        run_on_phone(scripted.artifact(tmp_path / "artifact"), PhoneOptions(runtime=folder))
 
 
 def test_no_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -104,14 +104,14 @@ def test_a_gpu(phone: FakePhone, tmp_path: Path):
     scripted.answer(phone, [4.0, 2.0])
     phone.write("answers/dump_devices", f"echo '{ADRENO.format(api='1.3.128', tier='supported', half='yes')}'")
     artifact, runtime = scripted.artifact(tmp_path / "artifact", scripted.GPU), scripted.runtime(tmp_path / "runtime")
-    record = run_on_phone(artifact, runtime=runtime, repeat=2)
+    record = run_on_phone(artifact, PhoneOptions(runtime=runtime, repeat=2))
     assert (record.device, record.threads, record.times_ms) == ("vulkan", None, [4.0, 2.0])
     assert record.lines()[2] == "device   vulkan, big cores: 4, 5, 6, 7"
     (timed,) = [line for line in phone.log if "benchmark_repetitions" in line]
     assert " --device=vulkan " in timed
     assert "task_topology" not in timed
     with pytest.raises(ConfigError, match="2 threads were asked for; a GPU has none to choose"):
-        run_on_phone(artifact, runtime=runtime, threads=2)
+        run_on_phone(artifact, PhoneOptions(runtime=runtime, threads=2))
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_gpu_that_cannot(phone: FakePhone, tmp_path: Path, answer: str, messag
     phone.write("answers/dump_devices", answer)
     artifact, runtime = scripted.artifact(tmp_path / "artifact", scripted.GPU), scripted.runtime(tmp_path / "runtime")
     with pytest.raises(DeviceError, match=message):
-        run_on_phone(artifact, runtime=runtime)
+        run_on_phone(artifact, PhoneOptions(runtime=runtime))
     assert not any("module.vmfb" in line for line in phone.log)
     assert phone.left == []
 
@@ -143,4 +143,4 @@ def test_a_gpu_that_cannot(phone: FakePhone, tmp_path: Path, answer: str, messag
 def test_a_gpu_needs_an_android_build(phone: FakePhone, tmp_path: Path, made: bool):
     runtime = scripted.glibc(tmp_path / "runtime") if made else None
     with pytest.raises(DeviceError, match="vulkan-adreno runs on the phone's GPU, and only programs built for Android"):
-        run_on_phone(scripted.artifact(tmp_path / "artifact", scripted.GPU), runtime=runtime)
+        run_on_phone(scripted.artifact(tmp_path / "artifact", scripted.GPU), PhoneOptions(runtime=runtime))

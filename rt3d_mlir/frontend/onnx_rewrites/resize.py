@@ -19,12 +19,55 @@ from rt3d_mlir.frontend.onnx_rewrites.graph import Builder, attributes
 class _Taps:
     """Along one axis: the positions that each output reads and their weights [outputs, taps], and which are outside.
 
-    An output that is outside of the input is the extrapolation value.
+    An output that is outside of the input is the extrapolation value. `size` is the input's.
     """
 
+    size: int
     positions: np.ndarray
     weights: np.ndarray
     outside: np.ndarray
+
+    @property
+    def unchanged(self) -> bool:
+        """Whether each output is the input at its place."""
+        single = self.weights.shape[1] == 1 and not self.outside.any()
+        return single and np.array_equal(self.positions[:, 0], np.arange(self.size))
+
+
+@dataclass(frozen=True)
+class _Resampler:
+    """Adds the nodes that resample a tensor of `rank` axes, one axis at a time; `fill` is the extrapolation value."""
+
+    builder: Builder
+    rank: int
+    dtype: np.dtype
+    fill: float
+
+    def along(self, axis: int, x: str, taps: _Taps) -> str:
+        """The weighted sums of one axis."""
+        if taps.unchanged:
+            return x
+        terms = [self._term(axis, x, taps, k) for k in range(taps.weights.shape[1])]
+        for term in terms[1:]:
+            terms[0] = self.builder.add("Add", [terms[0], term])
+        if not taps.outside.any():
+            return terms[0]
+        fill = self._column(axis, np.where(taps.outside, self.fill, 0))
+        return self.builder.add("Add", [terms[0], fill])
+
+    def _term(self, axis: int, x: str, taps: _Taps, k: int) -> str:
+        """Each output's k-th position times its weight."""
+        picked = self.builder.add("Gather", [x, self.builder.array(taps.positions[:, k])], axis=axis)
+        weights = np.where(taps.outside, 0, taps.weights[:, k])
+        if (weights == 1).all():
+            return picked
+        return self.builder.add("Mul", [picked, self._column(axis, weights)])
+
+    def _column(self, axis: int, numbers: np.ndarray) -> str:
+        """A constant that varies along one axis alone."""
+        shape = [1] * self.rank
+        shape[axis] = len(numbers)
+        return self.builder.array(numbers.reshape(shape).astype(self.dtype))
 
 
 def resize(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | None:
@@ -49,36 +92,10 @@ def resize(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | None:
         choose = min if given["keep_aspect_ratio_policy"] == "not_larger" else max
         factors = [choose(size / shape[axis] for size, axis in zip(sizes, axes, strict=True))] * len(axes)
     crops = np.asarray([0, 1] * len(axes)).reshape(-1, 2) if roi is None or not roi.size else roi.reshape(2, -1).T
+    resampler = _Resampler(builder, len(shape), dtype, given.get("extrapolation_value", 0.0))
     for axis, factor, crop in zip(axes, factors, crops, strict=True):
-        taps = _taps(shape[axis], factor, out[axis], tuple(crop), given)
-        x = _apply(x, axis, len(shape), shape[axis], taps, given.get("extrapolation_value", 0.0), dtype, builder)
+        x = resampler.along(axis, x, _taps(shape[axis], factor, out[axis], tuple(crop), given))
     return [x]
-
-
-def _apply(
-    x: str, axis: int, rank: int, size: int, taps: _Taps, outside: float, dtype: np.dtype, builder: Builder
-) -> str:
-    """One axis, which stays as it is where each output is the input at its place."""
-    count = len(taps.positions)
-    single = taps.weights.shape[1] == 1 and not taps.outside.any()
-    if single and np.array_equal(taps.positions[:, 0], np.arange(size)):
-        return x
-    across = [1] * rank
-    across[axis] = count
-    terms = []
-    for k in range(taps.weights.shape[1]):
-        picked = builder.add("Gather", [x, builder.array(taps.positions[:, k])], axis=axis)
-        weights = np.where(taps.outside, 0, taps.weights[:, k])
-        if not (weights == 1).all():
-            picked = builder.add("Mul", [picked, builder.array(weights.reshape(across).astype(dtype))])
-        terms.append(picked)
-    for term in terms[1:]:
-        terms[0] = builder.add("Add", [terms[0], term])
-    if not taps.outside.any():
-        return terms[0]
-    fill = np.where(taps.outside, outside, 0)
-    inside = terms[0]
-    return builder.add("Add", [inside, builder.array(fill.reshape(across).astype(dtype))])
 
 
 def _taps(size: int, scale: float, count: int, crop: tuple[float, float], given: dict[str, Any]) -> _Taps:
@@ -88,7 +105,7 @@ def _taps(size: int, scale: float, count: int, crop: tuple[float, float], given:
     kind = given.get("mode", "nearest")
     if kind == "nearest":
         nearest = _round(at, given.get("nearest_mode", "round_prefer_floor"))
-        return _Taps(np.clip(nearest, 0, size - 1)[:, None], np.ones((count, 1)), outside)
+        return _Taps(size, np.clip(nearest, 0, size - 1)[:, None], np.ones((count, 1)), outside)
     shrink = min(scale, 1.0) if given.get("antialias") else 1.0
     reach = 1 if kind == "linear" else 2
     first = int(np.floor(-reach / shrink)) + 1
@@ -101,7 +118,7 @@ def _taps(size: int, scale: float, count: int, crop: tuple[float, float], given:
         weights = np.where((places < 0) | (places >= size), 0, weights)
     weights = weights / weights.sum(1, keepdims=True)
     used = weights.any(0)
-    return _Taps(np.clip(places, 0, size - 1)[:, used], weights[:, used], outside)
+    return _Taps(size, np.clip(places, 0, size - 1)[:, used], weights[:, used], outside)
 
 
 def _coordinates(size: int, scale: float, count: int, crop: tuple[float, float], mode: str) -> np.ndarray:
