@@ -15,7 +15,7 @@ from rt3d_mlir.sparsity import GroupSize, Sparsity, load_config, save_weights
 from rt3d_mlir.tools import console
 from rt3d_mlir.training import Recipe, RunFolder, Trainer, World, open_data, open_model
 from rt3d_mlir.training.data.clips import Transform
-from rt3d_mlir.training.data.open_data import DataOptions
+from rt3d_mlir.training.data.options import DataOptions, VideoOptions
 from rt3d_mlir.training.distributed import join
 from rt3d_mlir.training.model import load_checkpoint, numpy_weights
 from rt3d_mlir.training.progress import Progress
@@ -186,15 +186,14 @@ def _classes(args: argparse.Namespace, known: Sequence[str]) -> int:
 
 
 def _data_options(args: argparse.Namespace) -> DataOptions:
-    usual = (DataOptions.frames, DataOptions.crop)
+    usual = (VideoOptions.frames, VideoOptions.crop)
     if args.model in models.names():
         _, _, *usual, _ = models.input_shape(args.model)
     if not 0 <= args.max_damaged < 1:
         raise DataError(f"--max-damaged {args.max_damaged}: expected a share, 0 <= share < 1")
     frames, crop = usual
-    return DataOptions(
-        args.input_transform, args.split, frames, args.crop or crop, args.normalize, args.workers, args.max_damaged
-    )
+    videos = VideoOptions(args.split, frames, args.crop or crop, args.normalize, args.workers, args.max_damaged)
+    return DataOptions(args.input_transform, videos)
 
 
 def _identity(

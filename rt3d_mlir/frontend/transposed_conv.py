@@ -88,9 +88,7 @@ class _Options(NamedTuple):
         return [_Axis(*numbers) for numbers in zip(sizes, kernel, *by_axis, strict=True)]
 
 
-def transposed_conv(
-    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, *operands: Any
-) -> torch.Tensor:
+def transposed_conv(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, *operands: Any) -> torch.Tensor:
     """A transposed `aten.convolution` of x [N, C, *sizes] and weight [C, M/G, *kernel], in 1 to 3 dimensions.
 
     A decomposition: NotImplemented leaves any other conv as it is.

@@ -18,9 +18,10 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from rt3d_mlir.errors import ConfigError, PruneError, WeightError
+from rt3d_mlir.errors import ConfigError, PruneError
 from rt3d_mlir.pruning import select
 from rt3d_mlir.pruning.config import PruneConfig
+from rt3d_mlir.pruning.energies import UnitEnergies
 from rt3d_mlir.pruning.layers import Layer, find_layers
 from rt3d_mlir.pruning.masking import Masking
 from rt3d_mlir.pruning.penalty import Penalty
@@ -52,17 +53,14 @@ class Pruner:
         self.config = config
         self.masks: MaskSet | None = None
         """None before `finalize`."""
-        self.importance: dict[str, torch.Tensor] = {}
-        """Heuristic: by parameter name, [units] summed over batches. With several processes, sum it over them."""
         self._all_layers = layers
         self._layers = [layer for layer in layers if not layer.dense_because]
+        self._energies = UnitEnergies(self._layers, config.algorithm == "heuristic")
+        self.importance = self._energies.importance
+        """Heuristic: by parameter name, [units] summed over batches. With several processes, sum it over them."""
         self._penalty = None if config.algorithm == "heuristic" else Penalty(self._layers, config)
         self._masking: Masking | None = None
         self._epochs = 0
-        if config.algorithm == "heuristic":
-            self.importance = {
-                layer.name: torch.zeros(layer.units.sizes.size, device=layer.weight.device) for layer in self._layers
-            }
 
     def step(self, loss: torch.Tensor) -> torch.Tensor:
         """`loss` plus the penalty; `loss` itself for the heuristic, and after `finalize`."""
@@ -70,21 +68,13 @@ class Pruner:
             return loss
         return loss + self._penalty()
 
-    @torch.no_grad()
     def after_backward(self) -> None:
-        """Heuristic, before `finalize`: gather importance from the gradients of one batch.
+        """Heuristic, before `finalize`: gather importance from the gradients of one batch (`UnitEnergies.gather`).
 
-        I_u = (sum over u of w dL/dw)^2: the square of the loss's change, to first order, were u removed (Molchanov
-        et al., CVPR 2019). It takes the place of the paper's ThiNet- and NISP-like scores, which propagate
-        reconstruction errors and final responses back layer by layer, and are defined for channels, not for
-        locations of groups. Gradients must not be scaled: call this after GradScaler.unscale_. Infinite ones count 0.
+        Gradients must not be scaled: call this after GradScaler.unscale_.
         """
-        if self.masks is not None:
-            return
-        for layer in self._layers if self.importance else ():
-            if layer.weight.grad is not None:
-                change = layer.units.sums((layer.weight.detach() * layer.weight.grad).float())
-                self.importance[layer.name] += change.square().nan_to_num(nan=0.0, posinf=0.0)
+        if self.masks is None:
+            self._energies.gather()
 
     def after_update(self) -> None:
         """After `finalize`: set removed weights to zero again, whatever the optimizer's momentum did."""
@@ -105,7 +95,7 @@ class Pruner:
         """
         if self.masks is not None:
             raise PruneError("finalize was called before: the masks are in pruner.masks")
-        candidates = self._candidates(self._energies())
+        candidates = self._energies.candidates(self._energies.energies(), self.config.balanced)
         if self.config.ratios is not None:
             keep = {name: select.by_ratio(layer, self.config.ratios[name]) for name, layer in candidates.items()}
         else:
@@ -130,7 +120,7 @@ class Pruner:
 
     def histogram(self) -> dict[str, NDArray[np.float64]]:
         """[units] by parameter name: the root mean square of each unit's weights, in memory order."""
-        squares = self._squares()
+        squares = self._energies.squares()
         return {layer.name: np.sqrt(squares[layer.name] / layer.units.sizes.ravel()) for layer in self._layers}
 
     def current_rate(self, threshold: float = 0.1) -> float:
@@ -141,7 +131,7 @@ class Pruner:
         if self.masks is not None:
             return self.report().rate_reached
         saved = 0
-        for layer, squares in zip(self._layers, self._squares().values(), strict=True):
+        for layer, squares in zip(self._layers, self._energies.squares().values(), strict=True):
             sizes = layer.units.sizes.ravel()
             near_zero = squares / sizes <= threshold**2 * squares.sum() / sizes.sum()
             saved += int(sizes[near_zero].sum()) * (layer.macs // layer.weight.numel())
@@ -149,7 +139,8 @@ class Pruner:
 
     def highest_rate(self) -> float:
         """The largest rate that `finalize` could reach: every layer keeps 2 % of its units, and at least one."""
-        return select.highest_rate(self._candidates(self._squares()), self._total_macs())
+        candidates = self._energies.candidates(self._energies.squares(), self.config.balanced)
+        return select.highest_rate(candidates, self._total_macs())
 
     def state_dict(self) -> dict[str, Any]:
         """Tensors and plain values: `torch.load(weights_only=True)` takes them."""
@@ -167,7 +158,8 @@ class Pruner:
 
         Raises PruneError if the state is of another configuration or model. Then nothing is changed.
         """
-        self._check_state(state)
+        masks = {layer.name: layer.units.group.mask_shape(layer.units.shape) for layer in self._layers}
+        _check_state(state, self.state_dict(), masks)
         self._epochs = state["epochs"]
         if self._penalty is not None:
             self._penalty.load_state_dict(state["penalty"])
@@ -178,21 +170,6 @@ class Pruner:
             shapes = {layer.name: layer.units.shape for layer in self._layers}
             masks = {name: mask.cpu().numpy() for name, mask in state["masks"].items()}
             self._mask(MaskSet(self.config.group, self.config.sparsity, masks, shapes))
-
-    def _check_state(self, state: Mapping[str, Any]) -> None:
-        ours, config = self.state_dict(), self.config.to_dict()
-        if state.keys() != ours.keys():
-            raise PruneError(f"the state has {', '.join(map(str, state)) or 'no keys'}: expected {', '.join(ours)}")
-        theirs = state["config"]
-        differing = [key for key in config if config[key] != theirs.get(key)]
-        if differing:
-            seen = ", ".join(f"{key} {theirs.get(key)!r} instead of {config[key]!r}" for key in differing)
-            raise PruneError(f"the state is of another run: {seen}; resume with the options of that run")
-        masks = {layer.name: layer.units.group.mask_shape(layer.units.shape) for layer in self._layers}
-        for part in ("penalty", "importance", "masks"):
-            expected = masks if part == "masks" else _shapes(ours[part])
-            if state[part] and _shapes(state[part]) != expected:
-                raise PruneError(f"the state is of another model: its {part} do not fit; load the state of this model")
 
     def _mask(self, masks: MaskSet) -> None:
         self.masks = masks
@@ -207,36 +184,20 @@ class Pruner:
     def _total_macs(self) -> int:
         return sum(layer.macs for layer in self._all_layers)
 
-    def _candidates(self, energies: Mapping[str, NDArray[np.float64]]) -> dict[str, select.Candidates]:
-        return {
-            layer.name: select.Candidates(
-                energies=energies[layer.name].reshape(layer.units.sizes.shape),
-                sizes=layer.units.sizes,
-                macs_per_weight=layer.macs // layer.weight.numel(),
-                balanced=self.config.balanced,
-            )
-            for layer in self._layers
-        }
 
-    def _energies(self) -> dict[str, NDArray[np.float64]]:
-        squares = self._squares()
-        if not self.importance:
-            return squares
-        energies = {name: importance.double().cpu().numpy() for name, importance in self.importance.items()}
-        if not any(energy.any() for energy in energies.values()):
-            raise PruneError("no importance was gathered: call after_backward after loss.backward, at least once")
-        return energies
-
-    def _squares(self) -> dict[str, NDArray[np.float64]]:
-        """[units] by parameter name: squared norms."""
-        squares = {
-            layer.name: layer.units.sums(layer.weight.detach().double().square()).cpu().numpy()
-            for layer in self._layers
-        }
-        for name, values in squares.items():
-            if not np.isfinite(values).all():
-                raise WeightError(f"{name}: NaN or infinite weights: go back to the last good checkpoint")
-        return squares
+def _check_state(state: Mapping[str, Any], ours: Mapping[str, Any], masks: Mapping[str, tuple[int, ...]]) -> None:
+    """Raises PruneError unless `state` is of a run with the options and the shapes of `ours`, its masks of `masks`."""
+    if state.keys() != ours.keys():
+        raise PruneError(f"the state has {', '.join(map(str, state)) or 'no keys'}: expected {', '.join(ours)}")
+    config, theirs = ours["config"], state["config"]
+    differing = [key for key in config if config[key] != theirs.get(key)]
+    if differing:
+        seen = ", ".join(f"{key} {theirs.get(key)!r} instead of {config[key]!r}" for key in differing)
+        raise PruneError(f"the state is of another run: {seen}; resume with the options of that run")
+    for part in ("penalty", "importance", "masks"):
+        expected = masks if part == "masks" else _shapes(ours[part])
+        if state[part] and _shapes(state[part]) != expected:
+            raise PruneError(f"the state is of another model: its {part} do not fit; load the state of this model")
 
 
 def _shapes(tensors: Mapping[str, torch.Tensor]) -> dict[str, tuple[int, ...]]:

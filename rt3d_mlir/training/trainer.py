@@ -1,6 +1,5 @@
 """The loop through the stages of a recipe: dense training, pruning, masked retraining."""
 
-import copy
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from rt3d_mlir.pruning import PruneConfig, Pruner, prepare
 from rt3d_mlir.training import random_state
 from rt3d_mlir.training.data import ClipData, split_batches
 from rt3d_mlir.training.distributed import World
+from rt3d_mlir.training.forward import accuracy, forward, frozen_copy, is_finite
 from rt3d_mlir.training.loss import cross_entropy, distillation
 from rt3d_mlir.training.recipe import Recipe, Stage
 
@@ -91,7 +91,7 @@ class Trainer:
             self.model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
             torch.backends.cudnn.benchmark = True
         self.pruner: Pruner | None = self._prepare()
-        self._optimizer = self._fresh_optimizer(self.stages[0])
+        self._optimizer = _optimizer(self.model, recipe, self.stages[0])
         random_state.seed(recipe.seed + self.world.rank)
 
     def train(self, save: Callable[["Trainer"], None] = lambda trainer: None) -> None:
@@ -112,16 +112,7 @@ class Trainer:
 
     def evaluate(self) -> float:
         """The share of test clips that are classified rightly."""
-        self.world.share_buffers(self.model)
-        self.model.eval()
-        right = torch.zeros(2, device=self.world.device)
-        batches = split_batches(self.data.test_size, 4 * self.recipe.batch, None, self.world.rank, self.world.size)
-        with torch.no_grad():
-            for clips, labels in self.data.test_batches(batches):
-                right[0] += (self._forward(self.model, clips).argmax(1) == labels).sum()
-                right[1] += len(labels)
-        right = self.world.sum(right).tolist()
-        return right[0] / max(right[1], 1)
+        return accuracy(self.model, self.data, 4 * self.recipe.batch, self.world)
 
     def state_dict(self) -> dict[str, Any]:
         """All that the epochs to come depend on, as tensors and plain values. Every process has to call it."""
@@ -143,28 +134,26 @@ class Trainer:
         self.accuracy = dict(state["accuracy"])
         self.data.skipped[:] = state["skipped"]
         if state["teacher"] is not None:
-            self.teacher = self._copy(state["teacher"])
+            self.teacher = frozen_copy(self.model, state["teacher"])
         if self.pruner:
             self.pruner.load_state_dict(state["pruner"])
         self._optimizer.load_state_dict(state["optimizer"])
         random_state.set(state["random"][self.world.rank], self.world.device)
 
+    @property
+    def _lr(self) -> float:
+        return self._optimizer.param_groups[0]["lr"]
+
     def _prepare(self) -> Pruner | None:
         return prepare(self.model, self.config, (1, *self.data.shape)) if self.config else None
 
-    def _fresh_optimizer(self, stage: Stage) -> torch.optim.Optimizer:
-        recipe = self.recipe
-        return torch.optim.SGD(
-            self.model.parameters(), stage.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay
-        )
-
     def _enter(self, stage: Stage) -> None:
-        self._optimizer = self._fresh_optimizer(stage)
+        self._optimizer = _optimizer(self.model, self.recipe, stage)
         if stage.name == "prune":
             self.pruner = self._prepare()  # anew: the weights are those of the trained model now
             self.accuracy["dense"] = self.evaluate()
             if self.recipe.distill:
-                self.teacher = self._copy(self.model.state_dict())
+                self.teacher = frozen_copy(self.model, self.model.state_dict())
 
     def _leave(self, stage: Stage) -> None:
         if stage.name == "prune":
@@ -175,12 +164,6 @@ class Trainer:
             self.accuracy["hard_pruned"] = self.evaluate()
         if stage is self.stages[-1]:
             self.accuracy["final"] = self.epochs[-1].accuracy
-
-    def _copy(self, state: dict[str, torch.Tensor]) -> nn.Module:
-        """A frozen model of the same kind, with other weights."""
-        model = copy.deepcopy(self.model).requires_grad_(False).eval()
-        model.load_state_dict(state)
-        return model
 
     def _epoch(self, net: nn.Module, stage: Stage) -> None:
         started, number = time.monotonic(), len(self.epochs) + 1
@@ -195,17 +178,17 @@ class Trainer:
             sums += torch.stack([loss, penalty, torch.ones_like(loss)]) * len(labels)
             shown = float(loss) if i % _CHECKED == 0 else None
             if shown is not None and not np.isfinite(shown):
-                raise self._diverged(stage, number)
+                raise _diverged(stage, number, self._lr)
             self._observer.step(stage.name, number, i + 1, len(batches), shown)
         if self.pruner and stage.name == "prune":
             self.pruner.end_epoch()
         total, penalties, count = self.world.sum(sums).tolist()
-        if not np.isfinite(total + penalties) or not self._finite():
-            raise self._diverged(stage, number)
+        if not np.isfinite(total + penalties) or not is_finite(self.model):
+            raise _diverged(stage, number, self._lr)
         epoch = Epoch(
             number,
             stage.name,
-            self._optimizer.param_groups[0]["lr"],
+            self._lr,
             total / count,
             penalties / count,
             self.evaluate(),
@@ -220,35 +203,41 @@ class Trainer:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """One update; the loss and the penalty before it, on the device."""
         pruner = self.pruner if stage.name != "dense" else None
-        logits = self._forward(net, clips, mixed=True)
-        loss = cross_entropy(logits, labels)
-        if stage.name == "retrain" and self.teacher:
-            with torch.no_grad():
-                answers = self._forward(self.teacher, clips, mixed=True)
-            loss = distillation(loss, logits, answers)
+        loss = _loss(net, clips, labels, self.teacher if stage.name == "retrain" else None)
         whole = pruner.step(loss) if pruner else loss
-        self._optimizer.zero_grad()
-        whole.backward()
-        if pruner:
-            pruner.after_backward()
-        self._optimizer.step()
-        if pruner:
-            pruner.after_update()
+        _update(self._optimizer, whole, pruner)
         return loss.detach(), (whole - loss).detach()
 
-    def _forward(self, net: nn.Module, clips: torch.Tensor, mixed: bool = False) -> torch.Tensor:
-        on_cuda = self.world.device.type == "cuda"
-        if on_cuda:
-            clips = clips.contiguous(memory_format=torch.channels_last_3d)
-        with torch.autocast(self.world.device.type, torch.bfloat16, enabled=mixed and on_cuda):
-            return net(clips)
 
-    def _finite(self) -> bool:
-        return all(bool(parameter.isfinite().all()) for parameter in self.model.parameters())
+def _optimizer(model: nn.Module, recipe: Recipe, stage: Stage) -> torch.optim.Optimizer:
+    """A fresh one: no momentum of the stage before."""
+    return torch.optim.SGD(model.parameters(), stage.lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay)
 
-    def _diverged(self, stage: Stage, number: int) -> TrainingError:
-        return TrainingError(
-            f"the loss or a weight is NaN or infinite in epoch {number} ({stage.name}, learning rate "
-            f"{self._optimizer.param_groups[0]['lr']:.3g}); what epoch {number - 1} left is kept. "
-            "Train again with a lower learning rate"
-        )
+
+def _loss(net: nn.Module, clips: torch.Tensor, labels: torch.Tensor, teacher: nn.Module | None) -> torch.Tensor:
+    """Of the labels, and of the teacher's answers where there is one."""
+    logits = forward(net, clips, mixed=True)
+    loss = cross_entropy(logits, labels)
+    if teacher is None:
+        return loss
+    with torch.no_grad():
+        answers = forward(teacher, clips, mixed=True)
+    return distillation(loss, logits, answers)
+
+
+def _update(optimizer: torch.optim.Optimizer, loss: torch.Tensor, pruner: Pruner | None) -> None:
+    """One step of the optimizer, and what the pruner does around it."""
+    optimizer.zero_grad()
+    loss.backward()
+    if pruner:
+        pruner.after_backward()
+    optimizer.step()
+    if pruner:
+        pruner.after_update()
+
+
+def _diverged(stage: Stage, number: int, lr: float) -> TrainingError:
+    return TrainingError(
+        f"the loss or a weight is NaN or infinite in epoch {number} ({stage.name}, learning rate {lr:.3g}); "
+        f"what epoch {number - 1} left is kept. Train again with a lower learning rate"
+    )

@@ -11,6 +11,7 @@ from rt3d_mlir.errors import ConfigError, DataError
 from rt3d_mlir.runtime import read_clip
 from rt3d_mlir.training.data import decode, open_data
 from rt3d_mlir.training.data.decode import DamagedVideoError, decode_clip
+from rt3d_mlir.training.data.options import VideoOptions
 from rt3d_mlir.training.data.videos import NORMALIZE, VideoFolder
 
 CLASSES = ("Fall", "Rise")
@@ -45,7 +46,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def opened(folder: Path, **options: object) -> VideoFolder:
-    return VideoFolder(folder, **{"frames": 4, "crop": 16, "workers": 0, **options})
+    return VideoFolder(folder, options=VideoOptions(**{"frames": 4, "crop": 16, "workers": 0, **options}))
 
 
 def test_the_folder(folder: Path):

@@ -1,31 +1,16 @@
 """DATA of the command line: `synthetic`, an `.npz` of clips, or a folder of videos."""
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from rt3d_mlir.errors import DataError, did_you_mean
 from rt3d_mlir.training.data.base import ClipData
-from rt3d_mlir.training.data.clips import Transform, load_clips
+from rt3d_mlir.training.data.clips import load_clips
+from rt3d_mlir.training.data.options import DataOptions
 from rt3d_mlir.training.data.synthetic import moving_shapes
 
 SYNTHETIC = "synthetic"
-
-
-@dataclass(frozen=True)
-class DataOptions:
-    """What the command line says about the data beside its place."""
-
-    transform: Transform | None = None
-    """For uint8 clips in an `.npz`."""
-    split: int = 1
-    """Of UCF101's three, for a folder of videos; so are the rest."""
-    frames: int = 16
-    crop: int = 112
-    normalize: str = "imagenet"
-    workers: int = 4
-    max_damaged: float = 0.01
 
 
 def open_data(source: str, device: torch.device | str = "cpu", options: DataOptions | None = None) -> ClipData:
@@ -35,16 +20,7 @@ def open_data(source: str, device: torch.device | str = "cpu", options: DataOpti
     if path.is_dir():
         from rt3d_mlir.training.data.videos import VideoFolder  # PyAV, which clips in memory do without
 
-        return VideoFolder(
-            path,
-            device,
-            split=options.split,
-            frames=options.frames,
-            crop=options.crop,
-            normalize=options.normalize,
-            workers=options.workers,
-            max_damaged=options.max_damaged,
-        )
+        return VideoFolder(path, device, options.videos)
     if path.suffix == ".npz":
         return load_clips(path, device, options.transform)
     if source == SYNTHETIC:

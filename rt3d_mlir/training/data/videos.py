@@ -21,6 +21,7 @@ from torch.utils.data import DataLoader, Dataset
 from rt3d_mlir.errors import ConfigError, DataError, did_you_mean
 from rt3d_mlir.training.data.base import Batch, check_labels
 from rt3d_mlir.training.data.decode import DamagedVideoError, decode_clip
+from rt3d_mlir.training.data.options import VideoOptions
 
 LISTS = "ucfTrainTestlist"
 #: Of RGB in [0, 1]: mean and standard deviation.
@@ -36,21 +37,12 @@ class VideoFolder:
     """The videos of one split. Raises DataError for lists that are missing or wrong.
 
     A video that is missing, damaged or too short is skipped and named in `skipped`; when those are more than the
-    share `max_damaged` of all (and more than one), reading raises DataError.
+    options' share `max_damaged` of all (and more than one), reading raises DataError.
     """
 
-    def __init__(
-        self,
-        root: Path,
-        device: torch.device | str = "cpu",
-        *,
-        split: int = 1,
-        frames: int = 16,
-        crop: int = 112,
-        normalize: str = "imagenet",
-        workers: int = 4,
-        max_damaged: float = 0.01,
-    ):
+    def __init__(self, root: Path, device: torch.device | str = "cpu", options: VideoOptions | None = None):
+        options = options or VideoOptions()
+        normalize, frames, crop = options.normalize, options.frames, options.crop
         if normalize not in NORMALIZE:
             raise ConfigError(
                 f"normalize '{normalize}': expected {' or '.join(NORMALIZE)}{did_you_mean(normalize, NORMALIZE)}"
@@ -63,16 +55,18 @@ class VideoFolder:
         self.classes = _read_classes(lists / "classInd.txt")
         self.shape: tuple[int, int, int, int] = (3, frames, crop, crop)
         self.skipped: list[str] = []
-        self._device, self._workers = torch.device(device), workers
+        self._device, self._workers = torch.device(device), options.workers
         mean, std = (torch.tensor(values, device=self._device).view(3, 1, 1, 1) for values in NORMALIZE[normalize])
         self._mean, self._std = mean, std
-        names = {part: _read_list(lists / f"{part}list{split:02d}.txt", self.classes) for part in ("train", "test")}
+        names = {
+            part: _read_list(lists / f"{part}list{options.split:02d}.txt", self.classes) for part in ("train", "test")
+        }
         labels = {
             part: np.array([self.classes.index(n.split("/")[0]) for n in names[part]], np.int64) for part in names
         }
         check_labels(labels["train"], labels["test"], len(self.classes), self.name)
         self.train_size, self.test_size = len(names["train"]), len(names["test"])
-        self._allowed = max(1, math.floor(max_damaged * (self.train_size + self.test_size)))
+        self._allowed = max(1, math.floor(options.max_damaged * (self.train_size + self.test_size)))
         self._parts = {part: _Videos(videos, names[part], labels[part], frames, crop) for part in names}
 
     def train_batches(self, batches: Sequence[np.ndarray], seed: tuple[int, ...]) -> Iterator[Batch]:
