@@ -30,7 +30,7 @@ import iree.compiler.ir as ir
 from iree.compiler import rewrite
 from iree.compiler.dialects import linalg, tensor
 
-from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
+from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns, first_match
 from rt3d_mlir.passes.ir.build import clone_body, constant, empty, filled, fused_location, generic, identity_text, maps
 from rt3d_mlir.passes.ir.constant_folding import constant_value, weight_name
 from rt3d_mlir.passes.ir.match import (
@@ -67,7 +67,7 @@ class LinearToConv(Pass):
             module,
             {
                 "linalg.matmul": matmul,
-                "linalg.generic": lambda op, rewriter: _hoist_elementwise(op, rewriter) and _keep_axes(op, rewriter),
+                "linalg.generic": first_match(_hoist_elementwise, _keep_axes),
                 "tensor.expand_shape": _cancel,
                 "tensor.collapse_shape": _cancel,
             },

@@ -21,6 +21,7 @@ Result:
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import iree.compiler.ir as ir
@@ -31,7 +32,7 @@ from rt3d_mlir.passes.floor2.block_avg_pool import block_avg_pool, block_mean
 from rt3d_mlir.passes.floor2.block_concat import block_concat, block_slice
 from rt3d_mlir.passes.floor2.block_elementwise import block_elementwise
 from rt3d_mlir.passes.floor2.block_pool import block_max_pool
-from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
+from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns, first_match
 from rt3d_mlir.passes.ir.build import filled, padded
 from rt3d_mlir.passes.ir.match import defining_op, integers, op_in_block, pad_amounts, static_shape
 from rt3d_mlir.passes.ops.channel_layout import blocked_source, is_channel_layout, pack_channels
@@ -44,17 +45,14 @@ class BlockLayout(Pass):
     name: ClassVar[str] = "block-layout"
 
     def run(self, module: ir.Module, state: State) -> None:
-        def generic(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
-            rules = (block_elementwise, block_max_pool, block_mean)
-            return all(rule(op, rewriter, state) for rule in rules) or None  # up to the first that matches
-
+        generic = (partial(rule, state=state) for rule in (block_elementwise, block_max_pool, block_mean))
         patterns = {
             "linalg.pack": _pack,
             "tensor.pad": _crop,
-            "linalg.generic": generic,
-            "linalg.transpose": lambda op, rewriter: block_avg_pool(op, rewriter, state),
-            "tensor.concat": lambda op, rewriter: block_concat(op, rewriter, state),
-            "tensor.extract_slice": lambda op, rewriter: block_slice(op, rewriter),
+            "linalg.generic": first_match(*generic),
+            "linalg.transpose": partial(block_avg_pool, state=state),
+            "tensor.concat": partial(block_concat, state=state),
+            "tensor.extract_slice": block_slice,
         }
         apply_patterns(module, patterns)
         self._report_conversions(module, state)

@@ -27,6 +27,7 @@ Result:
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 import iree.compiler.ir as ir
@@ -34,7 +35,7 @@ import numpy as np
 from iree.compiler import rewrite
 from iree.compiler.dialects import tensor
 
-from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
+from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns, first_match
 from rt3d_mlir.passes.ir.build import clone_body, empty, f16, filled, generic, identity_text, maps, narrowed, widened
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ir.match import (
@@ -67,17 +68,9 @@ class NarrowF16(Pass):
     name: ClassVar[str] = "narrow-f16"
 
     def run(self, module: ir.Module, state: State) -> None:
-        def any_generic(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
-            depthwise = DepthwiseConv.match(op)
-            if depthwise is not None:
-                return self._depthwise(depthwise, rewriter, state)
-            found = PackedConv.match(op, state)
-            if found is not None:
-                return self._conv(found, rewriter, state)
-            return _pool(op, rewriter) and _average(op, rewriter, state) and _elementwise(op, rewriter)
-
+        layers = (partial(rule, state=state) for rule in (self._conv, self._depthwise, _average))
         patterns = {
-            "linalg.generic": any_generic,
+            "linalg.generic": first_match(*layers, _pool, _elementwise),
             "linalg.pack": _pack,
             "linalg.unpack": _unpack,
             "tensor.insert_slice": _insert,
@@ -86,8 +79,9 @@ class NarrowF16(Pass):
         }
         apply_patterns(module, patterns)
 
-    def _conv(self, conv: PackedConv, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
-        if not is_f32(conv.x):
+    def _conv(self, op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
+        conv = PackedConv.match(op, state)
+        if conv is None or not is_f32(conv.x):
             return NO_MATCH
         weights, ptr = self._weights(conv.packed, conv.layer, state), constant_value(conv.ptr, state.weights)
         if weights is None:
@@ -102,8 +96,9 @@ class NarrowF16(Pass):
         _store_half(conv.op, new, rewriter, state)
         return None
 
-    def _depthwise(self, conv: DepthwiseConv, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
-        if not is_f32(conv.x):
+    def _depthwise(self, op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
+        conv = DepthwiseConv.match(op)
+        if conv is None or not is_f32(conv.x):
             return NO_MATCH
         weights = self._weights(conv.weights, conv.layer, state)
         if weights is None:

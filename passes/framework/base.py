@@ -90,6 +90,15 @@ class Pass:
 Pattern = Callable[[ir.OpView, rewrite.PatternRewriter], Failure | None]
 
 
+def first_match(*patterns: Pattern) -> Pattern:
+    """One pattern of several, for ops of one name: they are tried in order, up to the first that rewrites the op."""
+
+    def tried(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+        return NO_MATCH if all(pattern(op, rewriter) for pattern in patterns) else None
+
+    return tried
+
+
 def apply_patterns(module: ir.Module, patterns: Mapping[str, Pattern]) -> None:
     """Applies one pattern an op name, greedily to a fixed point, and drops ops whose results nobody uses.
 

@@ -19,7 +19,7 @@ from iree.compiler import rewrite
 from iree.compiler.dialects import arith, linalg, tensor
 
 from rt3d_mlir.ir_io.weights import WeightTable
-from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pattern
+from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pattern, first_match
 from rt3d_mlir.passes.ir.build import generic, maps
 from rt3d_mlir.passes.ir.constant_folding import channel_vector
 from rt3d_mlir.passes.ir.match import (
@@ -151,10 +151,10 @@ def part_groups(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | N
     """
     if op.name == "linalg.generic" and (len(op.operands) != 3 or _grouped_window(op) is None):
         return NO_MATCH
-    return _join_inputs(op) and _join_result(op, rewriter)
+    return first_match(_join_inputs, _join_result)(op, rewriter)
 
 
-def _join_inputs(op: ir.OpView) -> Failure | None:
+def _join_inputs(op: ir.OpView, _rewriter: rewrite.PatternRewriter) -> Failure | None:
     """Splits the groups of a grouped conv's input and weights right in front of it, where that is done elsewhere."""
     rank = len(op.operands[0].type.shape)
     found = NO_MATCH

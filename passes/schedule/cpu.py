@@ -25,7 +25,7 @@ from iree.compiler import rewrite
 from rt3d_mlir.passes.cpu.conv import conv_body
 from rt3d_mlir.passes.cpu.elementwise import ElementwiseKernel
 from rt3d_mlir.passes.cpu.pack import PackKernel, UnpackKernel
-from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
+from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns, first_match
 from rt3d_mlir.passes.ir.build import constant
 from rt3d_mlir.passes.ir.match import defining_op, is_f32, only_user, static_shape
 from rt3d_mlir.passes.ops.activation import view
@@ -53,25 +53,14 @@ class ScheduleCpu(Pass):
     target: Target = field(default_factory=lambda: get_target("host"))
 
     def run(self, module: ir.Module, state: State) -> None:
-        def conv(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
-            found = PackedConv.match(op, state)
-            if found is None:
-                options = (op, module, rewriter, state, self.target)
-                return schedule_winograd(*options) and schedule_depthwise(*options)
-            return self._conv(found, module, rewriter, state)
-
-        def pool(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
-            return schedule_pool(op, module, rewriter, state, self.target)
-
-        def rest(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
-            return self._elementwise(op, module, rewriter, state)
-
-        def pack(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
-            return self._pack(op, module, rewriter, state)
-
-        def unpack(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
-            return _unpack(op, module, rewriter)
-
+        packed = partial(self._conv, module=module, state=state)
+        winograd = partial(schedule_winograd, module=module, state=state, target=self.target)
+        depthwise = partial(schedule_depthwise, module=module, state=state, target=self.target)
+        conv = first_match(packed, winograd, depthwise)
+        pool = partial(schedule_pool, module=module, state=state, target=self.target)
+        pack = partial(self._pack, module=module, state=state)
+        rest = partial(self._elementwise, module=module, state=state)
+        unpack = partial(_unpack, module=module)
         note_halos(module)
         mark_concatenations(module)
         apply_patterns(module, {"linalg.generic": conv})  # first: a conv may take the pool behind it
@@ -81,8 +70,11 @@ class ScheduleCpu(Pass):
         hold_constants(module)
 
     def _conv(
-        self, conv: PackedConv, module: ir.Module, rewriter: rewrite.PatternRewriter, state: State
+        self, op: ir.OpView, rewriter: rewrite.PatternRewriter, module: ir.Module, state: State
     ) -> Failure | None:
+        conv = PackedConv.match(op, state)
+        if conv is None:
+            return NO_MATCH
         plan = plan_conv(conv, state, self.target)
         if plan is None:
             return state.refuse(self.name, conv.layer, "its packed weights are no constant at hand")
@@ -103,7 +95,7 @@ class ScheduleCpu(Pass):
         return None
 
     def _elementwise(
-        self, op: ir.OpView, module: ir.Module, rewriter: rewrite.PatternRewriter, state: State
+        self, op: ir.OpView, rewriter: rewrite.PatternRewriter, module: ir.Module, state: State
     ) -> Failure | None:
         found = elementwise(op, state)
         if found is None or op.results[0].type.shape[5] > LARGEST_BLOCK:
@@ -116,7 +108,7 @@ class ScheduleCpu(Pass):
         return None
 
     def _pack(
-        self, op: ir.OpView, module: ir.Module, rewriter: rewrite.PatternRewriter, state: State
+        self, op: ir.OpView, rewriter: rewrite.PatternRewriter, module: ir.Module, state: State
     ) -> Failure | None:
         shape = static_shape(op.operands[0])
         if shape is None or not is_channel_layout(op):
@@ -131,7 +123,7 @@ class ScheduleCpu(Pass):
         return None
 
 
-def _unpack(op: ir.OpView, module: ir.Module, rewriter: rewrite.PatternRewriter) -> Failure | None:
+def _unpack(op: ir.OpView, rewriter: rewrite.PatternRewriter, module: ir.Module) -> Failure | None:
     x, source = view(op.operands[0])
     if not is_channel_layout(op) or static_shape(x) is None:
         return NO_MATCH

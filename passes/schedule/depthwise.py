@@ -16,7 +16,7 @@ from rt3d_mlir.targets import Target
 
 
 def schedule_depthwise(
-    op: ir.OpView, module: ir.Module, rewriter: rewrite.PatternRewriter, state: State, target: Target
+    op: ir.OpView, rewriter: rewrite.PatternRewriter, module: ir.Module, state: State, target: Target
 ) -> Failure | None:
     """Replaces a depthwise conv of a module that `note_halos` has seen; 'no match' for any other op."""
     conv = DepthwiseConv.match(op)

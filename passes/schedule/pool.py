@@ -18,7 +18,7 @@ from rt3d_mlir.targets import Target
 
 
 def schedule_pool(
-    op: ir.OpView, module: ir.Module, rewriter: rewrite.PatternRewriter, state: State, target: Target
+    op: ir.OpView, rewriter: rewrite.PatternRewriter, module: ir.Module, state: State, target: Target
 ) -> Failure | None:
     """Replaces a blocked pool; 'no match' for any other op."""
     pool = MaxPool.match(op) or AvgPool.match(op, state)

@@ -23,7 +23,7 @@ import numpy as np
 from iree.compiler import rewrite
 
 from rt3d_mlir.passes.emit.dispatch import Shader
-from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
+from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns, first_match
 from rt3d_mlir.passes.gpu.depthwise import GpuDepthwiseKernel
 from rt3d_mlir.passes.gpu.elementwise import GpuElementwiseKernel
 from rt3d_mlir.passes.gpu.matrix_conv import GpuMatrixKernel
@@ -58,7 +58,9 @@ class ScheduleVulkan(Pass):
         rules = _Rules(self, module, state)
         note_halos(module)
         mark_concatenations(module)
-        apply_patterns(module, {"linalg.generic": rules.conv})  # first: a conv takes the epilogue behind it
+        apply_patterns(
+            module, {"linalg.generic": first_match(rules.packed, rules.depthwise)}
+        )  # first: a conv takes the epilogue behind it
         apply_patterns(module, {"linalg.generic": rules.pool, "linalg.pack": rules.pack, "linalg.unpack": rules.unpack})
         apply_patterns(module, {"linalg.generic": rules.elementwise})
         pad_links(module)
@@ -73,12 +75,48 @@ class _Rules:
     module: ir.Module
     state: State
 
-    def conv(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
-        found = PackedConv.match(op, self.state)
-        if found is not None:
-            return self._packed(found, rewriter)
-        depthwise = DepthwiseConv.match(op)
-        return NO_MATCH if depthwise is None else self._depthwise(depthwise, rewriter)
+    def packed(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+        conv = PackedConv.match(op, self.state)
+        if conv is None:
+            return NO_MATCH
+        weights, ptr = (constant_value(value, self.state.weights) for value in (conv.packed, conv.ptr))
+        if weights is None or ptr is None:
+            return self.state.refuse(self.step.name, conv.layer, "its packed weights are no constant at hand")
+        if not self._fits(conv.op, conv.layer):
+            return NO_MATCH
+        epilogue, to = self._behind(conv.op)
+        x, source = view(conv.x)
+        kernel = conv_kernel(conv, weights[0], ptr[0], to.out, self.step.target)
+        taps = kernel.taps
+        with to.place(conv.op, epilogue and epilogue.op):
+            inputs = [
+                x,
+                constant(self.state, f"{conv.layer}.weights", kernel.weights, origin=weights[1]),
+                constant(self.state, f"{conv.layer}.offsets", offsets(taps, source, conv.dilations)),
+                constant(self.state, f"{conv.layer}.starts", kernel.starts),
+            ]
+            by_fours = {2} if isinstance(kernel, GpuMatrixKernel) else ()  # offsets: its rounds are whole
+            shader = Shader(kernel.threads, vectors=frozenset(by_fours))
+            channels = taps.rows * taps.filters
+            self._emit(rewriter, conv.layer, to, inputs, kernel.grid, kernel.body, shader, epilogue, channels)
+        return None
+
+    def depthwise(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+        conv = DepthwiseConv.match(op)
+        if conv is None:
+            return NO_MATCH
+        weights = constant_value(conv.weights, self.state.weights)
+        if weights is None:
+            return self.state.refuse(self.step.name, conv.layer, "its packed weights are no constant at hand")
+        if not self._fits(conv.op, conv.layer):
+            return NO_MATCH
+        epilogue, to = self._behind(conv.op)
+        x, source = view(conv.x)
+        kernel = GpuDepthwiseKernel(conv, source, to.out)
+        with to.place(conv.op, epilogue and epilogue.op):
+            inputs = [x, constant(self.state, f"{conv.layer}.weights", weights[0], origin=weights[1])]
+            self._emit(rewriter, conv.layer, to, inputs, kernel.grid, kernel.body, Shader(kernel.threads), epilogue)
+        return None
 
     def pool(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
         pool = MaxPool.match(op) or AvgPool.match(op, self.state)
@@ -135,43 +173,6 @@ class _Rules:
             to.dispatch(rewriter, self.module, "channel_layout", [x], kernel.grid, kernel.body, shader)
         if widened is not None:
             rewriter.erase_op(op)
-        return None
-
-    def _packed(self, conv: PackedConv, rewriter: rewrite.PatternRewriter) -> Failure | None:
-        weights, ptr = (constant_value(value, self.state.weights) for value in (conv.packed, conv.ptr))
-        if weights is None or ptr is None:
-            return self.state.refuse(self.step.name, conv.layer, "its packed weights are no constant at hand")
-        if not self._fits(conv.op, conv.layer):
-            return NO_MATCH
-        epilogue, to = self._behind(conv.op)
-        x, source = view(conv.x)
-        kernel = conv_kernel(conv, weights[0], ptr[0], to.out, self.step.target)
-        taps = kernel.taps
-        with to.place(conv.op, epilogue and epilogue.op):
-            inputs = [
-                x,
-                constant(self.state, f"{conv.layer}.weights", kernel.weights, origin=weights[1]),
-                constant(self.state, f"{conv.layer}.offsets", offsets(taps, source, conv.dilations)),
-                constant(self.state, f"{conv.layer}.starts", kernel.starts),
-            ]
-            by_fours = {2} if isinstance(kernel, GpuMatrixKernel) else ()  # offsets: its rounds are whole
-            shader = Shader(kernel.threads, vectors=frozenset(by_fours))
-            channels = taps.rows * taps.filters
-            self._emit(rewriter, conv.layer, to, inputs, kernel.grid, kernel.body, shader, epilogue, channels)
-        return None
-
-    def _depthwise(self, conv: DepthwiseConv, rewriter: rewrite.PatternRewriter) -> Failure | None:
-        weights = constant_value(conv.weights, self.state.weights)
-        if weights is None:
-            return self.state.refuse(self.step.name, conv.layer, "its packed weights are no constant at hand")
-        if not self._fits(conv.op, conv.layer):
-            return NO_MATCH
-        epilogue, to = self._behind(conv.op)
-        x, source = view(conv.x)
-        kernel = GpuDepthwiseKernel(conv, source, to.out)
-        with to.place(conv.op, epilogue and epilogue.op):
-            inputs = [x, constant(self.state, f"{conv.layer}.weights", weights[0], origin=weights[1])]
-            self._emit(rewriter, conv.layer, to, inputs, kernel.grid, kernel.body, Shader(kernel.threads), epilogue)
         return None
 
     def _behind(self, op: ir.OpView) -> tuple[Epilogue | None, Destination]:

@@ -18,7 +18,7 @@ from rt3d_mlir.targets import Target
 
 
 def schedule_winograd(
-    op: ir.OpView, module: ir.Module, rewriter: rewrite.PatternRewriter, state: State, target: Target
+    op: ir.OpView, rewriter: rewrite.PatternRewriter, module: ir.Module, state: State, target: Target
 ) -> Failure | None:
     """Replaces one step by its dispatch. The product's is called like the layer: it does the layer's work."""
     step = Step.match(op)
