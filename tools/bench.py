@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rt3d_mlir import models
 from rt3d_mlir.bench.case import CaseSpec, case_specs
 from rt3d_mlir.bench.engines import ENGINES, get_engine
-from rt3d_mlir.bench.gpu import report as gpu_report
+from rt3d_mlir.bench.gpu import gpu_tables
 from rt3d_mlir.bench.gpu.measure import CALLS, check_engines
 from rt3d_mlir.bench.gpu.measure import measure as measure_gpu
 from rt3d_mlir.bench.gpu.prepare import prepare
@@ -24,7 +24,7 @@ from rt3d_mlir.bench.layer_report import layers_json, layers_markdown, write_lay
 from rt3d_mlir.bench.layers import profile_layers
 from rt3d_mlir.bench.machine import cores
 from rt3d_mlir.bench.measure import Plan, measure
-from rt3d_mlir.bench.report import to_json, to_markdown, write
+from rt3d_mlir.bench.tables import to_json, to_markdown, write
 from rt3d_mlir.compile.exported import export_config
 from rt3d_mlir.errors import ConfigError, InputError
 from rt3d_mlir.sparsity import GroupSize
@@ -103,8 +103,8 @@ def _gpu(args: argparse.Namespace, target: GpuTarget, specs: list[CaseSpec], com
         skips = prepare(specs, target, args.dtypes, engines, Path(work), args.group, progress)
         results = measure_gpu(Path(work), engines, args.rounds or CALLS, args.peak, command, progress)
     results.skips += skips
-    gpu_report.write(results, args.output)
-    _show(gpu_report.to_json(results) if args.json else gpu_report.to_markdown(results))
+    gpu_tables.write(results, args.output)
+    _show(gpu_tables.to_json(results) if args.json else gpu_tables.to_markdown(results))
     console.log.print(f"{args.output}: gpu.json, gpu.md")
     return 130 if results.interrupted else 0
 

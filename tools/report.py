@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rt3d_mlir.html_report.artifacts import Artifact, read_artifacts
 from rt3d_mlir.html_report.bench_files import read_bench
-from rt3d_mlir.html_report.folder import HTML, check_folder, write_folder
+from rt3d_mlir.html_report.folder import HTML, check_report_folder, write_folder
 from rt3d_mlir.html_report.page import build_page
 from rt3d_mlir.html_report.phone_files import read_phone_files
 from rt3d_mlir.html_report.speed import Speed
@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str]) -> None:
     args = _parse(argv)
-    check_folder(args.output)
+    check_report_folder(args.output)
     artifacts = read_artifacts(args.artifacts)
     benched = read_bench(args.artifacts, artifacts)
     phones = read_phone_files(args.phone, artifacts)

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from rt3d_mlir.bench.engines import ENGINES
 from rt3d_mlir.bench.page import milliseconds
-from rt3d_mlir.bench.results import OURS, Results, Row
+from rt3d_mlir.bench.results import OURS, EngineRun, Results
 
 #: Bars end here; a longer one says its ratio.
 _LONGEST = 1.4
@@ -44,7 +44,7 @@ def draw(results: Results, path: Path) -> None:
     figure.savefig(path, dpi=150)
 
 
-def _panel(axis: Any, rows: list[Row]) -> None:
+def _panel(axis: Any, rows: list[EngineRun]) -> None:
     """One model and thread count: engines from top to bottom, in groups by configuration."""
     y, ticks, names = 0.0, [], []
     for label in dict.fromkeys(row.label for row in rows):
@@ -66,7 +66,7 @@ def _panel(axis: Any, rows: list[Row]) -> None:
         axis.spines[side].set_visible(False)
 
 
-def _bar(axis: Any, row: Row, y: float) -> None:
+def _bar(axis: Any, row: EngineRun, y: float) -> None:
     ratio = row.to_torch
     shown = f"{milliseconds(row.latency.median)} ms"
     if ratio is None:  # without PyTorch there is no ratio to draw

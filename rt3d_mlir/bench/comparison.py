@@ -2,7 +2,7 @@
 
 from rt3d_mlir.bench.case import DENSE
 from rt3d_mlir.bench.page import table
-from rt3d_mlir.bench.results import OUR_ENGINES, OURS, Results, Row
+from rt3d_mlir.bench.results import OUR_ENGINES, OURS, EngineRun, Results
 
 
 def compare(results: Results) -> list[str]:
@@ -31,7 +31,7 @@ def _ours_over_dense(results: Results) -> list[str]:
     return ["", "## Ours over the dense engines", "", *table(columns, lines, words=2)]
 
 
-def _is_dense_rival(row: Row) -> bool:
+def _is_dense_rival(row: EngineRun) -> bool:
     return row.config == DENSE and row.engine not in OUR_ENGINES and row.precision == "f32"
 
 

@@ -18,7 +18,7 @@ from rt3d_mlir.bench.case import Case, CaseSpec, write_case
 from rt3d_mlir.bench.engine import Engine
 from rt3d_mlir.bench.engines import get_engine
 from rt3d_mlir.bench.process import WorkerProcess
-from rt3d_mlir.bench.results import CaseFacts, Results, Row, Skip
+from rt3d_mlir.bench.results import CaseFacts, EngineRun, Results, Skip
 
 #: A worker is not started with less memory than this left, for swapping would be measured as time.
 LEAST_MEMORY = 2 * 2**30
@@ -41,7 +41,7 @@ class Plan:
 class Turn:
     """A worker that is ready, and the row that it fills."""
 
-    row: Row
+    row: EngineRun
     engine: Engine
     worker: WorkerProcess
 
@@ -167,7 +167,7 @@ def _time(
 
 def _turn(case: _Prepared, engine: Engine, threads: int, stack: ExitStack) -> Turn:
     spec = case.spec
-    row = Row(spec.model, spec.config, spec.label, threads, engine.name, engine.title, engine.precision)
+    row = EngineRun(spec.model, spec.config, spec.label, threads, engine.name, engine.title, engine.precision)
     row.file_bytes, row.prepare_ms, row.note = case.files[engine.name]
     worker = stack.enter_context(WorkerProcess(engine.name, case.folder, case.folder / engine.name, threads))
     return Turn(row, engine, worker)

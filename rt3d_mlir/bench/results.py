@@ -16,7 +16,7 @@ _UNDISTURBED = 0.95
 
 
 @dataclass
-class Row:
+class EngineRun:
     """One engine on one case with so many threads. Times in milliseconds, sizes in bytes."""
 
     model: str
@@ -79,7 +79,7 @@ class Results:
     rounds: int
     group: str
     cases: list[CaseFacts] = field(default_factory=list)
-    rows: list[Row] = field(default_factory=list)
+    rows: list[EngineRun] = field(default_factory=list)
     skips: list[Skip] = field(default_factory=list)
     interrupted: bool = False
 
@@ -93,13 +93,13 @@ class Results:
             row.to_torch = own / base if base else None
             row.to_rt3d = own / ours if ours else None
 
-    def find(self, model: str, config: str, threads: int, engine: str) -> Row | None:
+    def find(self, model: str, config: str, threads: int, engine: str) -> EngineRun | None:
         for row in self.rows:
             if (row.key, row.engine) == ((model, config, threads), engine):
                 return row
         return None
 
-    def dense_of(self, row: Row) -> Row | None:
+    def dense_of(self, row: EngineRun) -> EngineRun | None:
         """The same engine's dense row; for MNN's sparse mode that of its dense one."""
         engine = _DENSE_ENGINE.get(row.engine, row.engine)
         return self.find(row.model, DENSE, row.threads, engine) if row.config != DENSE else None

@@ -10,7 +10,7 @@ import numpy as np
 
 from rt3d_mlir.compile.arena import compile_with_arena
 from rt3d_mlir.compile.job import CompileJob
-from rt3d_mlir.compile.kept_blocks import kept_blocks
+from rt3d_mlir.compile.kept_blocks import kept_by_layer
 from rt3d_mlir.errors import ArtifactError, CompileError
 from rt3d_mlir.explain.explanation import Explanation
 from rt3d_mlir.explain.trace import Trace
@@ -134,7 +134,7 @@ def _compile(job: CompileJob, output: Path, source: Path, dump_ir: Path | None, 
             trace.after_each(step, after)
             dump(step, after)
             if isinstance(step, PackKgs):
-                kept.update(kept_blocks(after, state))
+                kept.update(kept_by_layer(after, state))
 
         progress("rewriting")
         run_pipeline(module, job.pipeline(), state, after_each)

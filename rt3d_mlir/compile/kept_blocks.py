@@ -10,7 +10,7 @@ from rt3d_mlir.sparsity.groups import shape_5d
 from rt3d_mlir.sparsity.kept_file import Kept
 
 
-def kept_blocks(module: ir.Module, state: State) -> dict[str, Kept]:
+def kept_by_layer(module: ir.Module, state: State) -> dict[str, Kept]:
     """Of each layer that pack-kgs left less of than all: its blocks, from the tap list that the kernel will follow."""
     found: dict[str, Kept] = {}
 

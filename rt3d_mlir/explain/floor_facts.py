@@ -35,7 +35,7 @@ _CONVERSION_KERNELS = ("block_layout", "channel_layout")
 Keys = Callable[[ir.OpView], list[str]]
 
 
-def count_macs(module: ir.Module, keys: Keys) -> dict[str, int]:
+def macs_by_op(module: ir.Module, keys: Keys) -> dict[str, int]:
     """Dense MACs of floor 1 by key: of all that multiplies two values and sums, be it a layer, a matmul or attention.
 
     It counts what is computed: a transposed conv is one over a stretched input, zeros included.

@@ -46,7 +46,7 @@ class Trace:
         self._module = module
         self._model = model
         self._order = {key: position for position, key in enumerate(model)}
-        self._macs = floor_facts.count_macs(module, self._keys)
+        self._macs = floor_facts.macs_by_op(module, self._keys)
         self._folding = floor_facts.folding(module, self._keys)
         self._scheduled = False
         self._roles: dict[str, str] = {}

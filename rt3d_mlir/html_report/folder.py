@@ -10,7 +10,7 @@ HTML = "report.html"
 _SIGN = f'<meta name="generator" content="{GENERATOR}">'
 
 
-def check_folder(folder: Path) -> None:
+def check_report_folder(folder: Path) -> None:
     """Raises InputError where writing a report to `folder` would lose something that is none."""
     try:
         if not is_there(folder):
@@ -34,7 +34,7 @@ def _is_report(html: Path) -> bool:
 
 def write_folder(folder: Path, page: Page) -> None:
     """Replaces the folder as a whole. Raises InputError where that cannot be done."""
-    check_folder(folder)
+    check_report_folder(folder)
     try:
         with replacing_folder(folder) as work:
             for name, png in page.pictures.items():

@@ -31,7 +31,7 @@ def _conv(inputs: int, outputs: int, kernel: _Kernel = (1, 1, 1), stride: int = 
     return nn.Sequential(conv, nn.BatchNorm3d(outputs, eps=1e-3))
 
 
-class SqueezeExcitation(nn.Module):
+class HardSqueezeExcitation(nn.Module):
     """Scales each channel by a gate in [0, 1] that all channel means decide."""
 
     def __init__(self, channels: int):
@@ -52,7 +52,7 @@ class Block(nn.Module):
         super().__init__()
         self.expand = _conv(inputs, expanded)
         self.depthwise = _conv(expanded, expanded, kernel, stride, groups=expanded)
-        self.gate = SqueezeExcitation(expanded)
+        self.gate = HardSqueezeExcitation(expanded)
         self.project = _conv(expanded, outputs)
         self.alpha = nn.Parameter(torch.ones(()))
         pool = [nn.AvgPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1), count_include_pad=False)] if stride == 2 else []

@@ -78,7 +78,7 @@ class Stem(nn.Module):
         return self.activation(self.norm(self.conv(x)))
 
 
-class Stage(nn.Module):
+class ResStage(nn.Module):
     """`depth` residual blocks; the first one halves height and width, and the even ones are gated."""
 
     def __init__(self, inputs: int, outputs: int, depth: int):
@@ -127,7 +127,7 @@ class X3D(nn.Module):
     def __init__(self, num_classes: int = 101, width: int = 24, depths: tuple[int, int, int, int] = (3, 5, 11, 7)):
         super().__init__()
         widths = [width, width, 2 * width, 4 * width, 8 * width]
-        stages = [Stage(widths[i], widths[i + 1], depth) for i, depth in enumerate(depths)]
+        stages = [ResStage(widths[i], widths[i + 1], depth) for i, depth in enumerate(depths)]
         head = Head(widths[-1], int(2.25 * widths[-1]), 2048 * width // 24, num_classes)
         self.blocks = nn.Sequential(Stem(width), *stages, head)
 

@@ -6,7 +6,7 @@ over a MaskSet; then training goes on under the masks.
 """
 
 from rt3d_mlir.pruning.config import ALGORITHMS, NORMS, PruneConfig
+from rt3d_mlir.pruning.prune_report import LayerReport, PruneReport
 from rt3d_mlir.pruning.pruner import Pruner, prepare
-from rt3d_mlir.pruning.report import LayerReport, PruneReport
 
 __all__ = ["ALGORITHMS", "NORMS", "LayerReport", "PruneConfig", "PruneReport", "Pruner", "prepare"]

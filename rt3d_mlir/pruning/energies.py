@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from rt3d_mlir.errors import PruneError, WeightError
-from rt3d_mlir.pruning.layers import Layer
+from rt3d_mlir.pruning.layers import TrainedLayer
 from rt3d_mlir.pruning.select import Candidates
 
 #: [units] by parameter name.
@@ -17,7 +17,7 @@ ByLayer = Mapping[str, NDArray[np.float64]]
 class UnitEnergies:
     """Of the layers that are pruned; by importance where `heuristic`."""
 
-    def __init__(self, layers: Sequence[Layer], heuristic: bool):
+    def __init__(self, layers: Sequence[TrainedLayer], heuristic: bool):
         self._layers = layers
         self._heuristic = heuristic
         self.importance: dict[str, torch.Tensor] = {

@@ -21,7 +21,7 @@ from rt3d_mlir.sparsity import GroupSize, Sparsity
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
+class TrainedLayer:
     """A convolution or linear layer that the model runs."""
 
     name: str
@@ -34,7 +34,7 @@ class Layer:
     """Empty if the layer is pruned."""
 
 
-def find_layers(model: nn.Module, config: PruneConfig, input_shape: Sequence[int]) -> list[Layer]:
+def find_layers(model: nn.Module, config: PruneConfig, input_shape: Sequence[int]) -> list[TrainedLayer]:
     """All layers that count, in the order they run.
 
     Raises ModelError if the model does not take `input_shape`, WeightError for weights that are not finite, and
@@ -46,7 +46,7 @@ def find_layers(model: nn.Module, config: PruneConfig, input_shape: Sequence[int
         macs = count_macs(model, input_shape)
     _check_names(config, weights, modules, macs)
     layers = [
-        Layer(
+        TrainedLayer(
             name=name,
             weight=weights[name],
             macs=count,

@@ -32,7 +32,7 @@ import torch
 from torch.nn import functional as F
 
 from rt3d_mlir.pruning.config import PruneConfig
-from rt3d_mlir.pruning.layers import Layer
+from rt3d_mlir.pruning.layers import TrainedLayer
 
 _TINY = 1e-12  # the scale of a layer that is all zeros
 
@@ -40,7 +40,7 @@ _TINY = 1e-12  # the scale of a layer that is all zeros
 class Penalty:
     """R(W) of `layers`. Its tensors live on the weights' device, one value for each unit of all layers."""
 
-    def __init__(self, layers: Sequence[Layer], config: PruneConfig):
+    def __init__(self, layers: Sequence[TrainedLayer], config: PruneConfig):
         self._layers = layers
         self._config = config
         self._counts = [layer.units.sizes.size for layer in layers]

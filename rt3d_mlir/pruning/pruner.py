@@ -22,10 +22,10 @@ from rt3d_mlir.errors import ConfigError, PruneError
 from rt3d_mlir.pruning import select
 from rt3d_mlir.pruning.config import PruneConfig
 from rt3d_mlir.pruning.energies import UnitEnergies
-from rt3d_mlir.pruning.layers import Layer, find_layers
+from rt3d_mlir.pruning.layers import TrainedLayer, find_layers
 from rt3d_mlir.pruning.masking import Masking
 from rt3d_mlir.pruning.penalty import Penalty
-from rt3d_mlir.pruning.report import PruneReport, build_report
+from rt3d_mlir.pruning.prune_report import PruneReport, prune_report
 from rt3d_mlir.sparsity import MaskSet
 
 
@@ -49,7 +49,7 @@ def prepare(model: nn.Module, config: PruneConfig, input_shape: Sequence[int]) -
 class Pruner:
     """Made by :func:`prepare`. Between calls it holds no graph; `step` and the `after_` calls never wait for a GPU."""
 
-    def __init__(self, layers: Sequence[Layer], config: PruneConfig):
+    def __init__(self, layers: Sequence[TrainedLayer], config: PruneConfig):
         self.config = config
         self.masks: MaskSet | None = None
         """None before `finalize`."""
@@ -116,7 +116,7 @@ class Pruner:
         """What `finalize` did. Raises PruneError before."""
         if self.masks is None:
             raise PruneError("there is no report before finalize")
-        return build_report(self._all_layers, self.masks, self.config)
+        return prune_report(self._all_layers, self.masks, self.config)
 
     def histogram(self) -> dict[str, NDArray[np.float64]]:
         """[units] by parameter name: the root mean square of each unit's weights, in memory order."""

@@ -3,7 +3,9 @@
 The way of the data: `load_config` -> `masks_for` -> `save_masks` / `load_masks` -> `apply_masks` -> `pack`.
 """
 
-from rt3d_mlir.sparsity.configs import PruneConfig, config_names, load_config, masks_for
+import warnings
+
+from rt3d_mlir.sparsity.configs import PruneRatios, config_names, load_config, masks_for
 from rt3d_mlir.sparsity.files import check_finite, load_masks, load_weights, save_masks, save_weights
 from rt3d_mlir.sparsity.grouped import pack_grouped
 from rt3d_mlir.sparsity.groups import GroupSize, as_5d
@@ -19,7 +21,7 @@ __all__ = [
     "Mask",
     "MaskSet",
     "Packed",
-    "PruneConfig",
+    "PruneRatios",
     "Sparsity",
     "apply",
     "apply_masks",
@@ -44,3 +46,11 @@ __all__ = [
     "save_weights",
     "unpack",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Deprecated: the old name of PruneRatios, which rt3d_mlir.pruning has for something else. It goes with 0.3."""
+    if name == "PruneConfig":
+        warnings.warn("rt3d_mlir.sparsity.PruneConfig is PruneRatios now", DeprecationWarning, stacklevel=2)
+        return PruneRatios
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

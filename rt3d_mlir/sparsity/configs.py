@@ -30,7 +30,7 @@ _SUFFIXES = (".json", ".yaml", ".yml")
 
 
 @dataclass(frozen=True)
-class PruneConfig:
+class PruneRatios:
     """Ratios by parameter name. Raises ConfigError for one outside [0, 1), or for none at all."""
 
     name: str
@@ -57,10 +57,10 @@ def config_names() -> list[str]:
     return sorted(item.name.removesuffix(".json") for item in _SHIPPED.iterdir() if item.name.endswith(".json"))
 
 
-def load_config(name_or_path: str | PathLike[str]) -> PruneConfig:
+def load_config(name_or_path: str | PathLike[str]) -> PruneRatios:
     """A shipped configuration by name ("c3d-3.57x"), or a file by its path (.yaml, .yml or .json).
 
-    A file holds all fields of PruneConfig ("ratios" at least), or the published form
+    A file holds all fields of PruneRatios ("ratios" at least), or the published form
     `prune_ratios: {conv2.weight: 0.85}`, or the bare mapping. Raises ConfigError for an unknown name, a file
     that is missing or damaged, unknown keys and bad ratios.
     """
@@ -74,11 +74,11 @@ def load_config(name_or_path: str | PathLike[str]) -> PruneConfig:
             f"{', '.join(_SUFFIXES)}, or one of {', '.join(names)}{did_you_mean(str(name_or_path), names)}"
         )
     text = (_SHIPPED / f"{name_or_path}.json").read_text(encoding="utf-8")
-    return PruneConfig(**json.loads(text))
+    return PruneRatios(**json.loads(text))
 
 
 def masks_for(
-    config: PruneConfig, weights: Mapping[str, NDArray[Any]], group: GroupSize, sparsity: str = Sparsity.KGS
+    config: PruneRatios, weights: Mapping[str, NDArray[Any]], group: GroupSize, sparsity: str = Sparsity.KGS
 ) -> MaskSet:
     """Magnitude masks of every layer that `config` names, for `weights` by parameter name.
 
@@ -113,7 +113,7 @@ def _read(path: Path) -> dict[str, Any]:
     return cast("dict[str, Any]", document)
 
 
-def _from_document(document: dict[str, Any], path: Path) -> PruneConfig:
+def _from_document(document: dict[str, Any], path: Path) -> PruneRatios:
     fields: dict[str, Any] = {"name": path.stem, "model": None, "source": str(path), "mac_rate": None}
     if "prune_ratios" in document:
         _reject_unknown(document, ("prune_ratios",), path)
@@ -127,7 +127,7 @@ def _from_document(document: dict[str, Any], path: Path) -> PruneConfig:
         if not fits(fields[key]):
             raise ConfigError(f"{path}: {key} {fields[key]!r}: expected {expected}")
     try:
-        return PruneConfig(**fields)
+        return PruneRatios(**fields)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error
 

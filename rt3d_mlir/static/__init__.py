@@ -7,11 +7,11 @@ print(report.share, report.spills, [p.all_cores_ms for p in report.projections])
 Nothing is run: every time is a projection, by the formulas of docs/projection.md.
 """
 
+from rt3d_mlir.static.cpu_report import Row, StaticReport, analyse
 from rt3d_mlir.static.gpu_report import GpuReport, analyse_gpu
 from rt3d_mlir.static.mca import CORES, find_mca
 from rt3d_mlir.static.phones import PHONES
 from rt3d_mlir.static.projection import Projection
-from rt3d_mlir.static.report import Row, StaticReport, analyse
 
 __all__ = [
     "CORES",

@@ -13,7 +13,7 @@ from rt3d_mlir.iree.command import iree_compile
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.pipeline import run_pipeline
 from rt3d_mlir.static.assembly import Loop, functions, hottest_loop
-from rt3d_mlir.static.work import Work, equal_kernels, find_work, other_bytes
+from rt3d_mlir.static.work import ConvWork, equal_kernels, find_work, other_bytes
 from rt3d_mlir.targets import Target
 
 
@@ -21,14 +21,14 @@ from rt3d_mlir.targets import Target
 class Compiled:
     """What the compiler made of a model: its convs' work in the order they run, and the assembly by function."""
 
-    work: list[Work]
+    work: list[ConvWork]
     functions: dict[str, list[str]]
     equal: dict[str, list[str]]
     """Kernels with the same code as each: only one of them has a function."""
     other_bytes: int
     """Moved by all that is no conv."""
 
-    def loop(self, work: Work) -> Loop:
+    def loop(self, work: ConvWork) -> Loop:
         """A conv's inner loop. Raises CompileError where its function has none."""
         names = self.equal.get(work.symbol, [])
         lines = next((self.functions[name] for name in names if name in self.functions), [])

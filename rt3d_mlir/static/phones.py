@@ -17,7 +17,7 @@ class Cores:
 
 
 @dataclass(frozen=True)
-class Phone:
+class PhoneSpec:
     """Cores, the biggest first, and the bandwidth in GB/s that one of them, and all, can stream."""
 
     name: str
@@ -28,7 +28,7 @@ class Phone:
 
 #: LPDDR5 has 44 GB/s (865) and 51 GB/s (888) on paper; the bandwidths here are what a CPU gets of it, rounded down.
 PHONES = (
-    Phone(
+    PhoneSpec(
         "Snapdragon 865",
         (
             Cores(1, "cortex-a77", 2.84, "neoverse-n1"),
@@ -38,7 +38,7 @@ PHONES = (
         one_core_gbs=14,
         all_cores_gbs=24,
     ),
-    Phone(
+    PhoneSpec(
         "Snapdragon 888",
         (
             Cores(1, "cortex-x1", 2.84, "cortex-x1"),

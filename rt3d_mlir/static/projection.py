@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from rt3d_mlir.static.assembly import Loop
 from rt3d_mlir.static.mca import cycles
-from rt3d_mlir.static.phones import IN_ORDER, Phone
-from rt3d_mlir.static.work import Work
+from rt3d_mlir.static.phones import IN_ORDER, PhoneSpec
+from rt3d_mlir.static.work import ConvWork
 
 #: What entering and leaving the inner loop costs besides its taps: two mispredicted branches and a cold pipeline.
 CYCLES_A_RUN = 25
@@ -29,7 +29,7 @@ class Projection:
     """How much of the time on all cores is set by memory: layers that use each weight once, and all that is no conv."""
 
 
-def project(phone: Phone, layers: Sequence[tuple[Work, Loop, float]], other_bytes: int) -> Projection:
+def project(phone: PhoneSpec, layers: Sequence[tuple[ConvWork, Loop, float]], other_bytes: int) -> Projection:
     """The projection for (work, inner loop, taps an iteration) of each conv, and the bytes of all else."""
     first = phone.cores[0]
     one = everything = 0.0
@@ -46,12 +46,12 @@ def project(phone: Phone, layers: Sequence[tuple[Work, Loop, float]], other_byte
     return Projection(phone.name, one, everything, memory)
 
 
-def layer_cycles(work: Work, loop: Loop, taps_an_iteration: float, model: str) -> float:
+def layer_cycles(work: ConvWork, loop: Loop, taps_an_iteration: float, model: str) -> float:
     """Cycles of a layer on one core, its data in the cache."""
     return work.taps * tap_cycles(work, loop, taps_an_iteration, model) + work.runs * (CYCLES_A_RUN + work.sums)
 
 
-def tap_cycles(work: Work, loop: Loop, taps_an_iteration: float, model: str) -> float:
+def tap_cycles(work: ConvWork, loop: Loop, taps_an_iteration: float, model: str) -> float:
     """Cycles of a tap and of its share of the flushes: what the loop around does, which adds f16 sums to f32 ones."""
     if model == IN_ORDER:
         iteration, flush = in_order_cycles(loop), len(loop.around) + Loop(loop.around).vector_loads

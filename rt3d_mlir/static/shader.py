@@ -32,7 +32,7 @@ _ONE = re.compile(r"Op(Load|Store|AccessChain|InBoundsAccessChain|BranchConditio
 
 
 @dataclass(frozen=True)
-class TapLoop:
+class ShaderLoop:
     """The loop of a conv over taps, once around: its instructions, loads and FMAs (of vectors of 4), and its taps.
 
     `shared_bytes` and `buffer_bytes` are what a thread loads from shared memory and from buffers.
@@ -62,7 +62,7 @@ class Shader:
     threads: int
     shared_bytes: int
     instructions: int
-    loop: TapLoop | None
+    loop: ShaderLoop | None
 
 
 @dataclass(frozen=True)
@@ -143,7 +143,7 @@ def _types(lines: Sequence[_Line]) -> dict[str, _Type]:
     return types
 
 
-def _innermost(lines: Sequence[_Line], types: Mapping[str, _Type]) -> list[TapLoop]:
+def _innermost(lines: Sequence[_Line], types: Mapping[str, _Type]) -> list[ShaderLoop]:
     """All loops without another one inside."""
     loops = []
     for i, (_, op, words) in enumerate(lines):
@@ -156,7 +156,7 @@ def _innermost(lines: Sequence[_Line], types: Mapping[str, _Type]) -> list[TapLo
     return loops
 
 
-def _loop(body: Sequence[_Line], types: Mapping[str, _Type]) -> TapLoop:
+def _loop(body: Sequence[_Line], types: Mapping[str, _Type]) -> ShaderLoop:
     """A tap is where an offset, a whole number, is loaded."""
     products = {result for result, op, _ in body if op == "OpFMul"}
     fused = products & {word for _, op, words in body if op == "OpFAdd" for word in words}
@@ -164,7 +164,7 @@ def _loop(body: Sequence[_Line], types: Mapping[str, _Type]) -> TapLoop:
     loads = [words for _, op, words in body if op == "OpLoad"]
     classes = {result: types[words[0]].pointer for result, op, words in body if op.endswith("AccessChain")}
     moved = [(classes[words[1]], types[words[0]].bytes) for words in loads if words[1] in classes]
-    return TapLoop(
+    return ShaderLoop(
         instructions=len(body),
         loads=len(loads),
         fmas=len(fmas),

@@ -33,7 +33,7 @@ from rt3d_mlir.targets import Target
 
 
 @dataclass(frozen=True)
-class Work:
+class ConvWork:
     """One conv's."""
 
     layer: str
@@ -59,7 +59,7 @@ class Work:
         return symbol_of(self.layer)
 
 
-def find_work(module: ir.Module, state: State, target: Target) -> list[Work]:
+def find_work(module: ir.Module, state: State, target: Target) -> list[ConvWork]:
     """The work of every packed or depthwise conv, and of the products of Winograd ones, in the order they run.
 
     `module` is one that schedule-cpu is about to see. Winograd's transforms are no work here: they move bytes.
@@ -67,7 +67,7 @@ def find_work(module: ir.Module, state: State, target: Target) -> list[Work]:
     marked = module.operation.clone().opview  # schedule-cpu makes its marks itself, and only on a module without
     note_halos(marked)
     mark_concatenations(marked)
-    found: list[Work] = []
+    found: list[ConvWork] = []
 
     def visit(op: ir.Operation) -> ir.WalkResult:
         if op.name != "linalg.generic":
@@ -86,7 +86,7 @@ def find_work(module: ir.Module, state: State, target: Target) -> list[Work]:
     return found
 
 
-def count_work(layer: str, kernel: ConvKernel, epilogue: Epilogue | None = None) -> Work:
+def count_work(layer: str, kernel: ConvKernel, epilogue: Epilogue | None = None) -> ConvWork:
     """Counts what the loops of `kernel` do; see `ConvKernel` for what they skip."""
     (th, tw), batch = kernel.tile, kernel.out.batch
     spans = list(_spans(kernel))
@@ -96,7 +96,7 @@ def count_work(layer: str, kernel: ConvKernel, epilogue: Epilogue | None = None)
     flushes = sum(int(np.ceil(of / CHUNK).sum()) * times for of, times in spans) * tiles
     registers = ceil(kernel.filters / kernel.lanes)
     channels = len(kernel.taps.channels)
-    return Work(
+    return ConvWork(
         layer=layer,
         fmlas=th * tw * registers * channels,
         taps=taps,
@@ -109,7 +109,7 @@ def count_work(layer: str, kernel: ConvKernel, epilogue: Epilogue | None = None)
     )
 
 
-def count_depthwise(layer: str, kernel: DepthwiseKernel, epilogue: Epilogue | None = None) -> Work:
+def count_depthwise(layer: str, kernel: DepthwiseKernel, epilogue: Epilogue | None = None) -> ConvWork:
     """Counts what the loops of a depthwise kernel do; a "tap" is the kernel positions that are unrolled together."""
     (rows, vectors), (depth, height, width) = kernel.tile, kernel.out.size
     registers = ceil(kernel.lanes / kernel.target.lanes)
@@ -118,7 +118,7 @@ def count_depthwise(layer: str, kernel: DepthwiseKernel, epilogue: Epilogue | No
     steps = kernel.window[1] // kernel.unrolled[0]
     products = rows * vectors * prod(kernel.unrolled) * kernel.channels
     taps = planes * steps * tiles
-    return Work(
+    return ConvWork(
         layer=layer,
         fmlas=products * registers,
         taps=taps,
@@ -137,7 +137,7 @@ def _activations(source: Blocked, out: Blocked, epilogue: Epilogue | None) -> in
     return out.batch * (source.numbers + sum(residuals) + out.blocks * prod(out.full[1:]) * out.block)
 
 
-def count_product(layer: str, kernel: ProductKernel) -> Work:
+def count_product(layer: str, kernel: ProductKernel) -> ConvWork:
     """Counts what the loops of a Winograd product do; a "tap" is a block of channels."""
     batch, _, groups, points, blocks, columns, block = kernel.source
     _, depth, rows, _, _, _, filters = kernel.result
@@ -145,7 +145,7 @@ def count_product(layer: str, kernel: ProductKernel) -> Work:
     low, planes = kernel.facts.low, kernel.source[1]
     runs = int(((at >= low) & (at < low + planes)).sum()) * batch * groups * points * rows
     registers = ceil(filters / kernel.target.lanes)
-    return Work(
+    return ConvWork(
         layer=layer,
         fmlas=columns * registers * block,
         taps=runs * blocks,

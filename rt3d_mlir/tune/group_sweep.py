@@ -20,19 +20,19 @@ KEPT = 0.25
 
 
 @dataclass(frozen=True)
-class GroupTime:
+class GroupSpeed:
     """GFLOP/s of kept work on the host, or the share of the FMA peak by static analysis."""
 
     group: GroupSize
     speed: float
 
 
-def sweep_groups(target: Target, progress: Callable[[str], None] = lambda _what: None) -> list[GroupTime]:
+def sweep_groups(target: Target, progress: Callable[[str], None] = lambda _what: None) -> list[GroupSpeed]:
     """A 256->256 3x3x3 layer on 8x28x28, a quarter of it kept, for each group size."""
     found = []
     for number, group in enumerate(GROUPS, 1):
         progress(f"groups of {group}, {number} of {len(GROUPS)}")
-        found.append(GroupTime(group, _speed(group, target)))
+        found.append(GroupSpeed(group, _speed(group, target)))
     return found
 
 

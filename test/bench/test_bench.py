@@ -14,9 +14,9 @@ from rt3d_mlir.bench.layers import by_dispatch, profile_layers
 from rt3d_mlir.bench.measure import Plan, measure
 from rt3d_mlir.bench.process import WorkerProcess
 from rt3d_mlir.bench.profiler import Call, split_calls
-from rt3d_mlir.bench.report import to_markdown, write
-from rt3d_mlir.bench.results import CaseFacts, Results, Row
+from rt3d_mlir.bench.results import CaseFacts, EngineRun, Results
 from rt3d_mlir.bench.roofs import Roofs
+from rt3d_mlir.bench.tables import to_markdown, write
 from rt3d_mlir.bench.work import LayerWork, ModelWork
 from rt3d_mlir.errors import ConfigError, ModelError
 from rt3d_mlir.sparsity import config_names, load_config
@@ -89,10 +89,12 @@ def test_pruned_over_dense_and_threads(results: Results):
         ("c3d-3.57x", "c3d-3.57x", 1, "rt3d", 150.0),
         ("c3d-3.57x", "c3d-3.57x", 2, "rt3d", 80.0),
     ):
-        found.rows.append(Row("c3d", config, label, threads, engine, engine, "f32", [ms], [1.0], peak_bytes=2 * 10**8))
-    found.rows.append(Row("c3d", "dense", "c3d dense", 1, "mnn", "mnn", "f32", [400.0], [1.0]))
-    found.rows.append(Row("c3d", "c3d-3.57x", "c3d-3.57x", 1, "mnn-sparse", "mnn-sparse", "f32", [200.0], [0.5]))
-    found.rows.append(Row("c3d", "dense", "c3d dense", 2, "torch", "torch", "f32"))  # never ran
+        found.rows.append(
+            EngineRun("c3d", config, label, threads, engine, engine, "f32", [ms], [1.0], peak_bytes=2 * 10**8)
+        )
+    found.rows.append(EngineRun("c3d", "dense", "c3d dense", 1, "mnn", "mnn", "f32", [400.0], [1.0]))
+    found.rows.append(EngineRun("c3d", "c3d-3.57x", "c3d-3.57x", 1, "mnn-sparse", "mnn-sparse", "f32", [200.0], [0.5]))
+    found.rows.append(EngineRun("c3d", "dense", "c3d dense", 2, "torch", "torch", "f32"))  # never ran
     found.finish()
     assert [(row.to_torch, row.to_rt3d) for row in found.rows[:4]] == [(1, 2), (0.5, 1), (None, 1), (None, 1)]
     assert len(found.rows) == 6

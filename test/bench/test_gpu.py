@@ -18,10 +18,10 @@ from rt3d_mlir.bench.case import CaseSpec
 from rt3d_mlir.bench.gpu import measure as measuring
 from rt3d_mlir.bench.gpu import prepare as preparing
 from rt3d_mlir.bench.gpu.answer import describe
+from rt3d_mlir.bench.gpu.gpu_tables import to_markdown, write
 from rt3d_mlir.bench.gpu.measure import at_full_clock, find_artifacts, measure
 from rt3d_mlir.bench.gpu.prepare import prepare
 from rt3d_mlir.bench.gpu.profile import Kernel, median_kernels, span, split_calls
-from rt3d_mlir.bench.gpu.report import to_markdown, write
 from rt3d_mlir.bench.gpu.results import ENGINES, GpuResults, GpuRow, LayerTime, name_layers
 from rt3d_mlir.bench.gpu.torch_cuda import measure_torch
 from rt3d_mlir.bench.machine import describe as describe_machine

@@ -6,7 +6,7 @@ from typing import Any
 import made_artifacts as made
 import pytest
 
-from rt3d_mlir.bench.gpu import report as gpu_report
+from rt3d_mlir.bench.gpu import gpu_tables
 from rt3d_mlir.bench.gpu.profile import Kernel
 from rt3d_mlir.bench.gpu.results import GpuResults, GpuRow, LayerTime
 from rt3d_mlir.bench.layer_report import layers_json
@@ -109,14 +109,14 @@ def test_rows_of_a_gpu(tmp_path: Path):
         gpu_row(pruned, macs=3),
         gpu_row(pruned, model="other"),
     ]
-    (tmp_path / "bench" / "gpu.json").write_text(gpu_report.to_json(results))
+    (tmp_path / "bench" / "gpu.json").write_text(gpu_tables.to_json(results))
     assert {each.name for each in read_artifacts([tmp_path / "bench"])} == {"dense", "pruned"}
     found = read_bench([tmp_path / "bench"], artifacts)
     assert found.timings == {"dense": Timing(f"rt3d-mlir-bench on A GPU, {MACHINE.date}", 2.0, {"conv1": 0.5}, 2e12)}
     assert found.strangers == ["gpu.json: pruned is of none of these artifacts"] * 2
     assert found.where[0].startswith("gpu.json: A GPU; ")
     results.peak_tflops = None
-    (tmp_path / "bench" / "gpu.json").write_text(gpu_report.to_json(results))
+    (tmp_path / "bench" / "gpu.json").write_text(gpu_tables.to_json(results))
     assert read_bench([tmp_path / "bench"], artifacts).timings["dense"].peak is None
 
 

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from rt3d_mlir.errors import InputError
-from rt3d_mlir.html_report.folder import check_folder, write_folder
+from rt3d_mlir.html_report.folder import check_report_folder, write_folder
 from rt3d_mlir.html_report.page import GENERATOR, Page
 
 HTML = f'<html><head><meta name="generator" content="{GENERATOR}">'
@@ -47,7 +47,7 @@ def test_what_is_no_report_stays(tmp_path: Path, files: dict[str, str], message:
 def test_a_file_is_no_folder(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="is no folder; name one with -o"):
-        check_folder(tmp_path / "file")
+        check_report_folder(tmp_path / "file")
 
 
 def test_a_link_stays_one(tmp_path: Path):

@@ -5,7 +5,7 @@ from pruning.motion import gradient
 from torch import nn
 
 from rt3d_mlir.pruning import PruneConfig
-from rt3d_mlir.pruning.layers import Layer
+from rt3d_mlir.pruning.layers import TrainedLayer
 from rt3d_mlir.pruning.penalty import Penalty
 from rt3d_mlir.pruning.units import Units
 from rt3d_mlir.sparsity import GroupSize, Sparsity, as_5d
@@ -17,7 +17,7 @@ SHAPES, MACS = [(6, 5, 1, 2, 3), (8, 4, 3, 1)], [300, 100]  # the groups do not 
 def layers(sparsity="kgs", dtype=torch.float64):
     generator = torch.Generator().manual_seed(0)
     return [
-        Layer(
+        TrainedLayer(
             str(i),
             nn.Parameter(scale * torch.randn(shape, generator=generator, dtype=torch.float64).to(dtype)),
             macs,

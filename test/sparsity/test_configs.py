@@ -194,3 +194,9 @@ def test_weights_that_are_not_finite_are_named():
 def test_the_package_does_not_import_torch():
     code = "import sys, rt3d_mlir.sparsity; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_old_name_of_ratios_warns():
+    with pytest.warns(DeprecationWarning, match=r"rt3d_mlir\.sparsity\.PruneConfig is PruneRatios now"):
+        from rt3d_mlir.sparsity import PruneConfig
+    assert isinstance(load_config("c3d-3.57x"), PruneConfig)

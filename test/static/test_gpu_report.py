@@ -15,7 +15,7 @@ from rt3d_mlir.errors import ConfigError
 from rt3d_mlir.sparsity import GroupSize
 from rt3d_mlir.static.gpu_report import GpuLayer, GpuReport, analyse_gpu, project_gpu
 from rt3d_mlir.static.phones import GPUS
-from rt3d_mlir.static.shader import Shader, TapLoop, fault, read_shader
+from rt3d_mlir.static.shader import Shader, ShaderLoop, fault, read_shader
 from rt3d_mlir.targets import get_gpu_target
 from rt3d_mlir.tools import bench
 
@@ -82,7 +82,7 @@ def test_bytes_are_those_of_operands_and_results(reports: dict[str, GpuReport]):
 
 
 def loop(share: float) -> Shader:
-    return Shader("conv1", 64, 0, 100, TapLoop(50, 10, 10, 5, 160, 80, 100, 100 * share))
+    return Shader("conv1", 64, 0, 100, ShaderLoop(50, 10, 10, 5, 160, 80, 100, 100 * share))
 
 
 def test_the_projection():

@@ -3,13 +3,13 @@ import dataclasses
 import pytest
 
 from rt3d_mlir.static.assembly import Loop
-from rt3d_mlir.static.phones import IN_ORDER, PHONES, Cores, Phone
+from rt3d_mlir.static.phones import IN_ORDER, PHONES, Cores, PhoneSpec
 from rt3d_mlir.static.projection import CYCLES_A_RUN, EFFICIENCY, in_order_cycles, project
-from rt3d_mlir.static.work import Work
+from rt3d_mlir.static.work import ConvWork
 
 LOOP = Loop(("ldp q0, q1, [x1]", *["fmla v2.4s, v0.4s, v1.s[0]"] * 6))
-WORK = Work("conv", 3, 20_000, 0, 0, 4, 1, 1_000, False)
-TWO = Phone("two", (Cores(1, "big", 2.0, IN_ORDER), Cores(2, "small", 1.0, IN_ORDER)), 10, 20)
+WORK = ConvWork("conv", 3, 20_000, 0, 0, 4, 1, 1_000, False)
+TWO = PhoneSpec("two", (Cores(1, "big", 2.0, IN_ORDER), Cores(2, "small", 1.0, IN_ORDER)), 10, 20)
 
 
 def test_an_in_order_core_takes_a_cycle_an_fmla_and_two_a_load():

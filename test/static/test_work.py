@@ -11,7 +11,7 @@ from rt3d_mlir.frontend.torch_import import import_torch
 from rt3d_mlir.passes.floor2.winograd import Winograd
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
-from rt3d_mlir.static.work import Work, equal_kernels, find_work, other_bytes
+from rt3d_mlir.static.work import ConvWork, equal_kernels, find_work, other_bytes
 from rt3d_mlir.targets import get_target
 
 NEON = get_target("cortex-a76")
@@ -19,7 +19,7 @@ NEON = get_target("cortex-a76")
 
 def work_of(
     model: nn.Module, shape: tuple[int, ...], dtype: str = "f32", tile: int = 0
-) -> tuple[list[Work], dict[str, list[str]], int]:
+) -> tuple[list[ConvWork], dict[str, list[str]], int]:
     with ir.Context(), ir.Location.unknown():
         module, weights = import_torch(model.eval(), (torch.zeros(shape),))
         state = State(weights)

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from rt3d_mlir.bench.gpu.gpu_tables import to_markdown, write
 from rt3d_mlir.bench.gpu.measure import CALLS, measure
-from rt3d_mlir.bench.gpu.report import to_markdown, write
 from rt3d_mlir.bench.gpu.results import ENGINES
 from rt3d_mlir.errors import Rt3dError
 

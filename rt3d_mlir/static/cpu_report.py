@@ -10,9 +10,9 @@ from rt3d_mlir.errors import TargetError, did_you_mean
 from rt3d_mlir.static.assembly import Loop
 from rt3d_mlir.static.compiled import compile_static
 from rt3d_mlir.static.mca import CORES, find_mca, peak
-from rt3d_mlir.static.phones import PHONES, Phone, published
+from rt3d_mlir.static.phones import PHONES, PhoneSpec, published
 from rt3d_mlir.static.projection import Projection, project, tap_cycles
-from rt3d_mlir.static.work import Work
+from rt3d_mlir.static.work import ConvWork
 from rt3d_mlir.targets import Target, get_target
 
 
@@ -120,14 +120,14 @@ def analyse(exported: Exported, target: str | Target, phones: Sequence[str] = ()
     )
 
 
-def _phone(name: str) -> Phone:
+def _phone(name: str) -> PhoneSpec:
     known = {phone.name: phone for phone in PHONES}
     if name not in known:
         raise TargetError(f"no phone is called '{name}'; known: {', '.join(known)}{did_you_mean(name, known)}")
     return known[name]
 
 
-def _row(work: Work, loop: Loop, taps: float) -> Row:
+def _row(work: ConvWork, loop: Loop, taps: float) -> Row:
     by_core = {core: tap_cycles(work, loop, taps, core) for core in CORES}
     fmla = loop.count("fmla")
     return Row(

@@ -10,7 +10,7 @@ from rt3d_mlir import files
 from rt3d_mlir.bench.chart import draw
 from rt3d_mlir.bench.comparison import compare
 from rt3d_mlir.bench.page import header, milliseconds, table
-from rt3d_mlir.bench.results import Results, Row
+from rt3d_mlir.bench.results import EngineRun, Results
 
 _ENGINE_COLUMNS = (
     "engine",
@@ -79,11 +79,11 @@ _LEGEND = (
 )
 
 
-def _engines(rows: Iterable[Row]) -> list[str]:
+def _engines(rows: Iterable[EngineRun]) -> list[str]:
     return table(_ENGINE_COLUMNS, [_engine(row) for row in rows], words=2)
 
 
-def _engine(row: Row) -> list[str]:
+def _engine(row: EngineRun) -> list[str]:
     latency = row.latency
     return [
         f"{row.title} ({row.note})" if row.note else row.title,

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from rt3d_mlir.pruning.config import PruneConfig
-from rt3d_mlir.pruning.layers import Layer
+from rt3d_mlir.pruning.layers import TrainedLayer
 from rt3d_mlir.sparsity import MaskSet, kept_share
 
 
@@ -57,7 +57,7 @@ class PruneReport:
         return {**values, **sums, "layers": [{**row, "shape": list(row["shape"])} for row in values["layers"]]}
 
 
-def build_report(layers: Sequence[Layer], masks: MaskSet, config: PruneConfig) -> PruneReport:
+def prune_report(layers: Sequence[TrainedLayer], masks: MaskSet, config: PruneConfig) -> PruneReport:
     """The report of `layers` under `masks`."""
     return PruneReport(
         sparsity=config.sparsity,
@@ -68,7 +68,7 @@ def build_report(layers: Sequence[Layer], masks: MaskSet, config: PruneConfig) -
     )
 
 
-def _row(layer: Layer, masks: MaskSet) -> LayerReport:
+def _row(layer: TrainedLayer, masks: MaskSet) -> LayerReport:
     shape = layer.units.shape
     share = kept_share(masks.masks[layer.name], shape, masks.group) if layer.name in masks.masks else 1.0
     return LayerReport(layer.name, shape, share, layer.macs, round(share * layer.macs), layer.dense_because)
