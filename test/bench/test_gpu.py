@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -145,7 +146,12 @@ def test_artifacts_are_measured_by_the_runtime_alone(compiled: Path, tmp_path: P
 
 def test_the_group_of_the_command_is_that_of_the_masks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     groups = []
-    monkeypatch.setattr(preparing, "export_config", lambda *_, group, **__: groups.append(group))
+
+    def exported(*_: object, group: GroupSize | None, **__: object) -> SimpleNamespace:
+        groups.append(group)
+        return SimpleNamespace(job=lambda _target: None)
+
+    monkeypatch.setattr(preparing, "export_config", exported)
     monkeypatch.setattr(preparing, "write_artifact", lambda *_, **__: None)
     argv = ["--target", "vulkan-lavapipe", "--models", "c3d", "--configs", "c3d-3.57x", "--compile-only"]
     assert bench.main([*argv, "--group", "4x4", "-o", str(tmp_path)]) == 0
