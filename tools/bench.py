@@ -154,7 +154,7 @@ def _progress() -> Iterator[Callable[[str, float], None]]:
 
 def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog=PROG, description="Measure our modules beside other engines.")
-    console.add_version(parser)
+    console.add_common(parser)
     parser.add_argument("--models", type=_words, default=["c3d"], help=f"of {','.join(models.names())} (default: c3d)")
     parser.add_argument(
         "--configs",

@@ -89,7 +89,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         description="Compile a pruned 3D CNN into an IREE module.",
         usage="%(prog)s MODEL -o DIR --target TARGET [options] [-- IREE FLAGS]",
     )
-    console.add_version(parser)
+    console.add_common(parser)
     parser.add_argument(
         "model", nargs="?", metavar="MODEL", help="c3d and other zoo names | file.pt2 | file.onnx | file.mlir"
     )

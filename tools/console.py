@@ -13,6 +13,7 @@ from rich.table import Table
 
 from rt3d_mlir import files
 from rt3d_mlir.errors import ArtifactError, Rt3dError
+from rt3d_mlir.tools.completion import SHELLS, completion
 
 #: As the name of a file that a tool writes.
 STDOUT = "-"
@@ -62,9 +63,23 @@ class _Version(argparse.Action):
         parser.exit()
 
 
-def add_version(parser: argparse.ArgumentParser) -> None:
-    """Gives a tool --version."""
+class _Completion(argparse.Action):
+    """Prints a script that makes a shell complete the tool's command line."""
+
+    def __call__(self, parser: argparse.ArgumentParser, namespace: object, shell: object, *_args: object) -> None:
+        write(STDOUT, completion(parser, str(shell)))
+        parser.exit()
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Gives a tool what all tools have: --version and --print-completion."""
     parser.add_argument("--version", action=_Version, nargs=0, help="print the versions and stop")
+    parser.add_argument(
+        "--print-completion",
+        action=_Completion,
+        choices=SHELLS,
+        help="print a completion script for the shell, and stop",
+    )
 
 
 def table(rows: Table, title: str = "", to: Console = out) -> None:

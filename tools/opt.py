@@ -27,7 +27,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
         description="Run passes over linalg on tensors. Refusals go to stderr as remarks.",
         epilog=f"passes: {', '.join(all_passes())}",
     )
-    console.add_version(parser)
+    console.add_common(parser)
     parser.add_argument("input", metavar="IN.mlir", help="MLIR text; - reads stdin")
     parser.add_argument("--passes", default="", metavar="PIPELINE", help="pack-kgs{group=8x4},block-layout")
     parser.add_argument("-o", "--output", default=console.STDOUT, metavar="OUT.mlir", help="default: -, stdout")

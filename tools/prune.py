@@ -79,7 +79,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    console.add_version(parser)
+    console.add_common(parser)
     add = parser.add_argument
     known = ", ".join(models.names())
     add(

@@ -50,7 +50,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         epilog="Modules for this machine are run, to time their layers: as always, only those that you trust. A folder "
         "that rt3d-mlir-bench wrote layers.json or gpu.json to may be among the DIRs.",
     )
-    console.add_version(parser)
+    console.add_common(parser)
     parser.add_argument(
         "artifacts", metavar="DIR", type=Path, nargs="+", help="what rt3d-mlir-compile -o wrote, dense and pruned"
     )

@@ -77,7 +77,7 @@ def _run_here(args: argparse.Namespace) -> None:
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog=PROG, description="Run a compiled network and time it.")
-    console.add_version(parser)
+    console.add_common(parser)
     parser.add_argument("artifact", metavar="DIR", type=Path, nargs="?", help="what rt3d-mlir-compile -o wrote")
     parser.add_argument(
         "--threads", metavar="N", type=console.positive, help="of a CPU (default: IREE's choice, or --cores)"

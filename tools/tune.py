@@ -23,7 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog=PROG, description="Measure register tiles and the group size for a target.")
-    console.add_version(parser)
+    console.add_common(parser)
     parser.add_argument("target", metavar="TARGET", help="host is timed here; aarch64 by static analysis (llvm-mca)")
     parser.add_argument("--model", default="c3d", help="MODEL of rt3d-mlir-compile (default: c3d)")
     parser.add_argument("--configs", default="dense,c3d-3.57x", help="pruning configs, dense among them")
