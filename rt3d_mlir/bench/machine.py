@@ -8,8 +8,15 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import ClassVar, Protocol
 
-from rt3d_mlir.bench.engine import Engine
+
+class Installed(Protocol):
+    """What has a version: an engine. Engines themselves import PyTorch and more, which this file does without."""
+
+    package: ClassVar[str]
+
+    def version(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -33,7 +40,7 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def describe(engines: Iterable[Engine], argv: Sequence[str]) -> Machine:
+def describe(engines: Iterable[Installed], argv: Sequence[str]) -> Machine:
     """This machine, now."""
     packages = {"numpy": metadata.version("numpy")}
     packages |= {engine.package: version for engine in engines if (version := engine.version())}
