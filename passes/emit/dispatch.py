@@ -11,6 +11,7 @@ from math import prod
 
 import iree.compiler.ir as ir
 
+from rt3d_mlir.iree import internals
 from rt3d_mlir.kernel_names import symbol_of
 from rt3d_mlir.passes.emit.gpu_indices import narrow_indices
 
@@ -62,7 +63,7 @@ def emit_dispatch(
     if into is not None:
         tied = ir.IntegerAttr.get(ir.IndexType.get(), len(inputs))
         attributes["tied_operands"] = ir.ArrayAttr.get([tied])
-    return ir.Operation.create("flow.dispatch", [result], operands, attributes).results[0]
+    return ir.Operation.create(internals.DISPATCH, [result], operands, attributes).results[0]
 
 
 def _skeleton(
@@ -88,8 +89,7 @@ def _skeleton(
     x, y, z = grid
     translation = thread = ""
     if shader is not None:
-        size = f"workgroup_size = [{shader.threads}, 1, 1]"
-        info = f"#iree_codegen.translation_info<pipeline = #iree_gpu.spirv_pipeline<BaseLowering> {size}>"
+        info = internals.shader_pipeline(shader.threads)
         translation, thread = f"attributes {{translation_info = {info}}}", "%t = gpu.thread_id x"
     return f"""
 hal.executable.source private @{symbol} {{
@@ -128,8 +128,8 @@ def _build_body(executable: ir.OpView, body: Body) -> ir.Block:
     function = inner.operation.regions[0].blocks[0].operations[0]
     block = function.operation.regions[0].blocks[0]
     ops = list(block.operations)
-    bindings = [op.results[0] for op in ops if op.operation.name == "hal.interface.binding.subspan"]
-    ids = [op.results[0] for op in ops if op.operation.name in ("hal.interface.workgroup.id", "gpu.thread_id")]
+    bindings = [op.results[0] for op in ops if op.operation.name == internals.BINDING]
+    ids = [op.results[0] for op in ops if op.operation.name in (internals.WORKGROUP_ID, "gpu.thread_id")]
     with ir.InsertionPoint(ops[-1]):
         body(bindings, ids)
     return block

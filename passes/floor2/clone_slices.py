@@ -22,6 +22,7 @@ from typing import ClassVar
 
 import iree.compiler.ir as ir
 
+from rt3d_mlir.iree import internals
 from rt3d_mlir.passes.framework.base import Pass, State
 from rt3d_mlir.passes.ir.match import static_shape
 
@@ -49,7 +50,7 @@ class CloneSlices(Pass):
             part, whole = op.operands[0], op.operands[1]
             if static_shape(part) is not None and _origin(part, _COPIES) == _origin(whole, _RESHAPES):
                 with ir.InsertionPoint(op), op.location:
-                    op.operands[0] = ir.Operation.create("flow.tensor.clone", [part.type], [part]).results[0]
+                    op.operands[0] = ir.Operation.create(internals.CLONE, [part.type], [part]).results[0]
 
 
 def _origin(value: ir.Value, through: Container[str]) -> ir.Value:

@@ -19,10 +19,11 @@ import numpy as np
 from rt3d_mlir.errors import WeightError
 from rt3d_mlir.ir_io import mlir_io
 from rt3d_mlir.ir_io.weights import WeightTable, resource_key
+from rt3d_mlir.iree import internals
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.sparsity import MaskSet, apply_masks
 
-_PARAMETER = re.compile(r'#flow\.parameter\.named<(?:"[^"]*"::)?"([^"]*)">')
+_PARAMETER = re.compile(re.escape(internals.PARAMETER) + r'<(?:"[^"]*"::)?"([^"]*)">')
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class HostConstants:
         for op in mlir_io.resource_constants(self._root):
             load = self._loads.get(resource_key(op.attributes["value"]) or "")
             if load is not None:
-                _replace(op.operation, "util.global.load", load)
+                _replace(op.operation, internals.GLOBAL_LOAD, load)
         mlir_io.attach_numbers(self._root, state.weights, keep=set(self._resources) - self._masked)
         for item in self._globals:
             if item.array is None:
@@ -97,9 +98,9 @@ def _read_globals(root: Any, parameters: Mapping[str, np.ndarray]) -> list[_Glob
     stored: set[str] = set()
 
     def visit(op: ir.Operation) -> ir.WalkResult:
-        if op.name in ("util.global.load", "util.global.store"):
+        if op.name in (internals.GLOBAL_LOAD, internals.GLOBAL_STORE):
             symbol = ir.FlatSymbolRefAttr(op.attributes["global"]).value
-            if op.name == "util.global.store":
+            if op.name == internals.GLOBAL_STORE:
                 stored.add(symbol)
             else:
                 loads.setdefault(symbol, []).append(op)
@@ -108,7 +109,7 @@ def _read_globals(root: Any, parameters: Mapping[str, np.ndarray]) -> list[_Glob
     root.operation.walk(visit)
     found = []
     for op in root.body.operations:
-        if op.operation.name != "util.global" or "initial_value" not in op.attributes:
+        if op.operation.name != internals.GLOBAL or "initial_value" not in op.attributes:
             continue
         symbol, value = ir.StringAttr(op.attributes["sym_name"]).value, op.attributes["initial_value"]
         if symbol not in loads or symbol in stored or "is_mutable" in op.attributes:

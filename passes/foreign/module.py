@@ -16,6 +16,7 @@ import numpy as np
 from iree.compiler.passmanager import PassManager
 
 from rt3d_mlir.errors import ModelError
+from rt3d_mlir.iree import internals
 from rt3d_mlir.passes.foreign.constants import HostConstants
 from rt3d_mlir.passes.framework.base import Note, State
 from rt3d_mlir.passes.packing_report import Report, build_report
@@ -61,7 +62,7 @@ def apply(
         if unknown:
             raise ModelError(
                 f"the module is in the {unknown[0]} dialect; expected linalg on tensors or torch: bring it there with "
-                "iree-compile --compile-to=input"
+                f"iree-compile {internals.COMPILE_TO}input"
             )
         constants = HostConstants(root, parameters or {}, masks)
         shapes = {name: array.shape for name, array in constants.arrays.items()}
@@ -101,7 +102,7 @@ def _dialects(root: Any) -> set[str]:
 
 def _lower_torch(root: Any) -> None:
     try:
-        PassManager.parse("builtin.module(torch-to-iree)").run(root.operation)
+        PassManager.parse(internals.TORCH_TO_IREE).run(root.operation)
     except ir.MLIRError as error:
         first = "; ".join(line.strip() for line in str(error).strip().splitlines()[:3])
         raise ModelError(

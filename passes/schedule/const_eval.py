@@ -10,6 +10,7 @@ becomes
 
 import iree.compiler.ir as ir
 
+from rt3d_mlir.iree import internals
 from rt3d_mlir.passes.ir.match import reads_any
 
 
@@ -24,10 +25,10 @@ def hold_constants(module: ir.Module) -> None:
 def _hold(block: ir.Block) -> None:
     variable = {*block.arguments}
     for op in list(block.operations):
-        if op.operation.name == "flow.dispatch" and len(op.operands) and not reads_any(op, variable):
+        if op.operation.name == internals.DISPATCH and len(op.operands) and not reads_any(op, variable):
             first = op.operands[0]
             with ir.InsertionPoint(op), op.operation.location:
-                held = ir.Operation.create("util.optimization_barrier", [first.type], [first]).result
+                held = ir.Operation.create(internals.BARRIER, [first.type], [first]).result
             op.operation.operands[0] = held
             variable.update(op.results)
         elif reads_any(op, variable):

@@ -27,6 +27,7 @@ import iree.compiler.ir as ir
 from iree.compiler import rewrite
 from iree.compiler.dialects import arith, tensor
 
+from rt3d_mlir.iree import internals
 from rt3d_mlir.passes.emit.dispatch import Body, Shader, emit_dispatch
 from rt3d_mlir.passes.ir.build import empty, filled, fused_location
 from rt3d_mlir.passes.ir.match import defining_op, integers, is_fill, only_user
@@ -172,12 +173,12 @@ def _cover(links: list[ir.OpView]) -> bool:
 def _update(target: ir.Value, part: ir.Value, first: int) -> ir.Value:
     """`target` with `part` in place of its channel blocks from `first` on."""
     if _is_empty(target):  # IREE would make a small tensor.empty a constant, and copy it
-        target = ir.Operation.create("flow.tensor.alloca", [target.type]).results[0]
+        target = ir.Operation.create(internals.ALLOCA, [target.type]).results[0]
     zero, block = (arith.constant(ir.IndexType.get(), i) for i in (0, first))
     start = [zero, block, zero, zero, zero, zero]
     segments = ir.DenseI32ArrayAttr.get([1, 0, 6, 1, 0])
     return ir.Operation.create(
-        "flow.tensor.update", [target.type], [target, *start, part], {"operandSegmentSizes": segments}
+        internals.UPDATE, [target.type], [target, *start, part], {"operandSegmentSizes": segments}
     ).results[0]
 
 

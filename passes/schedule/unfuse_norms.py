@@ -31,6 +31,7 @@ from typing import ClassVar
 
 import iree.compiler.ir as ir
 
+from rt3d_mlir.iree import internals
 from rt3d_mlir.passes.framework.base import Pass, State
 from rt3d_mlir.passes.ir.match import body_ops, is_parallel, static_shape
 
@@ -64,7 +65,7 @@ class UnfuseNorms(Pass):
 def _clone(value: ir.Value) -> None:
     """All readers of a value get a clone of it."""
     with ir.InsertionPoint.after(value.owner), value.owner.location:
-        clone = ir.Operation.create("flow.tensor.clone", [value.type], [value])
+        clone = ir.Operation.create(internals.CLONE, [value.type], [value])
     value.replace_all_uses_except(clone.results[0], clone)
 
 

@@ -20,6 +20,7 @@ from rt3d_mlir.bench.profiler import Call, profile_calls
 from rt3d_mlir.bench.results import OURS
 from rt3d_mlir.bench.roofs import Roofs, measure_roofs
 from rt3d_mlir.bench.work import LayerWork, ModelWork
+from rt3d_mlir.iree import internals
 from rt3d_mlir.kernel_names import symbol_of
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
@@ -139,7 +140,7 @@ def _dispatches(case: Case) -> tuple[dict[str, int], dict[str, list[str]]]:
     found: dict[str, int] = {}
 
     def visit(op: ir.Operation) -> ir.WalkResult:
-        if op.name == "flow.dispatch":
+        if op.name == internals.DISPATCH:
             symbol = str(op.attributes["entry_points"]).rpartition("@")[2].rstrip("]")
             moved = op.operands if "tied_operands" in op.attributes else [*op.operands, *op.results]
             found[symbol] = sum(_tensor_bytes(value.type) for value in moved)

@@ -10,6 +10,7 @@ from math import gcd
 from pathlib import Path
 
 from rt3d_mlir.errors import CompileError
+from rt3d_mlir.iree import internals
 from rt3d_mlir.iree.programs import runtime_program
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
@@ -44,15 +45,15 @@ def profile_calls(vmfb: Path, clip: Path, count: int) -> list[Call]:
             "--function=main",
             f"--input=@{clip}",
             "--device=local-sync",
-            "--device_profiling_mode=host-execution",
-            f"--device_profiling_output={trace}",
+            internals.PROFILING_MODE + "host-execution",
+            f"{internals.PROFILING_OUTPUT}{trace}",
             "--benchmark_min_time=1x",
             "--benchmark_min_warmup_time=0.5",
             f"--benchmark_repetitions={count}",
             "--benchmark_format=json",
         ]
         runs = [entry for entry in json.loads(_output(benchmark))["benchmarks"] if entry["run_type"] == "iteration"]
-        shown = [runtime_program("iree-profile"), "dispatch", "--dispatch_events", "--format=jsonl", str(trace)]
+        shown = [runtime_program("iree-profile"), *internals.DISPATCH_EVENTS, str(trace)]
         events = [json.loads(line) for line in _output(shown).splitlines()]
     seconds = [entry["real_time"] * _UNITS[entry["time_unit"]] for entry in runs]
     calls = split_calls([(e["key"], 1e-9 * e["duration_ns"]) for e in events if e["type"] == "host_dispatch_event"])

@@ -22,11 +22,12 @@ import iree.runtime
 from rt3d_mlir.errors import CompileError
 from rt3d_mlir.ir_io.mlir_io import without_numbers, write_bytecode
 from rt3d_mlir.ir_io.weights import WeightTable
+from rt3d_mlir.iree import internals
 from rt3d_mlir.iree.command import iree_compile
 
 Progress = Callable[[str], None]
 
-_SIZE = re.compile(r"iree\.abi\.transients\.size\.constant = (\d+)")
+_SIZE = re.compile(re.escape(internals.TRANSIENTS_SIZE) + r" = (\d+)")
 _FUNCTION = re.compile(r"func\.func @[\w$.]+")
 _ALLOCATION = """
 util.global private @rt3d$arena : !hal.buffer
@@ -55,7 +56,7 @@ def compile_with_arena(
     iree-compile's: with an execution model among them calls may overlap, and share no memory. Returns the bytes of the
     arena, 0 where the module needs none, or has a loop. Raises CompileError where IREE cannot compile it.
     """
-    shared = not any("iree-execution-model" in flag for flag in flags) and not _has_loops(module)
+    shared = not any(internals.EXECUTION_MODEL in flag for flag in flags) and not _has_loops(module)
     progress("measuring the arena")
     size = _measure(module, table, flags) if shared else 0
     if size:
@@ -77,7 +78,7 @@ def _has_loops(module: ir.Module) -> bool:
     found: list[str] = []
 
     def visit(op: ir.Operation) -> ir.WalkResult:
-        if op.name == "hal.executable.source":
+        if op.name == internals.EXECUTABLE:
             return ir.WalkResult.SKIP
         if op.name in ("scf.for", "scf.while"):
             found.append(op.name)
@@ -101,8 +102,7 @@ def _measure(module: ir.Module, table: WeightTable, flags: Sequence[str]) -> int
         _drop_kernels(copy)
         source, lowered = Path(folder, "module.mlirbc"), Path(folder, "stream.mlir")
         write_bytecode(copy, table, source)
-        elide = ["--mlir-elide-elementsattrs-if-larger=4", "--mlir-elide-resource-strings-if-larger=4"]
-        iree_compile(source, lowered, [*flags, "--compile-to=stream", *elide])
+        iree_compile(source, lowered, [*flags, internals.COMPILE_TO + "stream", *internals.ELIDE])
         found = _SIZE.search(lowered.read_text())
     return int(found[1]) if found else 0
 
@@ -111,7 +111,7 @@ def _needed(vmfb: Path) -> int:
     """The bytes of the arena that a compiled module states."""
     instance = iree.runtime.VmInstance()
     compiled = iree.runtime.VmModule.copy_buffer(instance, vmfb.read_bytes())
-    return int(compiled.lookup_function("main").reflection["iree.abi.transients.size.constant"])
+    return int(compiled.lookup_function("main").reflection[internals.TRANSIENTS_SIZE])
 
 
 def _attach(module: ir.Module, size: int) -> None:
@@ -125,12 +125,12 @@ def _attach(module: ir.Module, size: int) -> None:
         leave = block.operations[len(block.operations) - 1]
         with ir.InsertionPoint(leave):
             held = ir.Operation.create(
-                "util.global.load",
+                internals.GLOBAL_LOAD,
                 [ir.Type.parse("!hal.buffer")],
                 attributes={"global": ir.FlatSymbolRefAttr.get("rt3d$arena")},
             ).result
             for i, value in enumerate(leave.operands):
-                placed = ir.Operation.create("hal.tensor.transients", [value.type], [value, held])
+                placed = ir.Operation.create(internals.TRANSIENTS, [value.type], [value, held])
                 leave.operation.operands[i] = placed.result
 
 
@@ -145,7 +145,7 @@ def _main(module: ir.Module) -> ir.OpView:
 def _drop_kernels(module: ir.Module) -> None:
     """Leaves of our kernels their interfaces, and a digest of their code: IREE then merges the same ones as with it."""
     for op in module.body.operations:
-        if op.operation.name != "hal.executable.source":
+        if op.operation.name != internals.EXECUTABLE:
             continue
         for inner in op.regions[0].blocks[0].operations:
             if inner.operation.name == "builtin.module":

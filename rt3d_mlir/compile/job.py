@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from rt3d_mlir.compile.network import Network
 from rt3d_mlir.errors import TargetError
+from rt3d_mlir.iree import internals
 from rt3d_mlir.passes.framework.base import Pass, State
 from rt3d_mlir.passes.packing_report import Report, build_report
 from rt3d_mlir.passes.pipeline import default_pipeline
@@ -51,7 +52,7 @@ class CompileJob:
                 f"{self.network.source.name} takes or gives float64, which {self.target.name} does not have: "
                 "give it float32 inputs"
             )
-        return [*self.target.iree_flags, "--iree-input-demote-f64-to-f32=false", *self.more_flags]
+        return [*self.target.iree_flags, internals.KEEP_F64, *self.more_flags]
 
     def build_report(self, state: State) -> Report:
         """The report of a pipeline that ran on this network."""

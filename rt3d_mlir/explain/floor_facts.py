@@ -8,6 +8,7 @@ from iree.compiler.passmanager import PassManager
 
 from rt3d_mlir.frontend.model_ops import NO_OPS
 from rt3d_mlir.frontend.random_numbers import is_random
+from rt3d_mlir.iree import internals
 from rt3d_mlir.kernel_names import symbol_of
 from rt3d_mlir.passes.emit.dispatch import kernel_name
 from rt3d_mlir.passes.framework.provenance import tensor_ops
@@ -27,7 +28,7 @@ _POOLS = ("max_pool", "avg_pool")
 RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape", "tensor.cast")
 _VIEWS = (*NO_OPS, *RESHAPES)
 #: How kernels of a GPU write the parts of a concatenation into one tensor.
-_PLACES = ("flow.tensor.alloca", "flow.tensor.update", "flow.tensor.slice")
+_PLACES = (internals.ALLOCA, internals.UPDATE, internals.SLICE)
 _CONVERSIONS = ("linalg.pack", "linalg.unpack", "arith.truncf", "arith.extf")
 #: The kernels of the layout's conversions; where there are several, block_layout_1 and so on.
 _CONVERSION_KERNELS = ("block_layout", "channel_layout")
@@ -41,7 +42,7 @@ def macs_by_op(module: ir.Module, keys: Keys) -> dict[str, int]:
     It counts what is computed: a transposed conv is one over a stretched input, zeros included.
     """
     copy = ir.Module.parse(module.operation.get_asm(enable_debug_info=True, large_resource_limit=0))
-    PassManager.parse("builtin.module(func.func(linalg-generalize-named-ops))").run(copy.operation)
+    PassManager.parse(internals.GENERALIZE).run(copy.operation)
     macs: dict[str, int] = {}
     for op in tensor_ops(copy):
         standing = keys(op)
@@ -94,7 +95,7 @@ def is_kernel_of(op: ir.OpView, layer: str) -> bool:
 
 def is_dispatch(op: ir.OpView) -> bool:
     """Whether an op at floor 3 is a dispatch of a kernel of ours."""
-    return op.name == "flow.dispatch"
+    return op.name == internals.DISPATCH
 
 
 def is_kernel(op: ir.OpView) -> bool:
@@ -104,7 +105,7 @@ def is_kernel(op: ir.OpView) -> bool:
 
 def is_conversion(op: ir.OpView) -> bool:
     """Whether an op at floor 3 only changes the layout or the element type, for the ops around it."""
-    if op.name == "flow.dispatch":
+    if op.name == internals.DISPATCH:
         return kernel_name(op).startswith(_CONVERSION_KERNELS)
     return op.name in _CONVERSIONS
 

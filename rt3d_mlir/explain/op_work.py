@@ -15,6 +15,7 @@ import iree.compiler.ir as ir
 from rt3d_mlir.explain import floor_facts
 from rt3d_mlir.explain.floor_facts import RESHAPES
 from rt3d_mlir.frontend.model_ops import NO_OPS
+from rt3d_mlir.iree import internals
 from rt3d_mlir.passes.framework.provenance import tensor_ops
 from rt3d_mlir.passes.ir.match import body_ops, defining_op, is_parallel
 
@@ -140,7 +141,7 @@ def _behind_reshapes(value: ir.Value) -> ir.Value:
 
 def _is_stored_already(op: ir.OpView) -> bool:
     """Whether an op is unfuse-norms' clone, by which a dispatch ends: what another dispatch reads is what it stored."""
-    source = defining_op(op.operands[0]) if op.name == "flow.tensor.clone" else None
+    source = defining_op(op.operands[0]) if op.name == internals.CLONE else None
     return source is not None and source.name == "linalg.generic"
 
 

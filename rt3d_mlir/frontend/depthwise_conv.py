@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from torch_mlir import ir
 from torch_mlir.passmanager import PassManager
 
+from rt3d_mlir.iree import internals
+
 _LOOPS = "n, g, m, d, h, w, c, kd, kh, kw"
 _CHANNELS = "[[0], [1, 2], [3], [4], [5]]"
 _FILTERS = "[[0, 1], [2], [3], [4], [5]]"
@@ -57,13 +59,13 @@ def lower_depthwise_convs(module: ir.Module) -> None:
             conv = _read(op)  # only now: what one replaces, the next may read
             if conv is not None:
                 _replace(module, op, conv, f"depthwise_conv_{number}")
-        PassManager.parse("builtin.module(inline)").run(module.operation)
+        PassManager.parse(internals.INLINE).run(module.operation)
 
 
 def _load_casts() -> None:
     """Loads the dialect of to_builtin_tensor, which Python cannot ask for by name: a pass that uses it, on nothing."""
     with ir.Location.unknown():
-        PassManager.parse("builtin.module(func.func(convert-torch-to-arith))").run(ir.Module.create().operation)
+        PassManager.parse(internals.TORCH_TO_ARITH).run(ir.Module.create().operation)
 
 
 def _read(op: ir.Operation) -> _Convolution | None:

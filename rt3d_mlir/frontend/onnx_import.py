@@ -23,12 +23,10 @@ from torch_mlir.passmanager import PassManager
 from rt3d_mlir.frontend.onnx_rewrites.graph import subgraphs, types_of
 from rt3d_mlir.frontend.torch_import import first_words, lower_to_linalg, quiet
 from rt3d_mlir.ir_io.weights import INLINE_ELEMENTS
+from rt3d_mlir.iree import internals
 
 Parameters = Mapping[str, np.ndarray]
 
-_TO_TORCH = (
-    "builtin.module(torch-onnx-to-torch-backend-pipeline{backend-legal-ops=aten.flatten.using_ints,aten.unflatten.int})"
-)
 _LOCATION = re.compile(r'^(?:loc\()?(?:error: )?"?\d+:\w+:[^"]*"?\)?: (?:error: )?|^error: ')
 
 
@@ -56,7 +54,7 @@ def to_linalg(model: onnx.ModelProto, parameters: Parameters) -> str:
                 _add_handles(importer, info.main_graph, parameters)
                 importer.import_all()
                 module.operation.verify()
-                PassManager.parse(_TO_TORCH).run(module.operation)
+                PassManager.parse(internals.ONNX_TO_TORCH).run(module.operation)
                 lower_to_linalg(module)
                 return module.operation.get_asm(
                     enable_debug_info=True, large_resource_limit=0, large_elements_limit=None
@@ -113,16 +111,16 @@ def _add_handles(importer: onnx_importer.NodeImporter, graph: onnx_importer.Grap
 
     Arrays of a few numbers along one axis are left to the importer: what a Resize reads has to be in the IR.
     """
-    numbers = importer._cc
+    types, block, values = internals.onnx_importer_parts(importer)
     for name, tensor in list(graph.initializer_map.items()):
         if name not in parameters or (len(tensor.dims) < 2 and prod(tensor.dims) <= INLINE_ELEMENTS):
             continue
         array = np.ascontiguousarray(parameters[name])
-        with torch_ir.InsertionPoint(importer._b), torch_ir.Location.name(name):
-            kind, result = numbers.tensor_proto_to_builtin_type(tensor), numbers.tensor_proto_to_type(tensor)
+        with torch_ir.InsertionPoint(block), torch_ir.Location.name(name):
+            kind, result = types.tensor_proto_to_builtin_type(tensor), types.tensor_proto_to_type(tensor)
             value = {"value": torch_ir.DenseResourceElementsAttr.get_from_buffer(array, name, kind)}
             literal = torch_ir.Operation.create("torch.vtensor.literal", [result], attributes=value)
-        importer._nv_map[name] = literal.result
+        values[name] = literal.result
         del graph.initializer_map[name]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from rt3d_mlir.ir_io.mlir_io import write_bytecode
 from rt3d_mlir.ir_io.weights import WeightTable
+from rt3d_mlir.iree import internals
 from rt3d_mlir.iree.command import iree_compile
 from rt3d_mlir.passes.floor2.clone_slices import CloneSlices
 from rt3d_mlir.passes.floor2.trim_windows import TrimWindows
@@ -30,7 +31,7 @@ def run_floor1(parse: Callable[[], tuple[ir.Module, WeightTable]], inputs: Seque
             step.run(module, State(table))
         source, binary = Path(folder, "floor1.mlirbc"), Path(folder, "floor1.vmfb")
         write_bytecode(module, table, source)
-        iree_compile(source, binary, [*get_target("host").iree_flags, "--iree-input-demote-f64-to-f32=false"])
+        iree_compile(source, binary, [*get_target("host").iree_flags, internals.KEEP_F64])
         config = iree.runtime.Config("local-task")
         entry = iree.runtime.load_vm_module(
             iree.runtime.VmModule.copy_buffer(config.vm_instance, binary.read_bytes()), config

@@ -27,6 +27,7 @@ from rt3d_mlir.frontend.program import export_program, first_words, tensors_only
 from rt3d_mlir.frontend.scalars import round_scalars
 from rt3d_mlir.ir_io.mlir_io import parse_text
 from rt3d_mlir.ir_io.weights import WeightTable
+from rt3d_mlir.iree import internals
 
 #: What `with_locations` makes of an op's key, as torch-mlir prints it.
 _LOCATION = re.compile(r'(?:loc\()?"([^"]+)":1:0\)?: ')
@@ -51,7 +52,7 @@ class _SideTable(fx_importer.FxImporterHooks):
             self.arrays[name] = np.ascontiguousarray(literal.detach().cpu().numpy())
             kind = fx_importer.create_mlir_tensor_type(literal)
             self._values[name] = torch_ir.DenseResourceElementsAttr.get_from_buffer(self.arrays[name], name, kind)
-        result = gni._cc.tensor_to_vtensor_type(literal)  # type: ignore[attr-defined]
+        result = internals.literal_type(gni, literal)
         value = {"value": self._values[name]}
         return torch_ir.Operation.create("torch.vtensor.literal", [result], attributes=value).result
 

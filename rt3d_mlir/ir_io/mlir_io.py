@@ -14,6 +14,7 @@ from iree.compiler.passmanager import PassManager
 from rt3d_mlir import files
 from rt3d_mlir.errors import ModelError
 from rt3d_mlir.ir_io.weights import WeightTable, resource_key
+from rt3d_mlir.iree import internals
 
 _HANDLE = re.compile(r'dense_resource<"?([^">]+)"?>\s*:\s*(tensor<[^>]*>)')
 _SECTION = re.compile(r"^\{-#", re.MULTILINE)
@@ -105,7 +106,7 @@ def write_bytecode(module: ir.Module, table: WeightTable, path: Path) -> None:
     Locations are left out: IREE would copy them into the program, and a file's path with them. The module's handles are
     renamed by MLIR where they get their blob; use it for nothing else afterwards.
     """
-    PassManager.parse("builtin.module(strip-debuginfo)", module.context).run(module.operation)
+    PassManager.parse(internals.STRIP_DEBUGINFO, module.context).run(module.operation)
     attach_numbers(module, table)
     with files.replacing(path) as new, new.open("wb") as file:
         module.operation.write_bytecode(file)

@@ -6,15 +6,14 @@ from importlib import metadata
 from pathlib import Path
 
 from rt3d_mlir.errors import CompileError, VersionError
+from rt3d_mlir.iree import internals
 from rt3d_mlir.iree.programs import compiler_program
-
-#: The same input gives the same bytes, and no path of the build machine is in them.
-_REPRODUCIBLE = ["--iree-vm-bytecode-module-strip-source-map=true", "--iree-llvmcpu-debug-symbols=false"]
 
 
 def compile_command(source: Path, output: Path, flags: Sequence[str]) -> list[str]:
     """The iree-compile line for a module. Raises CompileError where iree-compile is not installed."""
-    return [compiler_program(), str(source), "-o", str(output), "--iree-opt-level=O2", *_REPRODUCIBLE, *flags]
+    ours = [internals.OPT_LEVEL + "O2", *internals.REPRODUCIBLE]
+    return [compiler_program(), str(source), "-o", str(output), *ours, *flags]
 
 
 def iree_compile(source: Path, output: Path, flags: Sequence[str]) -> None:

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from rt3d_mlir.errors import ArtifactError, DeviceError
+from rt3d_mlir.iree import internals
 from rt3d_mlir.phone.adb import Adb, last_line
 from rt3d_mlir.runtime.artifact import MODULE, Manifest
 
@@ -22,7 +23,7 @@ def flags(manifest: Manifest, folder: str, threads: int | None) -> str:
     Threads go unpinned, which leaves them within taskset's mask; IREE's own choice would pin them, to any cores.
     """
     inputs = [f"--input=@{folder}/input_{i}.npy" for i in range(len(manifest.inputs))]
-    topology = [] if threads is None else [f"--task_topology_group_count={threads}"]
+    topology = [] if threads is None else [f"{internals.TASK_THREADS}{threads}"]
     module = [f"--module={folder}/{MODULE}", f"--device={manifest.device}", f"--function={manifest.entry}"]
     return shlex.join([*module, *topology, *inputs])
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import iree.runtime as iree
 import numpy as np
-from iree.runtime._binding import clear_hal_driver_cache  # pyright: ignore[reportAttributeAccessIssue]
 
 from rt3d_mlir.errors import ArtifactError, ConfigError, InputError, VersionError, did_you_mean
+from rt3d_mlir.iree import internals
 from rt3d_mlir.runtime.artifact import MODULE, Manifest, TensorSpec, verify
 from rt3d_mlir.runtime.vulkan import VULKAN, to_host, vulkan_device
 
@@ -125,13 +125,13 @@ def _device(name: str, threads: int | None, dtype: str) -> iree.HalDevice:
     # keeps the driver. So: a new driver, and none left behind that others would get by surprise.
     if name == "local-sync" or threads is None:
         return _create(name)
-    iree.flags.parse_flags(f"--task_topology_group_count={threads}")
-    clear_hal_driver_cache()
+    iree.flags.parse_flags(f"{internals.TASK_THREADS}{threads}")
+    internals.forget_drivers()
     try:
         return _create(name)
     finally:
-        iree.flags.parse_flags("--task_topology_group_count=0")
-        clear_hal_driver_cache()
+        iree.flags.parse_flags(internals.TASK_THREADS + "0")
+        internals.forget_drivers()
 
 
 def _create(name: str) -> iree.HalDevice:

@@ -9,12 +9,12 @@ import iree.runtime as iree
 import numpy as np
 
 from rt3d_mlir.errors import DeviceError
+from rt3d_mlir.iree import internals
 
 #: IREE's name of the driver, and of what manifests call the device.
 VULKAN = "vulkan"
 
 #: What IREE's description of a device has to say for each dtype.
-_TIER = "feature_tier[vulkan-1.3]"
 _FEATURES = {"f32": (), "f16": ("storageBuffer16BitAccess", "shaderFloat16")}
 _INSTEAD = "update the driver, or compile for the CPU (rt3d-mlir-compile --list-targets)"
 _OLDER = "what older phones can do: docs/architecture.md, Vulkan"
@@ -25,11 +25,12 @@ def vulkan_device(dtype: str) -> iree.HalDevice:
 
     Raises DeviceError where there is no Vulkan driver or device, or where it cannot run IREE's modules of that dtype.
     """
-    driver = iree.get_driver(VULKAN)
     try:
+        driver = iree.get_driver(VULKAN)
         found = driver.query_available_devices()
-    except RuntimeError as error:
-        reason = str(error).splitlines()[0].rsplit("; ", 1)[-1]
+    except (RuntimeError, ValueError) as error:  # a ValueError where IREE finds no loader
+        loader = isinstance(error, ValueError)
+        reason = "no Vulkan loader, libvulkan" if loader else str(error).splitlines()[0].rsplit("; ", 1)[-1]
         raise DeviceError(
             f"no Vulkan driver answers here ({reason}): install the GPU's driver and the Vulkan loader, or name the "
             "driver's .json in VK_DRIVER_FILES"
@@ -45,7 +46,7 @@ def to_host(array: iree.DeviceArray) -> np.ndarray:
 
     DeviceArray.to_host lets Vulkan write into numpy's own memory, which fails where that does not begin a page.
     """
-    view, device = array._buffer_view, array._device  # pyright: ignore[reportPrivateUsage]
+    view, device = internals.buffer_view_of(array)
     source = view.get_buffer()
     staging = device.allocator.allocate_buffer(
         memory_type=int(iree.MemoryType.HOST_LOCAL | iree.MemoryType.DEVICE_VISIBLE),
@@ -64,7 +65,7 @@ def check_device(description: str, dtype: str) -> None:
     facts = dict(re.findall(r"^(\S+): (.*)$", description, re.MULTILINE))
     features = dict(re.findall(r"(\w+)=(\w+)", facts.get("features", "")))
     name, version = facts.get("name", "the device"), facts.get("api", "an unknown version")
-    if facts.get(_TIER) != "supported":
+    if facts.get(internals.VULKAN_TIER) != "supported":
         absent = ", ".join(re.findall(r"^ +missing: (.*)$", description, re.MULTILINE)) or "IREE does not say what"
         raise DeviceError(
             f"{name} has Vulkan {version}, and IREE needs 1.3 with some of its options; missing: {absent}: {_INSTEAD}; "

@@ -9,6 +9,7 @@ import iree.compiler.ir as ir
 from rt3d_mlir.compile.exported import Exported
 from rt3d_mlir.errors import CompileError
 from rt3d_mlir.ir_io.mlir_io import write_bytecode
+from rt3d_mlir.iree import internals
 from rt3d_mlir.iree.command import iree_compile
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.pipeline import run_pipeline
@@ -51,7 +52,7 @@ def compile_static(exported: Exported, target: Target) -> Compiled:
         equal = equal_kernels(module)
         source, dump = Path(folder, "module.mlirbc"), Path(folder, "dump")
         write_bytecode(module, table, source)
-        flags = [*target.iree_flags, f"--iree-hal-dump-executable-files-to={dump}"]
+        flags = [*target.iree_flags, f"{internals.DUMP_FILES}{dump}"]
         iree_compile(source, Path(folder, "module.vmfb"), flags)
         text = "\n".join(path.read_text() for path in sorted(dump.glob("*.s")))
     return Compiled(work, functions(text), equal, other)

@@ -11,6 +11,7 @@ from rich.table import Table
 from rt3d_mlir.compile.exported import Exported
 from rt3d_mlir.errors import CompileError
 from rt3d_mlir.ir_io.mlir_io import write_bytecode
+from rt3d_mlir.iree import internals
 from rt3d_mlir.iree.command import iree_compile
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.pipeline import run_pipeline
@@ -173,7 +174,7 @@ def _compile(
         moved, equal = dispatch_bytes(module), equal_kernels(module)
         source = folder / "module.mlirbc"
         write_bytecode(module, table, source)
-    flags = [*target.iree_flags, f"--iree-hal-dump-executable-binaries-to={dump}"]
+    flags = [*target.iree_flags, f"{internals.DUMP_BINARIES}{dump}"]
     iree_compile(source, folder / "module.vmfb", flags)
     return work, moved, equal
 

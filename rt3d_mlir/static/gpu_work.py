@@ -10,6 +10,7 @@ from math import prod
 import iree.compiler.ir as ir
 import numpy as np
 
+from rt3d_mlir.iree import internals
 from rt3d_mlir.kernel_names import symbol_of
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.gpu.conv import GpuConvKernel
@@ -86,7 +87,7 @@ def dispatch_bytes(module: ir.Module) -> dict[str, int]:
     found: dict[str, int] = {}
 
     def visit(op: ir.Operation) -> ir.WalkResult:
-        if op.name == "flow.dispatch":
+        if op.name == internals.DISPATCH:
             symbol = str(op.attributes["entry_points"]).rpartition("@")[2].rstrip("]")
             found[symbol] = sum(map(_bytes, _moved(op)))
         return ir.WalkResult.ADVANCE

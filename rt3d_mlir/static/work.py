@@ -13,6 +13,7 @@ from math import ceil, prod
 import iree.compiler.ir as ir
 import numpy as np
 
+from rt3d_mlir.iree import internals
 from rt3d_mlir.kernel_names import symbol_of
 from rt3d_mlir.passes.cpu.conv_kernel import ConvKernel
 from rt3d_mlir.passes.cpu.depthwise import DepthwiseKernel
@@ -193,7 +194,7 @@ def equal_kernels(module: ir.Module) -> dict[str, list[str]]:
     """For each kernel of a scheduled module, those with the same code: iree-compile keeps one of them."""
     groups: dict[str, list[str]] = {}
     for op in module.body.operations:
-        if op.operation.name == "hal.executable.source":
+        if op.operation.name == internals.EXECUTABLE:
             symbol = ir.StringAttr(op.attributes["sym_name"]).value
             groups.setdefault(re.sub(rf"@{symbol}\b", "@", str(op)), []).append(symbol)
     return {symbol: group for group in groups.values() for symbol in group}
@@ -207,7 +208,7 @@ def other_bytes(module: ir.Module, convs: Sequence[str]) -> int:
         nonlocal total
         if op.name in _NO_WORK or not any(map(_size, op.results)) or not _is_top_level(op):
             return ir.WalkResult.ADVANCE
-        if op.name == "flow.dispatch" and str(op.attributes["entry_points"]).split("@")[-1].rstrip("]") in convs:
+        if op.name == internals.DISPATCH and str(op.attributes["entry_points"]).split("@")[-1].rstrip("]") in convs:
             return ir.WalkResult.ADVANCE
         moved = list(op.operands) if "tied_operands" in op.attributes else [*op.operands, *op.results]
         total += sum(map(_size, moved))  # a tied result is an operand, updated in place

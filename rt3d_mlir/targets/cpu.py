@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rt3d_mlir.errors import TargetError, did_you_mean
+from rt3d_mlir.iree import internals
 from rt3d_mlir.iree.programs import compiler_program
 from rt3d_mlir.sparsity import GroupSize
 from rt3d_mlir.targets.gpu import GpuTarget, get_gpu_target, gpu_target_names
@@ -74,10 +75,9 @@ class Target:
         """The flags that describe this target to iree-compile."""
         cpu = "host" if self.name == "host" else self.cpu
         return [
-            "--iree-hal-target-device=local",
-            "--iree-hal-local-target-device-backends=llvm-cpu",
-            *([] if self.name == "host" else [f"--iree-llvmcpu-target-triple={self.triple}"]),
-            f"--iree-llvmcpu-target-cpu={cpu}",
+            *internals.CPU_DEVICE,
+            *([] if self.name == "host" else [internals.CPU_TRIPLE + self.triple]),
+            internals.CPU_NAME + cpu,
         ]
 
 
@@ -174,23 +174,23 @@ _PROBE = "func.func @f(%x: tensor<4xf32>) -> tensor<4xf32> { return %x : tensor<
 @functools.cache
 def _host() -> Target:
     """What iree-compile finds on this machine: its triple, cpu and vector width."""
-    flags = ["--iree-hal-target-device=local", "--iree-hal-local-target-device-backends=llvm-cpu"]
-    command = [compiler_program(), "-", *flags, "--iree-llvmcpu-target-cpu=host", "--compile-to=flow"]
+    flags = [*internals.CPU_DEVICE, internals.CPU_NAME + "host", internals.COMPILE_TO + "flow"]
+    command = [compiler_program(), "-", *flags]
     probe = subprocess.run(command, input=_PROBE, capture_output=True, text=True, check=False)
     found = {
         key: match[1]
-        for key in ("cpu", "target_triple", "native_vector_size")
+        for key in (internals.CPU, internals.TRIPLE, internals.VECTOR_BYTES)
         if (match := re.search(rf'\b{key} = "?([^"\s,}}]*)', probe.stdout))
     }
-    features = re.search(r'\bcpu_features = "([^"]*)"', probe.stdout)
-    if probe.returncode or "native_vector_size" not in found:
+    features = re.search(rf'\b{internals.FEATURES} = "([^"]*)"', probe.stdout)
+    if probe.returncode or internals.VECTOR_BYTES not in found:
         raise TargetError(f"iree-compile cannot describe this machine ({platform.machine()}): {probe.stderr.strip()}")
-    bits = 8 * int(found["native_vector_size"])
+    bits = 8 * int(found[internals.VECTOR_BYTES])
     common = {
         "name": "host",
-        "description": f"this machine: {found.get('cpu', platform.machine())}, {bits}-bit vectors",
-        "triple": found["target_triple"],
-        "cpu": found.get("cpu", "host"),
+        "description": f"this machine: {found.get(internals.CPU, platform.machine())}, {bits}-bit vectors",
+        "triple": found[internals.TRIPLE],
+        "cpu": found.get(internals.CPU, "host"),
         "vector_bits": bits,
     }
     half = features is not None and "+fullfp16" in features[1].split(",")

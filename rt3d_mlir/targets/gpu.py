@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from rt3d_mlir.errors import TargetError, did_you_mean
+from rt3d_mlir.iree import internals
 from rt3d_mlir.sparsity import GroupSize
 
 #: Channels of a block, and lanes of every vector, on all GPUs.
@@ -70,11 +71,11 @@ class GpuTarget:
     def iree_flags(self) -> list[str]:
         """The flags that describe this target to iree-compile."""
         return [
-            "--iree-hal-target-device=vulkan",
-            f"--iree-vulkan-target={self.arch}",
-            f"--iree-vulkan-target-features={self.features}",
-            f"--iree-vulkan-dispatch-abi={self.abi}",
-            "--iree-stream-partitioning-favor=max-concurrency",  # kernels of branches run side by side
+            internals.VULKAN_DEVICE,
+            internals.VULKAN_TARGET + self.arch,
+            internals.VULKAN_FEATURES + self.features,
+            internals.VULKAN_ABI + self.abi,
+            internals.CONCURRENT,
         ]
 
 

@@ -11,7 +11,7 @@ from torch import nn
 
 import rt3d_mlir
 from rt3d_mlir.errors import ConfigError, DeviceError
-from rt3d_mlir.runtime.vulkan import check_device
+from rt3d_mlir.runtime.vulkan import check_device, vulkan_device
 
 CLIP = (1, 3, 2, 6, 7)
 
@@ -74,6 +74,22 @@ def test_no_driver(compiled: Path, tmp_path: Path):
     assert done.returncode == 1
     assert done.stderr.startswith("rt3d-mlir-run: error: no Vulkan driver answers here (")
     assert done.stderr.count("\n") <= 2
+
+
+def test_no_loader(monkeypatch: pytest.MonkeyPatch):
+    """IREE loads libvulkan when it makes its driver."""
+
+    def absent(name: str) -> None:
+        raise ValueError(
+            f"Error creating driver {name}: NOT_FOUND; Vulkan loader library not found; ensure: \n  Tried: l"
+        )
+
+    monkeypatch.setattr("iree.runtime.get_driver", absent)
+    expected = (
+        r"^no Vulkan driver answers here \(no Vulkan loader, libvulkan\): install the GPU's driver and the Vulkan l"
+    )
+    with pytest.raises(DeviceError, match=expected):
+        vulkan_device("f32")
 
 
 @pytest.fixture

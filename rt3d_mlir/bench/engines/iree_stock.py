@@ -13,6 +13,7 @@ import numpy as np
 from rt3d_mlir.bench.available import UnavailableError
 from rt3d_mlir.bench.case import Case
 from rt3d_mlir.bench.engine import Engine, Prepared, Run
+from rt3d_mlir.iree import internals
 from rt3d_mlir.iree.programs import compiler_program
 
 if TYPE_CHECKING:
@@ -37,13 +38,13 @@ class IreeStock(Engine):
         from rt3d_mlir.targets import get_target
 
         exported = rt3d_mlir.export(case.model(), (torch.from_numpy(case.input),))
-        compile_stock(exported, folder / FILE, ["--iree-opt-data-tiling", *get_target("host").iree_flags])
+        compile_stock(exported, folder / FILE, [internals.DATA_TILING, *get_target("host").iree_flags])
         return Prepared([str(folder / FILE)], "one run, no warm-up")
 
     def load(self, case: Case, folder: Path, threads: int) -> Run:
         import iree.runtime as iree
 
-        iree.flags.parse_flags(f"--task_topology_group_count={threads}")
+        iree.flags.parse_flags(f"{internals.TASK_THREADS}{threads}")
         device = iree.get_driver("local-task").create_default_device(allocators=["caching"])
         config = iree.Config(device=device)
         module = iree.VmModule.mmap(config.vm_instance, str(folder / FILE))
@@ -65,7 +66,7 @@ def compile_stock(exported: "Exported", output: Path, flags: Sequence[str]) -> N
     with ir.Context(), ir.Location.unknown():
         module, table = exported.floor1.parse()
         write_bytecode(module, table, source)
-    command = [compiler_program(), str(source), "-o", str(output), "--iree-opt-level=O3", *flags]
+    command = [compiler_program(), str(source), "-o", str(output), internals.OPT_LEVEL + "O3", *flags]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     source.unlink()
     if done.returncode:

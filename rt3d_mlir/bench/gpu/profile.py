@@ -17,6 +17,7 @@ from statistics import median
 from typing import Any
 
 from rt3d_mlir.errors import DeviceError
+from rt3d_mlir.iree import internals
 from rt3d_mlir.iree.programs import runtime_program
 from rt3d_mlir.runtime.artifact import MODULE, Manifest
 
@@ -47,7 +48,7 @@ def device_times(folder: Path, calls: int, warmup: int) -> tuple[list[float], li
 
     Raises DeviceError where the device has no timestamps.
     """
-    rows = _profile(folder, calls + warmup, "dispatch-events", ["dispatch", "--dispatch_events"])
+    rows = _profile(folder, calls + warmup, "dispatch-events", internals.DISPATCH_EVENTS)
     timed = split_calls(rows, calls + warmup)[warmup:]
     return [span(call) for call in timed], median_kernels(timed)
 
@@ -87,12 +88,12 @@ def _milliseconds(event: dict[str, Any]) -> float:
     return event["duration_ns"] / 1e6
 
 
-def _profile(folder: Path, calls: int, mode: str, shown: list[str]) -> list[dict[str, Any]]:
+def _profile(folder: Path, calls: int, mode: str, shown: Sequence[str]) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as work:
         trace = Path(work, "trace.ireeprof")
-        profiling = [f"--device_profiling_mode={mode}", f"--device_profiling_output={trace}"]
+        profiling = [f"{internals.PROFILING_MODE}{mode}", f"{internals.PROFILING_OUTPUT}{trace}"]
         _benchmark(folder, [f"--benchmark_min_time={calls}x", *profiling])
-        lines = _output(["iree-profile", *shown, "--format=jsonl", str(trace)]).splitlines()
+        lines = _output(["iree-profile", *shown, str(trace)]).splitlines()
     return [json.loads(line) for line in lines]
 
 
