@@ -198,6 +198,6 @@ def _parse_value(name: str, key: str, kind: object, value: str) -> object:
     if kind not in _PARSERS:
         raise PassError(f"{name}{{{key}={value}}}: an option of type {kind} cannot be given as text")
     try:
-        return _PARSERS[kind](value)  # type: ignore[index]
+        return _PARSERS[kind](value)
     except ValueError as error:
         raise PassError(f"{name}{{{key}={value}}}: {error}") from None

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from rich.status import Status
 from rich.table import Table
 
 from rt3d_mlir import models
@@ -167,8 +168,8 @@ def _masks(args: argparse.Namespace, parameters: dict, group: GroupSize) -> Mask
     return masks_for(load_config(args.prune), parameters, group)
 
 
-def _progress(status: object, what: str, verbose: bool) -> None:
-    status.update(f"{what} ...")  # type: ignore[attr-defined]
+def _progress(status: Status, what: str, verbose: bool) -> None:
+    status.update(f"{what} ...")
     if verbose:
         console.log.print(what)
 

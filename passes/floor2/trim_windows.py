@@ -42,7 +42,7 @@ class TrimWindows(Pass):
 
 
 def _trim(op: ir.OpView) -> None:
-    attributes = linalg.get_indexing_maps(op)  # type: ignore[attr-defined]  # of the untyped native module
+    attributes = linalg.get_indexing_maps(op)  # pyright: ignore[reportAttributeAccessIssue]  # of the untyped native module
     shapes = [shape for value in op.operands if (shape := static_shape(value)) is not None]
     if attributes is None or len(shapes) != len(op.operands):
         return

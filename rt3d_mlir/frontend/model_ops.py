@@ -88,7 +88,7 @@ def mlir_ops(module: ir.Module) -> dict[str, ModelOp]:
 
 def _computes(node: Node) -> bool:
     """Whether a call is an op: it picks no result of another, and asserts nothing."""
-    return node.target.__module__ != "_operator" and not node.target.__name__.startswith("_assert")  # type: ignore
+    return node.target.__module__ != "_operator" and not getattr(node.target, "__name__", "").startswith("_assert")
 
 
 def _module(node: Node) -> tuple[str, str]:

@@ -71,8 +71,8 @@ def in_float32(program: ExportedProgram) -> ExportedProgram:
         new.name = old.name  # a copy calls `input`, which is a name of Python's own, `input_1`; the signature does not
     for module in graph_module.modules():
         for node in module.graph.nodes if isinstance(module, GraphModule) else ():
-            node.args = map_aggregate(node.args, lambda leaf: _wider(leaf, found))  # type: ignore[assignment]
-            node.kwargs = map_aggregate(node.kwargs, lambda leaf: _wider(leaf, found))  # type: ignore[assignment]
+            node.args = map_aggregate(node.args, lambda leaf: _wider(leaf, found))
+            node.kwargs = map_aggregate(node.kwargs, lambda leaf: _wider(leaf, found))
             if node.op == "placeholder":
                 node.meta["val"] = _wider(node.meta["val"], found)
     graph_module.recompile()

@@ -8,7 +8,7 @@ well. A cast that stands in the graph is lowered with the type that it has there
 
 import torch
 from torch.fx import GraphModule, Node
-from torch.fx.node import map_aggregate
+from torch.fx.node import Argument, map_aggregate
 
 _UNSIGNED = (torch.uint8, torch.bool)
 _ATEN = torch.ops.aten
@@ -35,11 +35,11 @@ def write_casts(graph_module: GraphModule) -> None:
         changed = map_aggregate(
             operands, lambda leaf, casts=casts: casts.get(leaf, leaf) if isinstance(leaf, Node) else leaf
         )
-        node.args = (*node.args[:kept], *changed)  # type: ignore[misc]
+        node.args = (*node.args[:kept], *changed)
     graph_module.recompile()
 
 
-def _computed_in(node: Node, operands: object) -> torch.dtype:
+def _computed_in(node: Node, operands: Argument) -> torch.dtype:
     """The type that an op's operands are cast to: its result's, or for a comparison the one that all fit in."""
     kind = node.meta["val"].dtype
     for other in _leaves(operands) if kind is torch.bool else []:
@@ -49,15 +49,15 @@ def _computed_in(node: Node, operands: object) -> torch.dtype:
     return torch.int32 if kind is torch.uint8 and node.meta["val"].dtype is torch.bool else kind
 
 
-def _of_others(operands: object, kind: torch.dtype) -> list[Node]:
+def _of_others(operands: Argument, kind: torch.dtype) -> list[Node]:
     found = [leaf for leaf in _leaves(operands) if isinstance(leaf, Node)]
     values = [(leaf, leaf.meta.get("val")) for leaf in dict.fromkeys(found)]
     return [leaf for leaf, v in values if isinstance(v, torch.Tensor) and v.dtype in _UNSIGNED and v.dtype != kind]
 
 
-def _leaves(operands: object) -> list[object]:
-    found: list[object] = []
-    map_aggregate(operands, lambda leaf: found.append(leaf))  # type: ignore[arg-type]
+def _leaves(operands: Argument) -> list[Argument]:
+    found: list[Argument] = []
+    map_aggregate(operands, found.append)
     return found
 
 

@@ -11,6 +11,7 @@ import re
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from unittest import mock
 from zipfile import BadZipFile, is_zipfile
 
@@ -66,8 +67,8 @@ def _load(path: Path, input_shape: Sequence[int] | None) -> tuple[ExportedProgra
     fixed: list[Shape] = []
     torch_load, to_dataclass = torch.load, serialize._bytes_to_dataclass
 
-    def weights_only(*args: object, **options: object) -> object:
-        return torch_load(*args, **{**options, "weights_only": True})  # type: ignore[arg-type]
+    def weights_only(*args: Any, **options: Any) -> object:
+        return torch_load(*args, **{**options, "weights_only": True})
 
     def checked(kind: type, text: bytes) -> object:
         data = json.loads(text)

@@ -120,8 +120,9 @@ class TorchSource:
     @functools.cached_property
     def _module(self) -> torch.nn.Module:
         """What answers for the model: the model itself where it computes as it is lowered."""
-        as_it_is = isinstance(self._model, torch.nn.Module) and not _unusual(self._model, self._examples)
-        return self._model if as_it_is else as_module(self._program)  # type: ignore[return-value]
+        if isinstance(self._model, torch.nn.Module) and not _unusual(self._model, self._examples):
+            return self._model
+        return as_module(self._program)
 
     @functools.cached_property
     def _output_types(self) -> list[str]:

@@ -38,8 +38,8 @@ def widen_unsigned(graph_module: GraphModule) -> None:
         if node.op != "call_function":
             _widen_given(node)
             continue
-        node.args = map_aggregate(node.args, _wider)  # type: ignore[assignment]
-        node.kwargs = map_aggregate(node.kwargs, _wider)  # type: ignore[assignment]
+        node.args = map_aggregate(node.args, _wider)
+        node.kwargs = map_aggregate(node.kwargs, _wider)
         node.meta["val"] = map_aggregate(node.meta["val"], _wider)
         node.meta.pop("tensor_meta", None)  # torch-mlir asks it first
         if isinstance(node.meta["val"], torch.Tensor) and _may_leave(node):
@@ -77,7 +77,7 @@ def _may_leave(node: Node) -> bool:
     source = node.args[0] if node.args else None
     if _packet(node) in _CASTS and isinstance(source, Node):
         return source.meta["val"].dtype not in (torch.uint8, torch.bool)
-    return _packet(node) not in _KEEPING and node.target.__module__ != "_operator"  # type: ignore[union-attr]
+    return _packet(node) not in _KEEPING and node.target.__module__ != "_operator"
 
 
 def _wrap(node: Node) -> None:

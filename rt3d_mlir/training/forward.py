@@ -19,6 +19,11 @@ def forward(net: nn.Module, clips: torch.Tensor, mixed: bool = False) -> torch.T
         return net(clips)
 
 
+def in_format(model: nn.Module, layout: torch.memory_format) -> nn.Module:
+    """`model` itself, its weights in another order of memory."""
+    return model.to(memory_format=layout)  # pyright: ignore[reportCallIssue]  # torch's types have no such overload
+
+
 def accuracy(model: nn.Module, data: ClipData, batch: int, world: World) -> float:
     """The share of the test clips that `model` classifies rightly, in eval mode, which it stays in."""
     world.share_buffers(model)

@@ -18,7 +18,7 @@ def get(device: torch.device) -> dict[str, Any]:
     return {
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state(device) if device.type == "cuda" else None,
-        "numpy": (str(kind), torch.from_numpy(np.asarray(keys).astype(np.int64)), *map(float, rest)),  # type: ignore[arg-type]
+        "numpy": (str(kind), torch.from_numpy(np.asarray(keys).astype(np.int64)), *map(float, rest)),
     }
 
 

@@ -15,6 +15,7 @@ from rt3d_mlir.errors import TrainingError
 from rt3d_mlir.files import replacing
 from rt3d_mlir.sparsity import save_masks, save_weights
 from rt3d_mlir.training.curves import draw
+from rt3d_mlir.training.forward import in_format
 from rt3d_mlir.training.model import numpy_weights
 from rt3d_mlir.training.trainer import Trainer
 
@@ -71,7 +72,7 @@ def _device(device: torch.device) -> str:
 
 
 def _export(trainer: Trainer, path: Path) -> None:
-    model = trainer.model.cpu().to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
+    model = in_format(trainer.model.cpu(), torch.contiguous_format).eval()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.export's own deprecation notes are not the user's business
         try:

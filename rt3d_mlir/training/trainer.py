@@ -14,7 +14,7 @@ from rt3d_mlir.pruning import PruneConfig, Pruner, prepare
 from rt3d_mlir.training import random_state
 from rt3d_mlir.training.data import ClipData, split_batches
 from rt3d_mlir.training.distributed import World
-from rt3d_mlir.training.forward import accuracy, forward, frozen_copy, is_finite
+from rt3d_mlir.training.forward import accuracy, forward, frozen_copy, in_format, is_finite
 from rt3d_mlir.training.loss import cross_entropy, distillation
 from rt3d_mlir.training.recipe import Recipe, Stage
 
@@ -88,7 +88,7 @@ class Trainer:
         self._observer = observer if observer and self.world.is_first else Silent()
         self.model = model.to(self.world.device)
         if self.world.device.type == "cuda":
-            self.model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+            in_format(self.model, torch.channels_last_3d)
             torch.backends.cudnn.benchmark = True
         self.pruner: Pruner | None = self._prepare()
         self._optimizer = _optimizer(self.model, recipe, self.stages[0])

@@ -41,7 +41,7 @@ def _speed(group: GroupSize, target: Target) -> float:
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         layer.weight.normal_(0, 0.02, generator=generator)
-        layer.bias.zero_()  # type: ignore[union-attr]
+        layer.get_parameter("bias").zero_()
     net = nn.Sequential(layer, nn.MaxPool3d(4))
     weight = layer.weight.detach().numpy()
     masks = MaskSet(group, "kgs", {"0.weight": magnitude_mask(weight, group, 1 - KEPT)}, {"0.weight": weight.shape})

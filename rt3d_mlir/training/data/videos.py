@@ -87,7 +87,7 @@ class VideoFolder:
     def _batches(self, part: str, keys: list[list[tuple[int, tuple[int, ...] | None]]]) -> Iterator[Batch]:
         loader = DataLoader(
             self._parts[part],
-            batch_sampler=keys,  # type: ignore[arg-type]  # keys carry seeds beside indices
+            batch_sampler=keys,  # pyright: ignore[reportArgumentType]  # keys carry seeds beside indices
             num_workers=self._workers,
             collate_fn=_collate,
             pin_memory=self._device.type == "cuda",
