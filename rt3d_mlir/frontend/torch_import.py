@@ -8,6 +8,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import iree.compiler.ir as ir
@@ -44,10 +45,10 @@ class _SideTable(fx_importer.FxImporterHooks):
         self.arrays: dict[str, np.ndarray] = {}
         self._values: dict[str, torch_ir.Attribute] = {}
 
-    def resolve_literal(self, gni: object, literal: object, info: object) -> object:
+    def resolve_literal(self, gni: object, literal: object, info: Any) -> object:
         if not isinstance(literal, torch.Tensor) or literal.numel() <= 1:
             return None
-        name = f"constant_{len(self.arrays)}" if info is None else info.input_spec.target  # type: ignore[attr-defined]
+        name = f"constant_{len(self.arrays)}" if info is None else info.input_spec.target
         if name not in self.arrays:
             self.arrays[name] = np.ascontiguousarray(literal.detach().cpu().numpy())
             kind = fx_importer.create_mlir_tensor_type(literal)

@@ -146,7 +146,7 @@ def runtime_programs() -> Path:
 
 def forget_drivers() -> None:
     """IREE keeps each driver that it makes; afterwards a device gets a new one, which reads the flags again."""
-    from iree.runtime._binding import clear_hal_driver_cache  # pyright: ignore[reportAttributeAccessIssue]
+    from iree.runtime._binding import clear_hal_driver_cache  # pyright: ignore[reportAttributeAccessIssue]  # no stub
 
     clear_hal_driver_cache()
 
