@@ -61,7 +61,7 @@ class AvgPoolKernel:
         with k.loop(k.index(0), k.index(rows)) as h, k.loop(k.index(0), k.index(width)) as w:
             row = k.at(f"a * {rows} + b", d, h)
             total = self._window(x, n, block, (d, h, w))
-            at_scale = k.index(0) if self.pool.scale.size == 1 else k.at(f"a * {width} + b", row, w)
+            at_scale = k.index(0) if self.pool.uniform else k.at(f"a * {width} + b", row, w)
             total = arith.mulf(total, k.broadcast(memref.load(scale, [at_scale]), lanes))
             (result,) = finish([total], row, w)
             k.store_vector(result, target, k.at(f"a + b * {lanes}", self.out.row_offset(n, block, row), w))

@@ -11,7 +11,7 @@ Given:
     %y = linalg.generic { cmpf ugt, select } ins(%c)
 Result:
     %c = linalg.conv_3d_ncdhw_fcdhw ins(%x, %w) outs(%zero)
-    %y = linalg.generic { addf, maximumf } ins(%c, %bias) attrs = {epilogue}
+    %y = linalg.generic { addf, maximumf } ins(%c, %bias)
 """
 
 from dataclasses import dataclass
@@ -64,6 +64,5 @@ class FuseEpilogue(Pass):
 
             with fused_location(conv.op, last):
                 epilogue = generic([new, vector], empty(shape), maps(_FULL_MAP, _BIAS_MAP, _FULL_MAP), 0, body)
-            epilogue.operation.attributes["epilogue"] = ir.UnitAttr.get()
         rewriter.replace_op(last, [epilogue.results[0]])
         return None

@@ -53,8 +53,6 @@ def block_elementwise(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: S
             )
 
         new = generic([value for value, _ in reads], empty(blocks), maps(*(read for _, read in reads), _FULL), 0, body)
-        if "epilogue" in op.attributes:
-            new.operation.attributes["epilogue"] = op.attributes["epilogue"]
         plain = unpack_channels(new.results[0], shape)
     rewriter.replace_op(op, [plain])
     return None

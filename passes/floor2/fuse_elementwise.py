@@ -68,8 +68,6 @@ def fuse_producer(op: ir.OpView, rewriter: rewrite.PatternRewriter, may: Callabl
         written = op.attributes["indexing_maps"][len(reads)]
         mappings = ir.ArrayAttr.get([*(mapping for _, mapping in inputs), written])
         new = generic([value for value, _ in inputs], out, mappings, 0, body)
-        if "epilogue" in producer.attributes:
-            new.operation.attributes["epilogue"] = producer.attributes["epilogue"]
     rewriter.replace_op(op, [new.results[0]])
     return None
 

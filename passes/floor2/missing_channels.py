@@ -11,10 +11,11 @@ import iree.compiler.ir as ir
 import numpy as np
 
 from rt3d_mlir.passes.ir.evaluate import evaluate_body
-from rt3d_mlir.passes.ir.match import body_ops, defining_op
-
-_ZERO = ("packed_conv", "depthwise_conv")
-_POOLS = ("max_pool", "avg_pool")
+from rt3d_mlir.passes.ir.match import defining_op
+from rt3d_mlir.passes.ops.avg_pool import AvgPool
+from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
+from rt3d_mlir.passes.ops.max_pool import MaxPool
+from rt3d_mlir.passes.ops.packed_conv import PackedConv
 
 
 def finite_in_missing_channels(op: ir.OpView, inputs: Sequence[ir.Value | float]) -> bool:
@@ -32,15 +33,15 @@ def _missing(value: ir.Value, known: dict[ir.Value, float | None]) -> float | No
 
 
 def _left_by(op: ir.OpView, known: dict[ir.Value, float | None]) -> float | None:
-    if op.name == "linalg.pack" or any(name in op.attributes for name in _ZERO):
+    if op.name == "linalg.pack" or PackedConv.marks(op) or DepthwiseConv.marks(op):
         return 0.0
     if op.name == "tensor.extract_slice":
         return _missing(op.operands[0], known)
     if op.name == "tensor.insert_slice":  # a part of a concatenation; padding comes after all elementwise ops
         return _missing(op.operands[0], known)
-    if any(name in op.attributes for name in _POOLS):
-        number = _missing(next(inner.operands[0] for inner in body_ops(op) if inner.name == "tensor.extract"), known)
-        return number if number == 0 or "max_pool" in op.attributes else None
+    if (pool := MaxPool.match(op) or AvgPool.match(op)) is not None:
+        number = _missing(pool.x, known)
+        return number if number == 0 or isinstance(pool, MaxPool) else None
     if op.name == "linalg.generic":
         return _computed(op, [value if len(value.type.shape) == 6 else 0.0 for value in op.inputs], known)
     return None

@@ -26,7 +26,7 @@ Result:
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import ClassVar
 
@@ -55,7 +55,6 @@ from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.ops.epilogue import epilogue_after
 from rt3d_mlir.passes.ops.max_pool import MaxPool
 from rt3d_mlir.passes.ops.packed_conv import PackedConv
-from rt3d_mlir.sparsity import Packed
 
 #: The largest finite f16.
 LARGEST = float(np.finfo(np.float16).max)
@@ -80,19 +79,20 @@ class NarrowF16(Pass):
         apply_patterns(module, patterns)
 
     def _conv(self, op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
-        conv = PackedConv.match(op, state)
+        conv = PackedConv.match(op)
         if conv is None or not is_f32(conv.x):
             return NO_MATCH
-        weights, ptr = self._weights(conv.packed, conv.layer, state), constant_value(conv.ptr, state.weights)
+        found = conv.constants(state.weights)
+        if found is None:
+            return state.refuse(self.name, conv.layer, packed_conv.NOT_AT_HAND)
+        packed, key = found
+        weights = self._narrowed(packed.weights, conv.layer, state)
         if weights is None:
             return NO_MATCH
-        if ptr is None:
-            return state.refuse(self.name, conv.layer, "its list of taps is no constant at hand")
-        _, blocks, *spatial, block = conv.op.results[0].type.shape
-        (array, key), x = weights, conv.x
-        half = Packed(array, conv.taps, ptr[0], conv.group, (blocks * block,))
+        half, spatial = replace(packed, weights=weights), conv.op.results[0].type.shape[2:5]
         with rewriter.ip, conv.op.operation.location:
-            new = packed_conv.build(state, narrowed(x), half, conv.layer, spatial, conv.strides, conv.dilations, key)
+            x = narrowed(conv.x)
+            new = packed_conv.build(state, x, half, conv.layer, spatial, conv.strides, conv.dilations, key)
         _store_half(conv.op, new, rewriter, state)
         return None
 
@@ -100,29 +100,27 @@ class NarrowF16(Pass):
         conv = DepthwiseConv.match(op)
         if conv is None or not is_f32(conv.x):
             return NO_MATCH
-        weights = self._weights(conv.weights, conv.layer, state)
-        if weights is None:
+        found = constant_value(conv.weights, state.weights)
+        if found is None:
+            return state.refuse(self.name, conv.layer, "its packed weights are no constant at hand")
+        array, key = found
+        half, layer, window = self._narrowed(array, conv.layer, state), conv.layer, (conv.strides, conv.dilations)
+        if half is None:
             return NO_MATCH
-        (half, key), layer = weights, conv.layer
-        spatial, group = conv.op.results[0].type.shape[2:5], (conv.filters, conv.channels)
+        spatial = conv.op.results[0].type.shape[2:5]
         with rewriter.ip, conv.op.operation.location:
             x = narrowed(conv.x)
-            new = depthwise_conv.build(state, x, half, group, layer, spatial, conv.strides, conv.dilations, key)
+            new = depthwise_conv.build(state, x, half, conv.group, layer, spatial, *window, key)
         _store_half(conv.op, new, rewriter, state)
         return None
 
-    def _weights(self, value: ir.Value, layer: str, state: State) -> tuple[np.ndarray, str | None] | None:
-        """A layer's weights as f16 and their key; None where they stay what they are, which is said."""
-        found = constant_value(value, state.weights)
-        if found is None:
-            state.refuse(self.name, layer, "its packed weights are no constant at hand")
-            return None
-        array, key = found
+    def _narrowed(self, array: np.ndarray, layer: str, state: State) -> np.ndarray | None:
+        """A layer's weights as f16; None where one is too large, which is said."""
         if (largest := np.abs(array).max()) > LARGEST:
             reason = f"a weight of {largest:g} is beyond f16's range of {LARGEST:g}; the layer stays f32"
             state.refuse(self.name, layer, reason)
             return None
-        return array.astype(np.float16), key
+        return array.astype(np.float16)
 
 
 def _store_half(op: ir.OpView, new: ir.Value, rewriter: rewrite.PatternRewriter, state: State) -> None:
@@ -159,10 +157,7 @@ def _half_generic(op: ir.OpView, inputs: Sequence[ir.Value]) -> ir.OpView:
         result = clone_body(generic_body(op), given)
         return result if result.type == f16() else narrowed(result)
 
-    new = generic(inputs, empty(op.results[0].type.shape, f16()), op.attributes["indexing_maps"], 0, body)
-    if "epilogue" in op.attributes:
-        new.operation.attributes["epilogue"] = op.attributes["epilogue"]
-    return new
+    return generic(inputs, empty(op.results[0].type.shape, f16()), op.attributes["indexing_maps"], 0, body)
 
 
 def _half_source(value: ir.Value) -> ir.Value | None:
@@ -193,13 +188,13 @@ def _pool(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
 
 
 def _average(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
-    pool = AvgPool.match(op, state)
-    half = pool and _half_source(pool.x)
-    if pool is None or half is None:
+    pool = AvgPool.match(op)
+    half, scale = (pool and _half_source(pool.x)), (pool and pool.factors(state.weights))
+    if pool is None or half is None or scale is None:
         return NO_MATCH
     with rewriter.ip, op.operation.location:
         spatial = op.results[0].type.shape[2:5]
-        new = avg_pool.build(state, half, spatial, pool.scale, pool.kernel, pool.strides, pool.low)
+        new = avg_pool.build(state, half, spatial, scale, pool.kernel, pool.strides, pool.low)
     _store_half(op, new, rewriter, state)
     return None
 

@@ -48,13 +48,12 @@ from rt3d_mlir.errors import PassError
 from rt3d_mlir.passes.cost.winograd import Shape, choose
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.ir.build import constant
-from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ir.match import is_f32
 from rt3d_mlir.passes.ops import winograd_steps as steps
 from rt3d_mlir.passes.ops.halo import conv_halo, note_halos
 from rt3d_mlir.passes.ops.packed_conv import PackedConv
 from rt3d_mlir.passes.ops.winograd_matrices import KERNEL, POINTS, matrices
-from rt3d_mlir.sparsity import Packed, unpack
+from rt3d_mlir.sparsity import unpack
 from rt3d_mlir.targets import Target, get_target
 
 
@@ -72,7 +71,7 @@ class Winograd(Pass):
 
     def run(self, module: ir.Module, state: State) -> None:
         def conv(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
-            found = PackedConv.match(op, state)
+            found = PackedConv.match(op)
             return NO_MATCH if found is None else self._rewrite(found, rewriter, state)
 
         note_halos(module)
@@ -121,16 +120,14 @@ class Winograd(Pass):
 
 def _dense_weights(conv: PackedConv, state: State) -> tuple[np.ndarray, str | None, float] | None:
     """[M, N, Kd, 3, 3], the name of the packed weights and the share of taps kept, of what Winograd can compute."""
-    packed, ptr = (constant_value(value, state.weights) for value in (conv.packed, conv.ptr))
-    if packed is None or ptr is None or not is_f32(conv.x) or packed[0].dtype != np.float32:
+    found = conv.constants(state.weights)
+    if found is None or not is_f32(conv.x) or found[0].weights.dtype != np.float32:
         return None
     if conv.strides[1:] != (1, 1) or conv.dilations[1:] != (1, 1) or conv.group.n != conv.x.type.shape[5]:
         return None
-    rows, blocks = len(ptr[0]) - 1, conv.x.type.shape[1]
-    kernel = tuple(int(extent) + 1 for extent in conv.taps[:, 1:].max(axis=0))
-    if kernel[1:] != (KERNEL, KERNEL) or ptr[0][-1] == 0:
+    packed, key = found
+    _, _, *kernel = packed.weight_shape
+    if kernel[1:] != [KERNEL, KERNEL] or packed.ptr[-1] == 0:
         return None
-    out_blocks, block = conv.op.results[0].type.shape[1], conv.op.results[0].type.shape[5]
-    shape = (min(rows * conv.group.m, out_blocks * block), blocks * block, *kernel)
-    kept = len(conv.taps) / (rows * blocks * prod(kernel))
-    return unpack(Packed(packed[0], conv.taps, ptr[0], conv.group, shape)), packed[1], kept
+    kept = len(packed.taps) / ((len(packed.ptr) - 1) * conv.x.type.shape[1] * prod(kernel))
+    return unpack(packed), key, kept

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from math import prod
 
 import iree.compiler.ir as ir
+import numpy as np
 from iree.compiler.dialects import arith, memref
 
 from rt3d_mlir.passes.emit import vectors as k
@@ -23,11 +24,12 @@ TEAM, LARGE = 64, 128
 
 @dataclass(frozen=True)
 class GpuPoolKernel(PointwiseKernel):
-    """A max or average pool of `source`; `scales` says that the average's factors are a table by position."""
+    """A max or average pool of `source`; `scale` are the average's factors, [1, 1, 1] or by position [D, H, W]."""
 
     pool: MaxPool | AvgPool
     source: Blocked
     out: Blocked
+    scale: np.ndarray | None = None
 
     @property
     def team(self) -> bool:
@@ -46,7 +48,7 @@ class GpuPoolKernel(PointwiseKernel):
     def body(self, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue | None) -> None:
         """Bindings: input, then a table of factors where there is one, the epilogue's inputs, the output."""
         x, *rest, target = bindings
-        factors = rest.pop(0) if self.tabled else None
+        factors = rest.pop(0) if self.table is not None else None
         finisher = GpuFinisher(epilogue, rest, self.out, target)
         if self.team:
             self._team(x, ids, finisher)
@@ -59,8 +61,15 @@ class GpuPoolKernel(PointwiseKernel):
         self.points.body(target, ids, compute)
 
     @property
-    def tabled(self) -> bool:
-        return isinstance(self.pool, AvgPool) and self.pool.scale.size > 1
+    def table(self) -> np.ndarray | None:
+        """The average's factors as a binding, [D*H*W] of f32; None where there is one number, or none."""
+        return None if self.scale is None or self.scale.size == 1 else self.scale.reshape(-1).astype(np.float32)
+
+    @property
+    def _factor(self) -> float:
+        """The one number that an average's sums are multiplied by."""
+        assert self.scale is not None
+        return float(self.scale.reshape(-1)[0])
 
     def _window(
         self, x: ir.Value, n: ir.Value, block: ir.Value, position: list[ir.Value], factors: ir.Value | None
@@ -84,7 +93,7 @@ class GpuPoolKernel(PointwiseKernel):
         if not mean:
             return total
         if factors is None:
-            return arith.mulf(total, k.splat(float(pool.scale.reshape(-1)[0]), LANES))
+            return arith.mulf(total, k.splat(self._factor, LANES))
         _, height, width = self.out.size
         factor = memref.load(factors, [k.at(f"(a * {height} + b) * {width} + c", *position)])
         return arith.mulf(total, k.broadcast(factor, LANES))
@@ -110,7 +119,7 @@ class GpuPoolKernel(PointwiseKernel):
                 k.index(0), k.index(TEAM), [zero], lambda i, sums: [arith.addf(sums[0], memref.load(table, [i]))]
             )
             assert isinstance(self.pool, AvgPool)
-            scaled = arith.mulf(total, k.splat(float(self.pool.scale.reshape(-1)[0]), LANES))
+            scaled = arith.mulf(total, k.splat(self._factor, LANES))
             finisher.store(scaled, n, block, [k.index(0)] * 3)
 
         k.if_else(gpu.below(thread, 1), finish)

@@ -137,8 +137,3 @@ def clone_body(block: ir.Block, arguments: Sequence[ir.Value]) -> ir.Value:
             copy.operands[position] = operand
         values[inner.results[0]] = copy.results[0]
     raise AssertionError("a generic's body ends with linalg.yield")
-
-
-def read_index(table: ir.Value, *at: ir.Value) -> ir.Value:
-    """A number of a table of whole numbers, as an index."""
-    return arith.index_cast(ir.IndexType.get(), tensor.extract(table, list(at)))

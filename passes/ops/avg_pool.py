@@ -10,47 +10,46 @@ f32, also of an f16 input. A global average is the pool whose kernel is the inpu
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import prod
+from typing import ClassVar
 
 import iree.compiler.ir as ir
 import numpy as np
-from iree.compiler.dialects import arith, linalg, tensor
+from iree.compiler.dialects import arith, linalg
 
+from rt3d_mlir.ir_io.weights import WeightTable
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.ir.build import constant, empty, f32_constant, filled, generic, index_constant, maps, widened
 from rt3d_mlir.passes.ir.constant_folding import constant_value
-from rt3d_mlir.passes.ir.match import body_ops, integers
-from rt3d_mlir.passes.ops.marked import mark
+from rt3d_mlir.passes.ops.marked import Marked, read
 from rt3d_mlir.passes.ops.max_pool import clamped
 
 _LOOPS = "(n, o, d, h, w, c, i, j, k)"
 
 
-@dataclass(frozen=True)
-class AvgPool:
+@dataclass(frozen=True, eq=False)
+class AvgPool(Marked):
     """A blocked average pool in the IR: its input and, for (d, h, w), kernel, strides and low padding.
 
     `scale` is [1, 1, 1] or [D, H, W] of f32, what a window's sum is multiplied by.
     """
 
-    op: ir.OpView
+    name: ClassVar[str] = "avg_pool"
     x: ir.Value
-    scale: np.ndarray
+    scale: ir.Value
     kernel: tuple[int, ...]
     strides: tuple[int, ...]
     low: tuple[int, ...]
 
-    @staticmethod
-    def match(op: ir.OpView, state: State) -> "AvgPool | None":
-        """The average pool behind a generic made by `build`; None for any other op."""
-        if "avg_pool" not in op.attributes:
-            return None
-        facts = ir.DictAttr(op.attributes["avg_pool"])
-        x = next(inner.operands[0] for inner in body_ops(op) if inner.name == "tensor.extract")
-        scale = constant_value(op.inputs[1], state.weights)
-        if scale is None:
-            return None
-        kernel, strides, low = (tuple(integers(facts[name])) for name in ("kernel", "strides", "low"))
-        return AvgPool(op, x, scale[0], kernel, strides, low)
+    @property
+    def uniform(self) -> bool:
+        """Whether all windows have the same divisor."""
+        return prod(self.scale.type.shape) == 1
+
+    def factors(self, weights: WeightTable) -> np.ndarray | None:
+        """The numbers of `scale`; None where they are no constant at hand."""
+        found = constant_value(self.scale, weights)
+        return None if found is None else found[0]
 
 
 def build(
@@ -69,22 +68,22 @@ def build(
     batch, blocks, *size, block = x.type.shape
     out = filled([batch, blocks, *spatial, block], 0.0)
     table = constant(state, "avg_pool.scale", scale.astype(np.float32))
-    read = "(0, 0, 0)" if scale.size == 1 else "(d, h, w)"
+    place = "(0, 0, 0)" if scale.size == 1 else "(d, h, w)"
     windows = zip(size, spatial, kernel, strides, low, strict=True)
     leaves = [pad > 0 or (count - 1) * stride + k - pad > extent for extent, count, k, stride, pad in windows]
 
     def body(_window: ir.Value, factor: ir.Value, acc: ir.Value) -> ir.Value:
         n, o, d, h, w, c, *window = (linalg.IndexOp(axis).result for axis in range(9))
         axes = list(zip((d, h, w), window, strides, low, size, strict=True))
-        value = widened(tensor.extract(x, [n, o, *(clamped(*axis) for axis in axes), c]))
+        value = widened(read("x", x, [n, o, *(clamped(*axis) for axis in axes), c]))
         for axis, may_leave in zip(axes, leaves, strict=True):
             if may_leave:
                 value = arith.select(_inside(*axis), value, f32_constant(0.0))
         return arith.addf(acc, arith.mulf(value, factor))
 
-    mapping = maps(f"{_LOOPS} -> (i, j, k)", f"{_LOOPS} -> {read}", f"{_LOOPS} -> (n, o, d, h, w, c)")
+    mapping = maps(f"{_LOOPS} -> (i, j, k)", f"{_LOOPS} -> {place}", f"{_LOOPS} -> (n, o, d, h, w, c)")
     op = generic([empty(kernel), table], out, mapping, 3, body)
-    mark(op, "avg_pool", kernel=kernel, strides=strides, low=low)
+    AvgPool.mark(op, ["window", "scale"], kernel=kernel, strides=strides, low=low)
     return op.results[0]
 
 

@@ -12,44 +12,39 @@ reads one input block. Any IREE backend compiles it; it is the reference for the
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import iree.compiler.ir as ir
 import numpy as np
-from iree.compiler.dialects import arith, linalg, tensor
+from iree.compiler.dialects import arith, linalg
 
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.ir.build import constant, filled, generic, index_constant, maps, widened, window_position
-from rt3d_mlir.passes.ir.match import body_ops, integers
-from rt3d_mlir.passes.ops.marked import mark
+from rt3d_mlir.passes.ops.marked import Marked, read
 
 _LOOPS = "(n, o, d, h, w, l, i, j, k, c)"
 _MAPS = (f"{_LOOPS} -> (o, i, j, k, c, l)", f"{_LOOPS} -> (n, o, d, h, w, l)")
 
 
-@dataclass(frozen=True)
-class DepthwiseConv:
-    """A depthwise conv in the IR; `filters` and `channels` are those of a group."""
+@dataclass(frozen=True, eq=False)
+class DepthwiseConv(Marked):
+    """A depthwise conv in the IR; `group` is (filters, channels) of a group."""
 
-    op: ir.OpView
+    name: ClassVar[str] = "depthwise_conv"
     x: ir.Value
     weights: ir.Value
     layer: str
-    filters: int
-    channels: int
+    group: tuple[int, ...]
     strides: tuple[int, ...]
     dilations: tuple[int, ...]
 
-    @staticmethod
-    def match(op: ir.OpView) -> "DepthwiseConv | None":
-        """The depthwise conv behind a generic made by `build`; None for any other op."""
-        if "depthwise_conv" not in op.attributes:
-            return None
-        facts = ir.DictAttr(op.attributes["depthwise_conv"])
-        x = next(inner.operands[0] for inner in body_ops(op) if inner.name == "tensor.extract")
-        filters, channels = integers(facts["group"])
-        strides, dilations = (tuple(integers(facts[name])) for name in ("strides", "dilations"))
-        layer = ir.StringAttr(facts["layer"]).value
-        return DepthwiseConv(op, x, op.operands[0], layer, filters, channels, strides, dilations)
+    @property
+    def filters(self) -> int:
+        return self.group[0]
+
+    @property
+    def channels(self) -> int:
+        return self.group[1]
 
     @property
     def kernel(self) -> tuple[int, ...]:
@@ -78,7 +73,7 @@ def build(
     state: State,
     x: ir.Value,
     weights: np.ndarray,
-    group: tuple[int, int],
+    group: Sequence[int],
     layer: str,
     spatial: Sequence[int],
     strides: Sequence[int],
@@ -101,9 +96,9 @@ def build(
         channel = arith.addi(arith.muli(group_at, index_constant(channels)), c)
         position = window_position((d, h, w), window, strides, dilations)
         q, i = (op(channel, index_constant(block)) for op in (arith.divui, arith.remui))
-        value = widened(tensor.extract(x, [n, q, *position, i]))
+        value = widened(read("x", x, [n, q, *position, i]))
         return arith.addf(acc, arith.mulf(value, widened(weight)))
 
     op = generic([packed], out, maps(*_MAPS), 4, body)
-    mark(op, "depthwise_conv", layer=layer, group=[filters, channels], strides=strides, dilations=dilations)
+    DepthwiseConv.mark(op, ["weights"], layer=layer, group=group, strides=strides, dilations=dilations)
     return op.results[0]

@@ -6,15 +6,17 @@ what it says before that, and `conv_halo` reads it back.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith
 
 from rt3d_mlir.passes.emit import vectors as k
-from rt3d_mlir.passes.ir.match import body_ops, integers, is_fill
+from rt3d_mlir.passes.ir.match import integers, is_fill
 from rt3d_mlir.passes.ops.activation import view
 from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.ops.insert_chain import insert_chain
+from rt3d_mlir.passes.ops.marked import Marked
 from rt3d_mlir.passes.ops.packed_conv import PackedConv
 
 
@@ -48,21 +50,33 @@ class Halo:
         return 1.0 if missing == 0 else max(0.1, 1 - missing * (count - 1) / 2 / (rows * count))
 
 
+@dataclass(frozen=True, eq=False)
+class _HaloMark(Marked):
+    """On a conv: `low` and `size` of its Halo."""
+
+    name: ClassVar[str] = "halo"
+    low: tuple[int, ...]
+    size: tuple[int, ...]
+
+
 def note_halos(module: ir.Module) -> None:
     """Writes down where each conv's input is padding, while the insert_slices that say so are still there."""
+    found: list[ir.OpView] = []
 
     def visit(op: ir.Operation) -> ir.WalkResult:
-        if "packed_conv" in op.attributes or "depthwise_conv" in op.attributes:
-            reads = [inner for inner in body_ops(op.opview) if inner.name == "tensor.extract"]
-            x = next(read.operands[0] for read in reads if len(read.operands) == 7)
-            op.attributes["halo"] = ir.DenseI64ArrayAttr.get(_real(x))
+        if PackedConv.marks(op) or DepthwiseConv.marks(op):
+            found.append(op.opview)
         return ir.WalkResult.ADVANCE
 
     module.operation.walk(visit)
+    for conv in (PackedConv.match(op) or DepthwiseConv.match(op) for op in found):
+        if conv is not None:
+            low, size = _real(conv.x)
+            _HaloMark.mark(conv.op, low=low, size=size)
 
 
-def _real(x: ir.Value) -> list[int]:
-    """For (d, h) of a conv's input, where its real data begin, and how many there are: [d, h, D, H].
+def _real(x: ir.Value) -> tuple[list[int], list[int]]:
+    """For (d, h) of a conv's input, where its real data begin, and how many there are.
 
     Real is what was inserted into zeros, as one part or as those of a concatenation; x may be a view of that.
     """
@@ -70,17 +84,18 @@ def _real(x: ir.Value) -> list[int]:
     start, links = insert_chain(tensor)
     axes = (0, 1)
     if not links or not is_fill(start, 0.0):
-        return [0, 0, *source.size[:2]]
+        return [0, 0], list(source.size[:2])
     places = [integers(link.attributes["static_offsets"])[2:4] for link in links]
     sizes = [link.operands[0].type.shape[2:4] for link in links]
     first = [min(place[i] for place in places) for i in axes]
     last = [max(place[i] + size[i] for place, size in zip(places, sizes, strict=True)) for i in axes]
     low = [max(first[i] - source.low[1 + i], 0) for i in axes]
-    return [*low, *(min(last[i] - source.low[1 + i], source.size[i]) - low[i] for i in axes)]
+    return low, [min(last[i] - source.low[1 + i], source.size[i]) - low[i] for i in axes]
 
 
 def conv_halo(conv: PackedConv | DepthwiseConv) -> Halo:
     """Where the input of a conv is padding, of a module that `note_halos` has seen."""
-    low_d, low_h, size_d, size_h = integers(conv.op.attributes["halo"])
-    depth, height = conv.x.type.shape[2:4]
+    mark = _HaloMark.match(conv.op)
+    assert mark is not None, "note_halos has seen the module"
+    (low_d, low_h), (size_d, size_h), (depth, height) = mark.low, mark.size, conv.x.type.shape[2:4]
     return Halo((low_d, low_h), (size_d, size_h), (depth, height))

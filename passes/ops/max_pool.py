@@ -9,13 +9,13 @@ the same window (every window meets the input), so the maximum is the same and n
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import iree.compiler.ir as ir
-from iree.compiler.dialects import arith, linalg, tensor
+from iree.compiler.dialects import arith, linalg
 
 from rt3d_mlir.passes.ir.build import empty, filled, generic, index_constant, maps
-from rt3d_mlir.passes.ir.match import body_ops, integers
-from rt3d_mlir.passes.ops.marked import mark
+from rt3d_mlir.passes.ops.marked import Marked, read
 
 _MAPS = (
     "(n, o, d, h, w, c, i, j, k) -> (i, j, k)",
@@ -23,25 +23,15 @@ _MAPS = (
 )
 
 
-@dataclass(frozen=True)
-class MaxPool:
+@dataclass(frozen=True, eq=False)
+class MaxPool(Marked):
     """A blocked max pool in the IR: its input and, for (d, h, w), kernel, strides and low padding."""
 
-    op: ir.OpView
+    name: ClassVar[str] = "max_pool"
     x: ir.Value
     kernel: tuple[int, ...]
     strides: tuple[int, ...]
     low: tuple[int, ...]
-
-    @staticmethod
-    def match(op: ir.OpView) -> "MaxPool | None":
-        """The max pool behind a generic made by `build`; None for any other op."""
-        if "max_pool" not in op.attributes:
-            return None
-        facts = ir.DictAttr(op.attributes["max_pool"])
-        x = next(inner.operands[0] for inner in body_ops(op) if inner.name == "tensor.extract")
-        kernel, strides, low = (tuple(integers(facts[name])) for name in ("kernel", "strides", "low"))
-        return MaxPool(op, x, kernel, strides, low)
 
 
 def build(
@@ -57,10 +47,10 @@ def build(
             clamped(at, k, stride, pad, extent)
             for at, k, stride, pad, extent in zip((d, h, w), window, strides, low, size, strict=True)
         ]
-        return arith.maximumf(acc, tensor.extract(x, [n, o, *position, c]))
+        return arith.maximumf(acc, read("x", x, [n, o, *position, c]))
 
     op = generic([empty(kernel)], out, maps(*_MAPS), 3, body)
-    mark(op, "max_pool", kernel=kernel, strides=strides, low=low)
+    MaxPool.mark(op, ["window"], kernel=kernel, strides=strides, low=low)
     return op.results[0]
 
 

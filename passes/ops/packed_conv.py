@@ -13,11 +13,13 @@ reference that the scheduled kernels are checked against.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import iree.compiler.ir as ir
 import numpy as np
-from iree.compiler.dialects import arith, linalg, tensor
+from iree.compiler.dialects import arith, linalg
 
+from rt3d_mlir.ir_io.weights import WeightTable
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.ir.build import (
     constant,
@@ -27,12 +29,11 @@ from rt3d_mlir.passes.ir.build import (
     generic,
     index_constant,
     maps,
-    read_index,
     widened,
     window_position,
 )
-from rt3d_mlir.passes.ir.match import body_ops, defining_op, integers
-from rt3d_mlir.passes.ops.marked import mark
+from rt3d_mlir.passes.ir.constant_folding import constant_value
+from rt3d_mlir.passes.ops.marked import Marked, read, read_index
 from rt3d_mlir.sparsity import GroupSize, Packed
 
 _MAPS = (
@@ -41,44 +42,36 @@ _MAPS = (
 )
 
 
-@dataclass(frozen=True)
-class PackedConv:
-    """A packed conv in the IR, read back from its generic."""
+#: Why a conv whose `constants` are None is left alone.
+NOT_AT_HAND = "its packed weights or its taps are no constants at hand"
 
-    op: ir.OpView
+
+@dataclass(frozen=True, eq=False)
+class PackedConv(Marked):
+    """A packed conv in the IR; `group` is gM x gN."""
+
+    name: ClassVar[str] = "packed_conv"
     x: ir.Value
     packed: ir.Value
+    taps: ir.Value
     ptr: ir.Value
-    taps: np.ndarray
     layer: str
     group: GroupSize
     strides: tuple[int, ...]
     dilations: tuple[int, ...]
 
-    @staticmethod
-    def match(op: ir.OpView, state: State) -> "PackedConv | None":
-        """The packed conv behind a generic made by `build`; None for any other op."""
-        if "packed_conv" not in op.attributes:
+    def constants(self, weights: WeightTable) -> tuple[Packed, str | None] | None:
+        """The numbers of packed weights, taps and row starts, and the name of the weights; None where they are not at
+        hand. The weights' shape is in whole rows of groups and whole channel blocks, as far as the output has them."""
+        found = [constant_value(value, weights) for value in (self.packed, self.taps, self.ptr)]
+        known = [each for each in found if each is not None]
+        if len(known) < len(found):
             return None
-        facts = ir.DictAttr(op.attributes["packed_conv"])
-        reads = [inner for inner in body_ops(op) if inner.name == "tensor.extract"]
-        ptr, taps, x, packed = (reads[i].operands[0] for i in (0, 2, 6, 7))
-        taps_op = defining_op(taps)
-        table = taps_op and state.weights.read(taps_op.attributes["value"])
-        if not table:
-            state.refuse("schedule-cpu", ir.StringAttr(facts["layer"]).value, "its tap list is no constant at hand")
-            return None
-        return PackedConv(
-            op=op,
-            x=x,
-            packed=packed,
-            ptr=ptr,
-            taps=table[0],
-            layer=ir.StringAttr(facts["layer"]).value,
-            group=GroupSize(*integers(facts["group"])),
-            strides=tuple(integers(facts["strides"])),
-            dilations=tuple(integers(facts["dilations"])),
-        )
+        (packed, key), (taps, _), (ptr, _) = known
+        (_, in_blocks, *_, block), (_, out_blocks, *_) = self.x.type.shape, self.op.results[0].type.shape
+        filters = min((len(ptr) - 1) * self.group.m, out_blocks * block)
+        kernel = (int(extent) + 1 for extent in taps[:, 1:].max(axis=0))
+        return Packed(packed, taps, ptr, self.group, (filters, in_blocks * block, *kernel)), key
 
 
 def build(
@@ -109,23 +102,23 @@ def build(
         n, o, d, h, width, c, t, i = (linalg.IndexOp(axis).result for axis in range(8))
         m = arith.addi(arith.muli(o, index_constant(block)), c)
         row = arith.divui(m, index_constant(gm))
-        first = read_index(ptr, row)
-        last = read_index(ptr, arith.addi(row, index_constant(1)))
+        first = read_index("ptr", ptr, row)
+        last = read_index("ptr", ptr, arith.addi(row, index_constant(1)))
         tap = arith.addi(first, t)
         live = arith.cmpi(arith.CmpIPredicate.ult, tap, last)
         tap = arith.minui(tap, index_constant(len(taps) - 1))
-        q, kd, kh, kw = (read_index(tap_list, tap, index_constant(axis)) for axis in range(4))
+        q, kd, kh, kw = (read_index("taps", tap_list, tap, index_constant(axis)) for axis in range(4))
         position = window_position((d, h, width), (kd, kh, kw), strides, dilations)
         at, channel = q, i
         if parts > 1:
             at = arith.divui(q, index_constant(parts))
             part = arith.muli(arith.remui(q, index_constant(parts)), index_constant(gn))
             channel = arith.addi(part, i)
-        value = widened(tensor.extract(x, [n, at, *position, channel]))
-        weight = widened(tensor.extract(w, [tap, i, arith.remui(m, index_constant(gm))]))
+        value = widened(read("x", x, [n, at, *position, channel]))
+        weight = widened(read("packed", w, [tap, i, arith.remui(m, index_constant(gm))]))
         product = arith.select(live, arith.mulf(value, weight), f32_constant(0.0))
         return arith.addf(acc, product)
 
     op = generic([empty([longest, gn])], out, maps(*_MAPS), 2, body)
-    mark(op, "packed_conv", layer=layer, group=[gm, gn], strides=strides, dilations=dilations)
+    PackedConv.mark(op, ["window"], layer=layer, group=packed.group, strides=strides, dilations=dilations)
     return op.results[0]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rt3d_mlir.passes.ops.packed_conv import PackedConv
+from rt3d_mlir.sparsity import Packed
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,9 +47,9 @@ class TapLayout:
         return int(self.lengths.max()) * self.weights[0].nbytes
 
 
-def arrange(conv: PackedConv, weights: np.ndarray, ptr: np.ndarray, widest: int) -> TapLayout:
-    """The layout of a conv's `weights` [T, gN, gM] and taps; rows of up to `widest` filters are merged."""
-    taps, counts, width = conv.taps, np.diff(ptr), weights.shape[1]
+def arrange(packed: Packed, widest: int) -> TapLayout:
+    """The layout of a conv's weights [T, gN, gM] and taps; rows of up to `widest` filters are merged."""
+    weights, taps, counts, width = packed.weights, packed.taps, np.diff(packed.ptr), packed.group.n
     if counts.sum() == 0:  # the one tap that keeps tensors from being empty belongs to no row
         return TapLayout(weights, taps, np.zeros(len(counts) + 1, np.int32), (0,), (1, 1), len(counts), width)
     while 2 * weights.shape[2] <= widest and _pairs_are_equal(taps, counts):
@@ -61,8 +61,8 @@ def arrange(conv: PackedConv, weights: np.ndarray, ptr: np.ndarray, widest: int)
     starts = np.zeros(len(counts) * kd * kh + 1, np.int32)
     np.cumsum(np.bincount(segment, minlength=len(starts) - 1), out=starts[1:])
     live = tuple(np.flatnonzero(weights.any(axis=(0, 2))).tolist()) or (0,)
-    packed = np.ascontiguousarray(weights[order][:, list(live)])
-    return TapLayout(packed, np.ascontiguousarray(taps[order]), starts, live, (kd, kh), len(counts), width)
+    arranged = np.ascontiguousarray(weights[order][:, list(live)])
+    return TapLayout(arranged, np.ascontiguousarray(taps[order]), starts, live, (kd, kh), len(counts), width)
 
 
 def _pairs_are_equal(taps: np.ndarray, counts: np.ndarray) -> bool:

@@ -8,15 +8,15 @@ Shapes, with P points, G groups of T tiles, F rows of M filters, and channel blo
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import iree.compiler.ir as ir
 import numpy as np
-from iree.compiler.dialects import arith, linalg, tensor
+from iree.compiler.dialects import arith, linalg
 
 from rt3d_mlir.passes.framework.base import State
-from rt3d_mlir.passes.ir.build import constant, empty, f32_constant, filled, generic, index_constant, maps, read_index
-from rt3d_mlir.passes.ir.match import body_ops, integers
-from rt3d_mlir.passes.ops.marked import mark
+from rt3d_mlir.passes.ir.build import constant, empty, f32_constant, filled, generic, index_constant, maps
+from rt3d_mlir.passes.ops.marked import Marked, read, read_index
 from rt3d_mlir.passes.ops.winograd_matrices import matrices
 from rt3d_mlir.passes.ops.winograd_tiling import Tiling
 
@@ -34,27 +34,22 @@ class Facts:
     dilation: int
 
 
-@dataclass(frozen=True)
-class Step:
-    """One step in the IR; `source` is what it reads besides constants, `weights` the product's."""
+@dataclass(frozen=True, eq=False)
+class Step(Marked):
+    """One step in the IR: `source` is multiplied by `factors`, the matrices of a transform or the product's weights."""
 
-    op: ir.OpView
-    kind: str
-    facts: Facts
+    name: ClassVar[str] = "winograd"
     source: ir.Value
-    weights: ir.Value | None
+    factors: ir.Value
+    step: str
+    layer: str
+    tiling: Tiling
+    depth: tuple[int, ...]
+    """(low, stride, dilation) of the depth axis."""
 
-    @staticmethod
-    def match(op: ir.OpView) -> "Step | None":
-        """The step behind a generic made here; None for any other op."""
-        if "winograd" not in op.attributes:
-            return None
-        facts = ir.DictAttr(op.attributes["winograd"])
-        kind = ir.StringAttr(facts["step"]).value
-        tiling, depth = (integers(facts[name]) for name in ("tiling", "depth"))
-        reads = [inner.operands[0] for inner in body_ops(op) if inner.name == "tensor.extract"]
-        weights = op.inputs[0] if kind == PRODUCT else None
-        return Step(op, kind, Facts(ir.StringAttr(facts["layer"]).value, Tiling(*tiling), *depth), reads[-1], weights)
+    @property
+    def facts(self) -> Facts:
+        return Facts(self.layer, self.tiling, *self.depth)
 
 
 def build_input(state: State, x: ir.Value, facts: Facts, planes: int) -> ir.Value:
@@ -69,9 +64,9 @@ def build_input(state: State, x: ir.Value, facts: Facts, planes: int) -> ir.Valu
     def body(factor: ir.Value, acc: ir.Value) -> ir.Value:
         n, d, g, _p, q, t, c, i, j = (linalg.IndexOp(axis).result for axis in range(9))
         at = arith.addi(arith.muli(g, index_constant(tiling.columns)), t)
-        h, w = (read_index(starts, at, index_constant(axis)) for axis in range(2))
+        h, w = (read_index("tiles", starts, at, index_constant(axis)) for axis in range(2))
         plane = arith.addi(d, index_constant(facts.low))
-        value = tensor.extract(x, [n, q, plane, arith.addi(h, i), arith.addi(w, j), c])
+        value = read("source", x, [n, q, plane, arith.addi(h, i), arith.addi(w, j), c])
         return arith.addf(acc, arith.mulf(factor, value))
 
     indexing = maps(
@@ -79,7 +74,7 @@ def build_input(state: State, x: ir.Value, facts: Facts, planes: int) -> ir.Valu
         "(n, d, g, p, q, t, c, i, j) -> (n, d, g, p, q, t, c)",
     )
     transform = constant(state, f"{facts.layer}.input_transform", both)
-    return _marked(generic([transform], filled(shape, 0.0), indexing, 2, body), INPUT, facts)
+    return _marked(generic([transform], filled(shape, 0.0), indexing, 2, body), "factors", INPUT, facts)
 
 
 def build_product(v: ir.Value, u: ir.Value, facts: Facts, depth: int) -> ir.Value:
@@ -93,7 +88,7 @@ def build_product(v: ir.Value, u: ir.Value, facts: Facts, depth: int) -> ir.Valu
         plane = arith.subi(start, index_constant(facts.low))
         inside = arith.cmpi(arith.CmpIPredicate.ult, plane, index_constant(planes))
         plane = arith.select(inside, plane, index_constant(0))
-        product = arith.mulf(tensor.extract(v, [n, plane, g, p, q, t, c]), weight)
+        product = arith.mulf(read("source", v, [n, plane, g, p, q, t, c]), weight)
         return arith.addf(acc, arith.select(inside, product, f32_constant(0.0)))
 
     indexing = maps(
@@ -101,7 +96,7 @@ def build_product(v: ir.Value, u: ir.Value, facts: Facts, depth: int) -> ir.Valu
         "(n, d, f, g, p, t, m, k, q, c) -> (n, d, f, g, p, t, m)",
     )
     out = filled([batch, depth, rows, groups, points, columns, filters], 0.0)
-    return _marked(generic([u], out, indexing, 3, body), PRODUCT, facts)
+    return _marked(generic([u], out, indexing, 3, body), "factors", PRODUCT, facts)
 
 
 def build_output(state: State, m: ir.Value, facts: Facts, shape: Sequence[int]) -> ir.Value:
@@ -120,12 +115,12 @@ def build_output(state: State, m: ir.Value, facts: Facts, shape: Sequence[int]) 
         g, t = (op(at, index_constant(tiling.columns)) for op in (arith.divui, arith.remui))
         channel = arith.addi(arith.muli(o, index_constant(block)), c)
         f, lane = (op(channel, index_constant(filters)) for op in (arith.divui, arith.remui))
-        factor = tensor.extract(transform, [y, x, p])
-        return arith.addf(acc, arith.mulf(factor, tensor.extract(m, [n, d, f, g, p, t, lane])))
+        factor = read("factors", transform, [y, x, p])
+        return arith.addf(acc, arith.mulf(factor, read("source", m, [n, d, f, g, p, t, lane])))
 
     indexing = maps("(n, o, d, h, w, c, p) -> (p)", "(n, o, d, h, w, c, p) -> (n, o, d, h, w, c)")
     op = generic([empty([tiling.points])], filled(shape, 0.0), indexing, 1, body)
-    return _marked(op, OUTPUT, facts)
+    return _marked(op, "window", OUTPUT, facts)
 
 
 def _within(at: ir.Value, tile: int, extent: int) -> tuple[ir.Value, ir.Value]:
@@ -135,9 +130,7 @@ def _within(at: ir.Value, tile: int, extent: int) -> tuple[ir.Value, ir.Value]:
     return number, arith.subi(at, start)
 
 
-def _marked(op: ir.OpView, step: str, facts: Facts) -> ir.Value:
-    tiling = facts.tiling
-    sizes = [tiling.tile, tiling.height, tiling.width, tiling.columns]
-    depth = [facts.low, facts.stride, facts.dilation]
-    mark(op, "winograd", step=step, layer=facts.layer, tiling=sizes, depth=depth)
+def _marked(op: ir.OpView, input_name: str, step: str, facts: Facts) -> ir.Value:
+    depth = (facts.low, facts.stride, facts.dilation)
+    Step.mark(op, [input_name], step=step, layer=facts.layer, tiling=facts.tiling, depth=depth)
     return op.results[0]

@@ -9,7 +9,8 @@ faster than what is left, all taps are kept.
 Given, on a target with groups of 16x4, a layer pruned in groups of 8x1:
     %y = linalg.conv_3d_ncdhw_fcdhw ins(%x, %w) outs(%zero)
 Result:
-    %y = linalg.conv_3d_ncdhw_fcdhw {kgs_group = array<i64: 8, 1>} ins(%x, %w) outs(%zero)
+    %y = linalg.conv_3d_ncdhw_fcdhw {kgs_group = {group = array<i64: 8, 1>}}
+         ins(%x, %w) outs(%zero)
 """
 
 from dataclasses import dataclass, field
@@ -22,7 +23,7 @@ from rt3d_mlir.passes.framework.base import Pass, State
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ir.match import layer_obstacle
 from rt3d_mlir.passes.ops.conv import PLAIN, Conv
-from rt3d_mlir.passes.pack.pack_kgs import DENSE, GROUP
+from rt3d_mlir.passes.pack.pack_kgs import AllTaps, ChosenGroup
 from rt3d_mlir.sparsity import live_weights
 from rt3d_mlir.targets import Target, get_target
 
@@ -56,7 +57,7 @@ class ChooseGroups(Pass):
             if share > GAIN and zeros > NOTABLE * live.size:
                 useless.append((name, zeros, live.size))
             if self.winograd and time.winograd_is_faster(share):
-                conv.op.attributes[DENSE] = ir.UnitAttr.get()
+                AllTaps.mark(conv.op)
                 if share <= GAIN:
                     state.refuse(
                         self.name,
@@ -65,7 +66,7 @@ class ChooseGroups(Pass):
                         "all weights, is faster",
                     )
             elif group != time.native:
-                conv.op.attributes[GROUP] = ir.DenseI64ArrayAttr.get([group.m, group.n])
+                ChosenGroup.mark(conv.op, group=group)
         if useless:
             _report(useless, self.name, state)
 

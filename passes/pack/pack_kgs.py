@@ -26,15 +26,28 @@ from iree.compiler import rewrite
 
 from rt3d_mlir.passes.framework.base import Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.ir.constant_folding import constant_value, weight_name
-from rt3d_mlir.passes.ir.match import integers, layer_obstacle
+from rt3d_mlir.passes.ir.match import layer_obstacle
 from rt3d_mlir.passes.ops import packed_conv
 from rt3d_mlir.passes.ops.channel_layout import pack_channels, unpack_channels
 from rt3d_mlir.passes.ops.conv import Conv, conv_patterns
 from rt3d_mlir.passes.ops.layer_facts import layer_facts, layer_name
+from rt3d_mlir.passes.ops.marked import Marked
 from rt3d_mlir.sparsity import GroupSize, from_zeros, kept_share, pack, pack_grouped
 
-#: Attributes that choose-groups leaves on a conv: its group, and that all of its taps are to be kept.
-GROUP, DENSE = "kgs_group", "kgs_dense"
+
+@dataclass(frozen=True, eq=False)
+class ChosenGroup(Marked):
+    """What choose-groups leaves on a conv: the group to pack it in."""
+
+    name: ClassVar[str] = "kgs_group"
+    group: GroupSize
+
+
+@dataclass(frozen=True, eq=False)
+class AllTaps(Marked):
+    """What choose-groups leaves on a conv all of whose taps are to be kept."""
+
+    name: ClassVar[str] = "kgs_dense"
 
 
 @dataclass(frozen=True)
@@ -64,9 +77,10 @@ class PackKgs(Pass):
         layer = layer_name(state, key)
         if not conv.starts_from_zero:
             return state.refuse(self.name, layer, "it does not start from zero (run fuse-epilogue first)", conv.op)
-        group, dense = GroupSize(self.group.m, self.block), self.dense or DENSE in conv.op.attributes
+        group, dense = GroupSize(self.group.m, self.block), self.dense or AllTaps.marks(conv.op)
+        chosen = ChosenGroup.match(conv.op)
         if conv.groups == 1:
-            group = chosen_group(conv) or group
+            group = chosen.group if chosen else group
             packed = pack(array, group, dense=dense)
         else:
             packed = pack_grouped(array, conv.groups, group, dense=dense)
@@ -75,12 +89,7 @@ class PackKgs(Pass):
             x = pack_channels(conv.x, self.block)
             result = packed_conv.build(state, x, packed, layer, conv.shape[2:], conv.strides, conv.dilations, key)
             plain = unpack_channels(result, conv.shape)
-        how = f"packed in groups of {group}" if chosen_group(conv) else ""
+        how = f"packed in groups of {group}" if chosen else ""
         state.layers[layer] = layer_facts(state, key, array, conv.shape, share, how)
         rewriter.replace_op(conv.result.owner.opview, [plain])
         return None
-
-
-def chosen_group(conv: Conv) -> GroupSize | None:
-    """The group that choose-groups gave a conv; None where it left the pass's own."""
-    return GroupSize(*integers(conv.op.attributes[GROUP])) if GROUP in conv.op.attributes else None

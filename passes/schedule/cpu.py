@@ -32,7 +32,7 @@ from rt3d_mlir.passes.ops.activation import view
 from rt3d_mlir.passes.ops.channel_layout import is_channel_layout
 from rt3d_mlir.passes.ops.epilogue import elementwise
 from rt3d_mlir.passes.ops.halo import note_halos
-from rt3d_mlir.passes.ops.packed_conv import PackedConv
+from rt3d_mlir.passes.ops.packed_conv import NOT_AT_HAND, PackedConv
 from rt3d_mlir.passes.schedule.const_eval import hold_constants
 from rt3d_mlir.passes.schedule.depthwise import schedule_depthwise
 from rt3d_mlir.passes.schedule.destination import Destination, destination, mark_concatenations, pad_links
@@ -72,12 +72,12 @@ class ScheduleCpu(Pass):
     def _conv(
         self, op: ir.OpView, rewriter: rewrite.PatternRewriter, module: ir.Module, state: State
     ) -> Failure | None:
-        conv = PackedConv.match(op, state)
+        conv = PackedConv.match(op)
         if conv is None:
             return NO_MATCH
         plan = plan_conv(conv, state, self.target)
         if plan is None:
-            return state.refuse(self.name, conv.layer, "its packed weights are no constant at hand")
+            return state.refuse(self.name, conv.layer, NOT_AT_HAND)
         kernel, epilogue, to = plan.kernel, plan.epilogue, plan.to
         state.tiles[conv.layer] = (kernel.tile_key, kernel.tiles_by_model)
         filters = kernel.taps.rows * kernel.filters

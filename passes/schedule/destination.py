@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from math import prod
+from typing import ClassVar
 
 import iree.compiler.ir as ir
 from iree.compiler import rewrite
@@ -33,9 +34,14 @@ from rt3d_mlir.passes.ir.build import empty, filled, fused_location
 from rt3d_mlir.passes.ir.match import defining_op, integers, is_fill, only_user
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.insert_chain import insert_chain
+from rt3d_mlir.passes.ops.marked import Marked
 
-#: Marks the links of a concatenation whose parts cover all of it.
-_LINK = "concat_link"
+
+@dataclass(frozen=True, eq=False)
+class _Link(Marked):
+    """On the links of a concatenation whose parts cover all of it."""
+
+    name: ClassVar[str] = "concat_link"
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +99,7 @@ def destination(value: ir.Value, alignment: int | None = None) -> Destination:
     tensor, dest = user.results[0], user.operands[1]
     shape, offsets = tensor.type.shape, integers(user.attributes["static_offsets"])
     out = Blocked(itself.batch, itself.blocks, itself.size, tuple(shape[1:5]), tuple(offsets[1:5]), itself.block)
-    if _LINK in user.attributes:
+    if _Link.marks(user):
         begin = offsets[1] * prod(out.full[1:]) * out.block * tensor.type.element_type.width // 8
         if alignment and out.batch == 1 and begin % alignment == 0:
             own = replace(out, full=(out.blocks, *out.full[1:]), low=(0, *out.low[1:]))
@@ -117,7 +123,7 @@ def mark_concatenations(module: ir.Module) -> None:
         if len(links) < 2 or not (_is_empty(start) or is_fill(start, 0.0)) or not _cover(links):
             continue
         for link in links:
-            link.attributes[_LINK] = ir.UnitAttr.get()
+            _Link.mark(link)
         with ir.InsertionPoint(links[0]), links[0].operation.location:
             shape = links[0].results[0].type
             links[0].operation.operands[1] = empty(shape.shape, shape.element_type)
@@ -126,9 +132,9 @@ def mark_concatenations(module: ir.Module) -> None:
 def pad_links(module: ir.Module) -> None:
     """Gives the links that no kernel took their own zeros around."""
     for op in _inserts(module):
-        if _LINK not in op.attributes:
+        if not _Link.marks(op):
             continue
-        del op.attributes[_LINK]
+        _Link.unmark(op)
         part, dest = op.operands
         batch, blocks, *size, block = part.type.shape
         _, _, *full, _ = dest.type.shape

@@ -12,25 +12,24 @@ from rt3d_mlir.passes.ops.activation import Blocked, view
 from rt3d_mlir.passes.ops.halo import conv_halo
 from rt3d_mlir.passes.ops.packed_conv import PackedConv
 from rt3d_mlir.passes.ops.tap_layout import TapLayout, arrange
+from rt3d_mlir.sparsity import Packed
 from rt3d_mlir.targets import LANES, GpuTarget
 
 
-def conv_kernel(
-    conv: PackedConv, weights: np.ndarray, ptr: np.ndarray, out: Blocked, target: GpuTarget
-) -> GpuMatvecKernel | GpuConvKernel:
-    """The kernel that writes `out`; `weights` and `ptr` are the numbers of the conv's packed weights and row starts."""
+def conv_kernel(conv: PackedConv, packed: Packed, out: Blocked, target: GpuTarget) -> GpuMatvecKernel | GpuConvKernel:
+    """The kernel that writes `out`; `packed` are the conv's numbers."""
     source = view(conv.x)[1]
     size = tuple(conv.op.results[0].type.shape[2:5])
 
     def rows(filters: int, all_channels: bool = True) -> TapLayout:
         """Rows of so many filters, where those of the groups can be merged or cut to it."""
-        taps = whole_blocks(arrange(conv, weights, ptr, filters), all_channels)
+        taps = whole_blocks(arrange(packed, filters), all_channels)
         return first_rows(narrow_rows(taps, filters), out.blocks)
 
     if prod(size) <= FEW:
         return GpuMatvecKernel(_spread(rows(target.widest), target), source, conv.strides, size, out)
     rest = source, conv_halo(conv), conv.strides, conv.dilations, size, out, target
-    if target.matrices and weights.dtype == np.float16:
+    if target.matrices and packed.weights.dtype == np.float16:
         found = matrix_kernel([near_taps(rows(width)) for width in MATRIX_WIDTHS], *rest)
         if found is not None:
             return found

@@ -13,7 +13,6 @@ from rt3d_mlir.passes.cpu.conv_kernel import ConvKernel
 from rt3d_mlir.passes.cpu.conv_pool import worth_it
 from rt3d_mlir.passes.cpu.pool_window import Window
 from rt3d_mlir.passes.framework.base import State
-from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ir.match import only_user
 from rt3d_mlir.passes.ops.activation import view
 from rt3d_mlir.passes.ops.epilogue import Epilogue, epilogue_after
@@ -39,16 +38,17 @@ class ConvPlan:
 
 def plan_conv(conv: PackedConv, state: State, target: Target) -> ConvPlan | None:
     """The plan for a conv of a module that `note_halos` has seen; None if its weights are no constants at hand."""
-    weights, ptr = (constant_value(value, state.weights) for value in (conv.packed, conv.ptr))
-    if weights is None or ptr is None:
+    found = conv.constants(state.weights)
+    if found is None:
         return None
+    packed, key = found
     epilogue = epilogue_after(conv.op.results[0], state)
     value = epilogue.result if epilogue else conv.op.results[0]
     x, source = view(conv.x)
     to = destination(value)
     kernel = ConvKernel(
         target=target,
-        taps=arrange(conv, weights[0], ptr[0], target.widest * 4 // weights[0].itemsize),
+        taps=arrange(packed, target.widest * 4 // packed.weights.itemsize),
         source=source,
         halo=conv_halo(conv),
         strides=conv.strides,
@@ -63,8 +63,8 @@ def plan_conv(conv: PackedConv, state: State, target: Target) -> ConvPlan | None
         sizes = kernel.size, pooled.out.size
         tiled = pooled.window.tiles(*sizes) and pooled.row_sums <= target.stack
         if tiled or (pooled.window.shares_rows(*sizes) and worth_it(pooled)):
-            return ConvPlan(pooled, x, epilogue, pool, pooled_to, weights[1])
-    return ConvPlan(kernel, x, epilogue, None, to, weights[1])
+            return ConvPlan(pooled, x, epilogue, pool, pooled_to, key)
+    return ConvPlan(kernel, x, epilogue, None, to, key)
 
 
 def tiling_pool_after(value: ir.Value) -> MaxPool | None:
@@ -81,4 +81,5 @@ def _pool_after(value: ir.Value) -> MaxPool | None:
     read = only_user(value)
     if read is None or read.name != "tensor.extract" or read.operation.parent is None:
         return None
-    return MaxPool.match(read.operation.parent.opview)
+    pool = MaxPool.match(read.operation.parent.opview)
+    return pool if pool is not None and pool.x == value else None

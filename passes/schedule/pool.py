@@ -21,19 +21,22 @@ def schedule_pool(
     op: ir.OpView, rewriter: rewrite.PatternRewriter, module: ir.Module, state: State, target: Target
 ) -> Failure | None:
     """Replaces a blocked pool; 'no match' for any other op."""
-    pool = MaxPool.match(op) or AvgPool.match(op, state)
+    pool = MaxPool.match(op) or AvgPool.match(op)
     if pool is None:
         return NO_MATCH
+    scale = pool.factors(state.weights) if isinstance(pool, AvgPool) else None
+    if isinstance(pool, AvgPool) and scale is None:
+        return state.refuse("schedule-cpu", pool.name, "its scale is no constant at hand")
     x, source = view(pool.x)
     epilogue = epilogue_after(op.results[0], state)
     to = destination(epilogue.result if epilogue else op.results[0])
     if isinstance(pool, AvgPool):
-        name, kernel = "avg_pool", AvgPoolKernel(target, pool, source, to.out)
+        kernel = AvgPoolKernel(target, pool, source, to.out)
     else:
-        name, kernel = "max_pool", PoolKernel(pool, source, to.out)
+        kernel = PoolKernel(pool, source, to.out)
     with to.place(op, epilogue and epilogue.op):
-        scale = [constant(state, "avg_pool.scale", pool.scale)] if isinstance(pool, AvgPool) else []
+        factors = [] if scale is None else [constant(state, f"{pool.name}.scale", scale)]
         channels = to.out.blocks * to.out.block
-        inputs = [x, *scale, *(epilogue.inputs(state, name, channels) if epilogue else ())]
-        to.dispatch(rewriter, module, name, inputs, kernel.grid, partial(kernel.body, epilogue=epilogue))
+        inputs = [x, *factors, *(epilogue.inputs(state, pool.name, channels) if epilogue else ())]
+        to.dispatch(rewriter, module, pool.name, inputs, kernel.grid, partial(kernel.body, epilogue=epilogue))
     return None

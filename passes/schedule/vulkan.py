@@ -19,7 +19,6 @@ from functools import partial
 from typing import ClassVar
 
 import iree.compiler.ir as ir
-import numpy as np
 from iree.compiler import rewrite
 
 from rt3d_mlir.passes.emit.dispatch import Shader
@@ -40,7 +39,7 @@ from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.ops.epilogue import Epilogue, elementwise, epilogue_after
 from rt3d_mlir.passes.ops.halo import note_halos
 from rt3d_mlir.passes.ops.max_pool import MaxPool
-from rt3d_mlir.passes.ops.packed_conv import PackedConv
+from rt3d_mlir.passes.ops.packed_conv import NOT_AT_HAND, PackedConv
 from rt3d_mlir.passes.schedule.const_eval import hold_constants
 from rt3d_mlir.passes.schedule.destination import Destination, destination, mark_concatenations, pad_links
 from rt3d_mlir.passes.schedule.gpu_choice import conv_kernel
@@ -76,22 +75,23 @@ class _Rules:
     state: State
 
     def packed(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
-        conv = PackedConv.match(op, self.state)
+        conv = PackedConv.match(op)
         if conv is None:
             return NO_MATCH
-        weights, ptr = (constant_value(value, self.state.weights) for value in (conv.packed, conv.ptr))
-        if weights is None or ptr is None:
-            return self.state.refuse(self.step.name, conv.layer, "its packed weights are no constant at hand")
+        found = conv.constants(self.state.weights)
+        if found is None:
+            return self.state.refuse(self.step.name, conv.layer, NOT_AT_HAND)
         if not self._fits(conv.op, conv.layer):
             return NO_MATCH
         epilogue, to = self._behind(conv.op)
         x, source = view(conv.x)
-        kernel = conv_kernel(conv, weights[0], ptr[0], to.out, self.step.target)
+        packed, key = found
+        kernel = conv_kernel(conv, packed, to.out, self.step.target)
         taps = kernel.taps
         with to.place(conv.op, epilogue and epilogue.op):
             inputs = [
                 x,
-                constant(self.state, f"{conv.layer}.weights", kernel.weights, origin=weights[1]),
+                constant(self.state, f"{conv.layer}.weights", kernel.weights, origin=key),
                 constant(self.state, f"{conv.layer}.offsets", offsets(taps, source, conv.dilations)),
                 constant(self.state, f"{conv.layer}.starts", kernel.starts),
             ]
@@ -119,19 +119,21 @@ class _Rules:
         return None
 
     def pool(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
-        pool = MaxPool.match(op) or AvgPool.match(op, self.state)
+        pool = MaxPool.match(op) or AvgPool.match(op)
         if pool is None or not self._fits(op, "pool"):
             return NO_MATCH
+        scale = pool.factors(self.state.weights) if isinstance(pool, AvgPool) else None
+        if isinstance(pool, AvgPool) and scale is None:
+            return self.state.refuse(self.step.name, pool.name, "its scale is no constant at hand")
         x, source = view(pool.x)
         epilogue, to = self._behind(op)
-        kernel = GpuPoolKernel(pool, source, to.out)
-        name = "max_pool" if isinstance(pool, MaxPool) else "avg_pool"
+        kernel = GpuPoolKernel(pool, source, to.out, scale)
         with to.place(op, epilogue and epilogue.op):
             inputs = [x]
-            if isinstance(pool, AvgPool) and kernel.tabled:
-                inputs.append(constant(self.state, f"{name}.scale", pool.scale.reshape(-1).astype(np.float32)))
+            if kernel.table is not None:
+                inputs.append(constant(self.state, f"{pool.name}.scale", kernel.table))
             shader = Shader(kernel.threads, frozenset(range(1, len(inputs))))
-            self._emit(rewriter, name, to, inputs, kernel.grid, kernel.body, shader, epilogue)
+            self._emit(rewriter, pool.name, to, inputs, kernel.grid, kernel.body, shader, epilogue)
         return None
 
     def elementwise(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:

@@ -24,9 +24,9 @@ def schedule_winograd(
     step = Step.match(op)
     if step is None:
         return NO_MATCH
-    if step.kind == INPUT:
+    if step.step == INPUT:
         return _input(step, module, rewriter, state)
-    if step.kind == PRODUCT:
+    if step.step == PRODUCT:
         return _product(step, module, rewriter, target)
     return _output(step, module, rewriter, state, target)
 
@@ -43,11 +43,10 @@ def _input(step: Step, module: ir.Module, rewriter: rewrite.PatternRewriter, sta
 
 
 def _product(step: Step, module: ir.Module, rewriter: rewrite.PatternRewriter, target: Target) -> None:
-    assert step.weights is not None
     result = step.op.results[0]
     kernel = product_kernel(step, target)
     with ir.InsertionPoint(step.op), step.op.location:
-        inputs = [step.source, step.weights]
+        inputs = [step.source, step.factors]
         kind = ir.RankedTensorType(result.type)
         value = emit_dispatch(module, step.facts.layer, inputs, kind, kernel.grid, kernel.body)
     rewriter.replace_op(step.op, [value])
@@ -55,8 +54,7 @@ def _product(step: Step, module: ir.Module, rewriter: rewrite.PatternRewriter, t
 
 def product_kernel(step: Step, target: Target) -> ProductKernel:
     """The kernel of a product step."""
-    assert step.weights is not None
-    shapes = (tuple(value.type.shape) for value in (step.source, step.weights, step.op.results[0]))
+    shapes = (tuple(value.type.shape) for value in (step.source, step.factors, step.op.results[0]))
     return ProductKernel(target, step.facts, *shapes)
 
 

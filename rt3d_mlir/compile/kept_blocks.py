@@ -4,7 +4,6 @@ import iree.compiler.ir as ir
 import numpy as np
 
 from rt3d_mlir.passes.framework.base import State
-from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ops.packed_conv import PackedConv
 from rt3d_mlir.sparsity.groups import shape_5d
 from rt3d_mlir.sparsity.kept_file import Kept
@@ -15,16 +14,17 @@ def kept_by_layer(module: ir.Module, state: State) -> dict[str, Kept]:
     found: dict[str, Kept] = {}
 
     def visit(op: ir.Operation) -> ir.WalkResult:
-        conv = PackedConv.match(op.opview, state) if op.name == "linalg.generic" else None
-        ptr = constant_value(conv.ptr, state.weights) if conv is not None else None
+        conv = PackedConv.match(op.opview)
         facts = state.layers.get(conv.layer) if conv is not None else None
-        if conv is None or ptr is None or facts is None or facts.kept_share == 1:
+        constants = conv.constants(state.weights) if conv is not None else None
+        if conv is None or facts is None or constants is None or facts.kept_share == 1:
             return ir.WalkResult.ADVANCE
+        packed, _ = constants
         kernel = shape_5d(facts.weight_shape)[2:]
         channels = conv.x.type.shape[1] * conv.x.type.shape[5]
-        mask = np.zeros((len(ptr[0]) - 1, channels // conv.group.n, *kernel), np.bool_)
-        rows = np.repeat(np.arange(len(mask)), np.diff(ptr[0]))
-        mask[(rows, *conv.taps[: len(rows)].T)] = True  # a layer without a tap has a list of one all the same
+        mask = np.zeros((len(packed.ptr) - 1, channels // conv.group.n, *kernel), np.bool_)
+        rows = np.repeat(np.arange(len(mask)), np.diff(packed.ptr))
+        mask[(rows, *packed.taps[: len(rows)].T)] = True  # a layer without a tap has a list of one all the same
         found[conv.layer] = Kept(conv.group, mask)
         return ir.WalkResult.ADVANCE
 

@@ -13,6 +13,11 @@ from rt3d_mlir.kernel_names import symbol_of
 from rt3d_mlir.passes.emit.dispatch import kernel_name
 from rt3d_mlir.passes.framework.provenance import tensor_ops
 from rt3d_mlir.passes.ir.match import body_ops, generic_body, reads_any
+from rt3d_mlir.passes.ops.avg_pool import AvgPool
+from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
+from rt3d_mlir.passes.ops.max_pool import MaxPool
+from rt3d_mlir.passes.ops.packed_conv import PackedConv
+from rt3d_mlir.passes.ops.winograd_steps import Step
 
 #: Parts of an op at floor 2, of the least first: one that a generic has and that is a conv's weights, too, is weights.
 ROLES = {
@@ -22,8 +27,6 @@ ROLES = {
     "pool": "in its kernel: its output is never in memory",
     "weights": "in its weights and epilogue",
 }
-_LAYERS = ("packed_conv", "depthwise_conv", "winograd")
-_POOLS = ("max_pool", "avg_pool")
 #: What moves no data.
 RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape", "tensor.cast")
 _VIEWS = (*NO_OPS, *RESHAPES)
@@ -76,15 +79,15 @@ def role(op: ir.OpView) -> str:
     """The part of an op at floor 2, one of ROLES."""
     if layer_of(op) is not None:
         return "weights"
-    if any(name in op.attributes for name in _POOLS):
+    if MaxPool.marks(op) or AvgPool.marks(op):
         return "pool"
     return {"linalg.generic": "epilogue", "tensor.insert_slice": "written"}.get(op.name, "")
 
 
 def layer_of(op: ir.OpView) -> str | None:
     """The layer that a packed conv at floor 2 computes."""
-    facts = next((ir.DictAttr(op.attributes[name]) for name in _LAYERS if name in op.attributes), None)
-    return None if facts is None else ir.StringAttr(facts["layer"]).value
+    found = PackedConv.match(op) or DepthwiseConv.match(op) or Step.match(op)
+    return None if found is None else found.layer
 
 
 def is_kernel_of(op: ir.OpView, layer: str) -> bool:

@@ -15,7 +15,6 @@ from rt3d_mlir.kernel_names import symbol_of
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.gpu.conv import GpuConvKernel
 from rt3d_mlir.passes.gpu.matvec import GpuMatvecKernel
-from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.ops.epilogue import epilogue_after
 from rt3d_mlir.passes.ops.halo import note_halos
@@ -48,7 +47,7 @@ def find_gpu_work(module: ir.Module, state: State, target: GpuTarget) -> list[Gp
 
     def visit(op: ir.Operation) -> ir.WalkResult:
         if op.name == "linalg.generic":
-            if (conv := PackedConv.match(op.opview, state)) is not None:
+            if (conv := PackedConv.match(op.opview)) is not None:
                 found.append(GpuWork(conv.layer, _packed(conv, state, target)))
             elif (depthwise := DepthwiseConv.match(op.opview)) is not None:
                 outputs = prod(op.results[0].type.shape)
@@ -60,12 +59,11 @@ def find_gpu_work(module: ir.Module, state: State, target: GpuTarget) -> list[Gp
 
 
 def _packed(conv: PackedConv, state: State, target: GpuTarget) -> int:
-    weights, ptr = (constant_value(value, state.weights) for value in (conv.packed, conv.ptr))
-    assert weights is not None
-    assert ptr is not None
+    found = conv.constants(state.weights)
+    assert found is not None
     epilogue = epilogue_after(conv.op.results[0], state)
     out = destination(epilogue.result if epilogue else conv.op.results[0], target.offset_alignment).out
-    return conv_macs(conv_kernel(conv, weights[0], ptr[0], out, target))
+    return conv_macs(conv_kernel(conv, found[0], out, target))
 
 
 def conv_macs(kernel: GpuConvKernel | GpuMatvecKernel) -> int:

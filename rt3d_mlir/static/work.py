@@ -73,8 +73,8 @@ def find_work(module: ir.Module, state: State, target: Target) -> list[ConvWork]
     def visit(op: ir.Operation) -> ir.WalkResult:
         if op.name != "linalg.generic":
             return ir.WalkResult.ADVANCE
-        conv, step = PackedConv.match(op.opview, state), Step.match(op.opview)
-        if step is not None and step.kind == PRODUCT:
+        conv, step = PackedConv.match(op.opview), Step.match(op.opview)
+        if step is not None and step.step == PRODUCT:
             found.append(count_product(step.facts.layer, product_kernel(step, target)))
         elif conv is not None and (plan := plan_conv(conv, state, target)) is not None:
             found.append(count_work(conv.layer, plan.kernel, plan.epilogue))

@@ -4,7 +4,7 @@
 // CHECK-NOT: remark
 // CHECK: %[[S:.+]] = arith.constant dense<{{\[\[\[}}1.000000e+00, 5.000000e-01]]]> : tensor<1x1x2xf32>
 // CHECK-NOT: tensor.pad
-// CHECK: linalg.generic {{.*}} ins(%{{.+}}, %[[S]] : tensor<1x1x2xf32>, tensor<1x1x2xf32>) outs(%{{.+}} : tensor<1x1x1x1x2x4xf32>) attrs = {avg_pool = {kernel = array<i64: 1, 1, 2>, low = array<i64: 0, 0, 1>, strides = array<i64: 1, 1, 2>}}
+// CHECK: linalg.generic {{.*}} ins(%{{.+}}, %[[S]] : tensor<1x1x2xf32>, tensor<1x1x2xf32>) outs(%{{.+}} : tensor<1x1x1x1x2x4xf32>) attrs = {avg_pool = {ins = ["window", "scale"], kernel = array<i64: 1, 1, 2>, low = array<i64: 0, 0, 1>, strides = array<i64: 1, 1, 2>}}
 // CHECK: %[[V:.+]] = tensor.extract %arg0
 // CHECK: %[[I:.+]] = arith.cmpi ult
 // CHECK: arith.select %[[I]], %[[V]]

@@ -3,7 +3,7 @@
 // A mean over all positions is a pool of one window; the division goes with it.
 // CHECK-NOT: remark
 // CHECK: %[[S:.+]] = arith.constant dense<2.500000e-01> : tensor<1x1x1xf32>
-// CHECK: linalg.generic {{.*}} ins(%{{.+}}, %[[S]] : tensor<1x2x2xf32>, tensor<1x1x1xf32>) {{.*}}avg_pool = {kernel = array<i64: 1, 2, 2>, low = array<i64: 0, 0, 0>, strides = array<i64: 1, 2, 2>}
+// CHECK: linalg.generic {{.*}} ins(%{{.+}}, %[[S]] : tensor<1x2x2xf32>, tensor<1x1x1xf32>) {{.*}}avg_pool = {ins = ["window", "scale"], kernel = array<i64: 1, 2, 2>, low = array<i64: 0, 0, 0>, strides = array<i64: 1, 2, 2>}
 // CHECK-NOT: arith.divf
 // CHECK: %[[U:.+]] = linalg.unpack {{.*}} -> tensor<1x4x1x1x1xf32>
 // CHECK: tensor.collapse_shape %[[U]] {{.*}} into tensor<1x4xf32>

@@ -2,7 +2,7 @@
 // RUN: %opt %s --passes=choose-groups{target=cortex-a76},pack-kgs{group=8x4} | filecheck %s --check-prefix=PACKED
 
 // Channels 1 and 6 of eight are left: groups of one channel keep two taps, those of four channels would keep both.
-// CHECK: linalg.conv_3d_ncdhw_fcdhw {{.*}}kgs_group = array<i64: 8, 1>
+// CHECK: linalg.conv_3d_ncdhw_fcdhw {{.*}}kgs_group = {group = array<i64: 8, 1>}
 
 // Taps count single channels; the input stays in blocks of four.
 // PACKED-DAG: arith.constant dense<{{\[\[}}1, 0, 0, 0], [6, 0, 0, 0]]> : tensor<2x4xi32>

@@ -4,7 +4,7 @@
 // CHECK-DAG: %[[B:.+]] = arith.constant dense<[1.000000e+01, 2.000000e+01]> : tensor<2xf32>
 // CHECK: %[[Z:.+]] = linalg.fill ins(%{{.+}} : f32)
 // CHECK: %[[C:.+]] = linalg.conv_3d_ncdhw_fcdhw {{.*}}1, 1, 2{{.*}} outs(%[[Z]]
-// CHECK: %[[R:.+]] = linalg.generic {{.*}} ins(%[[C]], %[[B]] : tensor<1x2x1x1x3xf32>, tensor<2xf32>) {{.*}} attrs = {epilogue}
+// CHECK: %[[R:.+]] = linalg.generic {{.*}} ins(%[[C]], %[[B]] : tensor<1x2x1x1x3xf32>, tensor<2xf32>)
 // CHECK-NEXT: ^bb0(%[[X:.+]]: f32, %[[V:.+]]: f32, %{{.+}}: f32):
 // CHECK-NEXT: %[[S:.+]] = arith.addf %[[X]], %[[V]]
 // CHECK: %[[M:.+]] = arith.maximumf %[[S]], %{{.+}}

@@ -6,7 +6,7 @@
 // CHECK: %[[I:.+]] = tensor.expand_shape %[[Z]]
 // CHECK: %[[G:.+]] = linalg.generic {{.*}} outs(%[[I]]
 // CHECK: %[[C:.+]] = tensor.collapse_shape %[[G]]
-// CHECK: %[[R:.+]] = linalg.generic {{.*}} ins(%[[C]], %[[B]] : {{.*}} attrs = {epilogue}
+// CHECK: %[[R:.+]] = linalg.generic {{.*}} ins(%[[C]], %[[B]] :
 // CHECK: arith.maximumf
 // CHECK: return %[[R]]
 

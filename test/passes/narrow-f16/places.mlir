@@ -26,13 +26,13 @@ func.func @main(%x: tensor<1x4x1x1x4xf32>) -> tensor<1x8x1x1x4xf32> {
   %a = linalg.generic {indexing_maps = [affine_map<(n, o, d, h, w, c, i, j, k) -> (i, j, k)>, affine_map<(n, o, d, h, w, c, i, j, k) -> (0, 0, 0)>, affine_map<(n, o, d, h, w, c, i, j, k) -> (n, o, d, h, w, c)>],
       iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction"]}
       ins(%w, %third : tensor<1x1x1xf32>, tensor<1x1x1xf32>) outs(%i : tensor<1x1x1x1x4x4xf32>)
-      attrs = {avg_pool = {kernel = array<i64: 1, 1, 1>, low = array<i64: 0, 0, 0>, strides = array<i64: 1, 1, 1>}} {
+      attrs = {avg_pool = {ins = ["window", "scale"], kernel = array<i64: 1, 1, 1>, low = array<i64: 0, 0, 0>, strides = array<i64: 1, 1, 1>}} {
   ^bb0(%window: f32, %scale: f32, %out: f32):
     %n = linalg.index 0 : index
     %o = linalg.index 1 : index
     %at = linalg.index 4 : index
     %c = linalg.index 5 : index
-    %v = tensor.extract %xb[%n, %o, %c0, %c0, %at, %c] : tensor<1x1x1x1x4x4xf32>
+    %v = tensor.extract %xb[%n, %o, %c0, %c0, %at, %c] {operand = "x"} : tensor<1x1x1x1x4x4xf32>
     %0 = arith.mulf %v, %scale : f32
     %1 = arith.addf %out, %0 : f32
     linalg.yield %1 : f32

@@ -6,8 +6,8 @@
 // CHECK: %[[Y:.+]] = linalg.generic
 // CHECK-SAME: "parallel", "parallel", "parallel", "parallel", "parallel", "parallel", "reduction", "reduction", "reduction", "reduction"]
 // CHECK-SAME: ins(%[[W]] : {{.*}} outs(%{{.+}} : tensor<1x2x1x1x2x2xf32>)
-// CHECK-SAME: depthwise_conv = {dilations = array<i64: 1, 1, 3>, group = array<i64: 1, 1>, layer = "conv_0", strides = array<i64: 1, 1, 2>}
-// CHECK: tensor.extract %[[X]]
+// CHECK-SAME: depthwise_conv = {dilations = array<i64: 1, 1, 3>, group = array<i64: 1, 1>, ins = ["weights"], layer = "conv_0", strides = array<i64: 1, 1, 2>}
+// CHECK: tensor.extract %[[X]]{{.*}} {operand = "x"}
 // CHECK: arith.mulf
 // CHECK: linalg.unpack %[[Y]] inner_dims_pos = [1] inner_tiles = [2] {{.*}} -> tensor<1x3x1x1x2xf32>
 // CHECK-NOT: tensor.collapse_shape

@@ -8,13 +8,13 @@
 // CHECK: %[[Y:.+]] = linalg.generic
 // CHECK-SAME: iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel", "parallel", "reduction", "reduction"]
 // CHECK-SAME: outs(%{{.+}} : tensor<1x2x1x1x3x2xf32>)
-// CHECK-SAME: packed_conv = {dilations = array<i64: 1, 1, 2>, group = array<i64: 2, 2>, layer = "conv_0", strides = array<i64: 1, 1, 2>}
-// CHECK: tensor.extract %[[P]]
-// CHECK: tensor.extract %[[P]]
+// CHECK-SAME: packed_conv = {dilations = array<i64: 1, 1, 2>, group = array<i64: 2, 2>, ins = ["window"], layer = "conv_0", strides = array<i64: 1, 1, 2>}
+// CHECK: tensor.extract %[[P]]{{.*}} {operand = "ptr"}
+// CHECK: tensor.extract %[[P]]{{.*}} {operand = "ptr"}
 // CHECK: arith.cmpi ult
-// CHECK-COUNT-4: tensor.extract %[[T]]
-// CHECK: tensor.extract %[[X]]
-// CHECK: tensor.extract %[[W]]
+// CHECK-COUNT-4: tensor.extract %[[T]]{{.*}} {operand = "taps"}
+// CHECK: tensor.extract %[[X]]{{.*}} {operand = "x"}
+// CHECK: tensor.extract %[[W]]{{.*}} {operand = "packed"}
 // CHECK: arith.mulf
 // CHECK: arith.select
 // CHECK: arith.addf
