@@ -117,7 +117,7 @@ def test_nothing_else_is_left(pruned: Path):
 def test_the_manifest(pruned: Path):
     data = manifest(pruned)
     assert data["tools"].keys() == {"rt3d_mlir", "iree_compiler", "torch_mlir", "torch"}
-    assert data["tools"]["torch"] == torch.__version__
+    assert torch.__version__.startswith(data["tools"]["torch"])  # PyPI's own build has +cu130 in the first alone
     assert (data["model"], data["target"], data["entry"]) == ("c3d.pt2", "host", "main")
     assert data["triple"].count("-") >= 2
     assert data["cpu"] not in ("", "generic", "host")
