@@ -1,10 +1,19 @@
-"""A process that has imported what lit's commands need, and forks one that runs each of them: lit starts 300, and most
-of their time would be imports.
+"""A process that has imported what lit's commands need, and forks one that runs each of them.
 
     python forked.py SOCKET                                   the server; it ends with its stdin
     python -IS forked.py SOCKET rt3d-mlir-opt ARGUMENTS...    a command, as the console script of that name
 
-The client imports little, and hands over its arguments, its folder and its stdin, stdout and stderr.
+Why: the lit files are 300 commands. Each starts a Python that imports IREE's bindings, numpy and all passes, or
+FileCheck, and then works for some milliseconds: nearly all of the time is imports. The server pays for them once.
+
+Why it forks, and does not just call the commands: a command ends its process, sets sys.argv, the current folder and its
+streams, and MLIR keeps what is registered for the life of a process. A child has all of that to itself, and what it
+breaks dies with it. The server itself runs nothing of ours, and starts no thread that a fork could lose.
+
+Why not `lit` by itself: it works too, `lit test/passes` starts the console scripts, and needs none of this. Only pytest
+(test_lit.py) starts the server and says so to lit.cfg.py by RT3D_FORKED.
+
+The client (`call`) imports little, and hands over its arguments, its folder and its stdin, stdout and stderr.
 """
 
 import os
