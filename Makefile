@@ -39,7 +39,7 @@ test: test-packages lint aarch64 build/nets/.ready ## lint, then all tests
 
 # N cases; or SEED and CASE, to see a failure again.
 fuzz: test-packages aarch64 ## draw N small nets (200) and compare what they compute with PyTorch
-	PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=test:test/passes OMP_NUM_THREADS=1 \
+	PATH="$(CURDIR)/$(BIN):$$PATH" PYTHONPATH=test OMP_NUM_THREADS=1 \
 	  $(BIN)/python -m fuzz.run $(if $(N),--cases=$(N)) $(if $(SEED),--seed=$(SEED)) $(if $(CASE),--case=$(CASE)) $(ARGS)
 
 nets: build/nets/.openvino ## compile nets of other packages, compare with PyTorch, time beside PyTorch and OpenVINO

@@ -3,12 +3,12 @@
 import dataclasses
 from pathlib import Path
 
-import cases
 import iree.compiler.ir as ir
 import numerics
 import numpy as np
 import pytest
 import torch
+from cases import conv
 from torch import nn
 
 from rt3d_mlir import targets
@@ -41,7 +41,7 @@ def grid(text: str, name: str) -> list[int]:
 
 
 def test_a_target_that_broadcasts_from_memory_loads_single_numbers():
-    model, shape = cases.conv(4, 8, 1, bias=False), (1, 4, 1, 1, 8)
+    model, shape = conv(4, 8, 1, bias=False), (1, 4, 1, 1, 8)
     lane = kernel(scheduled(model, shape), "weight")
     assert lane.count("vector.extract ") == 3 * 32  # two taps an iteration, and a loop for the odd one
     assert "memref.load %0" not in lane
@@ -52,14 +52,14 @@ def test_a_target_that_broadcasts_from_memory_loads_single_numbers():
 
 
 def test_a_fourth_channel_that_is_padding_is_not_computed():
-    text = kernel(scheduled(cases.conv(3, 8, 1, bias=False), (1, 3, 1, 1, 8)), "weight")
+    text = kernel(scheduled(conv(3, 8, 1, bias=False), (1, 3, 1, 1, 8)), "weight")
     assert text.count("vector.fma") == 3 * text.count("vector.load %0")
 
 
 @pytest.mark.parametrize(("group", "columns"), [("8x4", 14), ("16x4", 7)])
 def test_f16_keeps_as_many_registers_of_sums_as_f32(group: str, columns: int):
     """14 columns x 1 register of 8 filters, or 7 x 2; two columns a load, a load of one for the odd one."""
-    model = cases.conv(4, 16, 1, bias=False)
+    model = conv(4, 16, 1, bias=False)
     with torch.no_grad():
         model.weight[:8, :4] = 0  # rows of groups of 8 that differ are not merged
     text = kernel(scheduled(model, (1, 4, 1, 1, 28), group, dtype="f16"), "weight")
@@ -73,7 +73,7 @@ def test_f16_keeps_as_many_registers_of_sums_as_f32(group: str, columns: int):
 @pytest.mark.parametrize(("strides", "channels"), [((1, 1, 2), 4), (1, 3)])
 def test_f16_loads_columns_one_by_one_where_they_are_apart(strides: object, channels: int):
     """And where a channel of the block is not used: LLVM would take such a load apart."""
-    model = cases.conv(channels, 8, (1, 1, 3), stride=strides, bias=False)
+    model = conv(channels, 8, (1, 1, 3), stride=strides, bias=False)
     text = kernel(scheduled(model, (1, channels, 1, 1, 30), dtype="f16"), "weight")
     assert "vector.load %0" in text
     assert all("vector<4xf16>" in line for line in text.splitlines() if "vector.load %0" in line)
@@ -88,7 +88,7 @@ def test_a_linear_layer_of_f16_reads_half_the_bytes():
 
 
 def test_the_grid_runs_over_filters_first_while_weights_fit_a_cache():
-    model, shape = cases.conv(4, 40, 1), (3, 4, 7, 1, 8)
+    model, shape = conv(4, 40, 1), (3, 4, 7, 1, 8)
     rows, chunks, batch = grid(scheduled(model, shape), "weight")
     assert batch == 3
     assert rows != chunks
@@ -98,14 +98,14 @@ def test_the_grid_runs_over_filters_first_while_weights_fit_a_cache():
 
 
 def test_a_row_of_weights_beyond_a_cores_cache_is_read_once_a_chunk():
-    model, shape = cases.conv(4, 8, (3, 1, 1), padding=(1, 0, 0)), (1, 4, 3, 4, 5)
+    model, shape = conv(4, 8, (3, 1, 1), padding=(1, 0, 0)), (1, 4, 3, 4, 5)
     assert "memref.alloca" not in scheduled(model, shape)
     small = dataclasses.replace(NEON, core_cache=0)
     assert "memref.alloca" in scheduled(model, shape, target=small)
 
 
 def test_only_an_input_beyond_a_cores_cache_is_prefetched():
-    model, shape = cases.conv(4, 8, 1), (1, 4, 2, 2, 8)
+    model, shape = conv(4, 8, 1), (1, 4, 2, 2, 8)
     assert "memref.prefetch" not in scheduled(model, shape)
     small = dataclasses.replace(NEON, core_cache=4 * 4 * 2 * 2 * 8 - 1)
     assert "memref.prefetch" in scheduled(model, shape, target=small)
@@ -113,7 +113,7 @@ def test_only_an_input_beyond_a_cores_cache_is_prefetched():
 
 def test_sums_of_a_very_wide_row_fit_the_stack(tmp_path: Path):
     """IREE allows 32 KiB; 600 columns x 16 filters are 38."""
-    model = cases.conv(256, 16, (1, 1, 17))
+    model = conv(256, 16, (1, 1, 17))
     numerics.draw(model, "16x4", "integers")
     x = numerics.draw_input((1, 256, 1, 1, 616), "integers")
     built = numerics.build(model, [x], tmp_path, "16x4", target="host")
@@ -123,5 +123,5 @@ def test_sums_of_a_very_wide_row_fit_the_stack(tmp_path: Path):
 @pytest.mark.parametrize(("channels", "inside"), [(4, True), (64, False)])
 def test_a_pool_that_shares_rows_goes_inside_where_a_position_takes_few_products(channels: int, inside: bool):
     """Of the other one a row computed twice would take longer than all of them through memory."""
-    model = nn.Sequential(cases.conv(channels, 8, (1, 3, 3)), nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)))
+    model = nn.Sequential(conv(channels, 8, (1, 3, 3)), nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)))
     assert ("@max_pool" in scheduled(model, (1, channels, 2, 18, 18))) is not inside

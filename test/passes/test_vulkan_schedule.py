@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import compiler
-import foreign_cases
 import iree.compiler.ir as ir
 import matrices
 import numerics
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 import vulkan
+from cases import foreign
 from numerics import Several
 from torch import nn
 
@@ -142,7 +142,7 @@ def test_numbers(tmp_path: Path, dtype: str, keep: float, bound: float):
 @pytest.mark.parametrize("step", [4, pytest.param(1, marks=pytest.mark.slow)])
 def test_what_is_left_to_iree(step: int, tmp_path: Path):
     """Between layers that are kernels of ours, in one module; each fourth case, and all."""
-    families = (foreign_cases.transposed(), foreign_cases.moved(), foreign_cases.foreign())
+    families = (foreign.transposed(), foreign.moved(), foreign.foreign())
     found = [case for family in families for case in family.items()]
     cases = dict(found[::step])
     model = numerics.draw(Several({name: case.model for name, case in cases.items()}), "8x4", "random")

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 import pytest
-from fake_phone import FakePhone
+from phone.fake_phone import FakePhone
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from fake_phone import FakePhone
+from phone.fake_phone import FakePhone
 
 from rt3d_mlir.runtime.artifact import Layer, Manifest, TensorSpec, sha256_file
 

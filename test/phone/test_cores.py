@@ -1,7 +1,7 @@
 """Which cores a run is pinned to, and how hot they are, by the files of a phone."""
 
 import pytest
-from fake_phone import SERIAL, FakePhone
+from phone.fake_phone import SERIAL, FakePhone
 
 from rt3d_mlir.errors import DeviceError
 from rt3d_mlir.phone import conditions

@@ -11,7 +11,7 @@ import aarch64
 import numpy as np
 import pytest
 import torch
-from fake_phone import FakePhone
+from phone.fake_phone import FakePhone
 from torch import nn
 
 import rt3d_mlir

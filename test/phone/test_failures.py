@@ -10,8 +10,8 @@ from pathlib import Path
 
 import interruptible
 import pytest
-import scripted
-from fake_phone import FEATURES, SERIAL, FakePhone
+from phone import scripted
+from phone.fake_phone import FEATURES, SERIAL, FakePhone
 
 from rt3d_mlir.runtime.artifact import Manifest
 from rt3d_mlir.tools.run import main

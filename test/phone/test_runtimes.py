@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-import scripted
-from fake_phone import FakePhone
+from phone import scripted
+from phone.fake_phone import FakePhone
 
 from rt3d_mlir.errors import ConfigError, DeviceError, PhoneRuntimeError, VersionError
 from rt3d_mlir.phone import PhoneOptions, checks, make_runtime, run_on_phone

@@ -1,5 +1,4 @@
 import json
-import runpy
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -7,6 +6,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import tiny
 import torch
 
 import rt3d_mlir
@@ -15,12 +15,10 @@ from rt3d_mlir.runtime import Manifest, read_frames
 from rt3d_mlir.tools import console
 from rt3d_mlir.tools.run import main
 
-tiny = runpy.run_path(str(Path(__file__).parents[1] / "runtime" / "tiny.py"))
-
 
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tiny["scores"](tmp_path_factory.mktemp("artifacts") / "scores")
+    return tiny.scores(tmp_path_factory.mktemp("artifacts") / "scores")
 
 
 @pytest.fixture
@@ -109,7 +107,7 @@ def test_a_video_for_a_module_of_uint8(tmp_path: Path, capsys: pytest.CaptureFix
 
 
 def test_a_network_of_several_inputs(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    folder = tiny["pair"](tmp_path / "pair")
+    folder = tiny.pair(tmp_path / "pair")
     code, out, _ = run(capsys, folder, "--check", "--repeat", 1)
     assert code == 0
     assert "output   3 int32\noutput   2 float32\nlatency" in out
@@ -123,7 +121,7 @@ def test_check_fails_on_a_wrong_output(artifact: Path, capsys: pytest.CaptureFix
     golden = np.load(artifact / "golden" / "output_0.npy")
     golden[0, 0] += value
     np.save(artifact / "golden" / "output_0.npy", golden)
-    replace(Manifest.read(artifact), files=tiny["hashes"](artifact)).write(artifact)
+    replace(Manifest.read(artifact), files=tiny.hashes(artifact)).write(artifact)
     code, out, err = run(capsys, artifact, "--check", "--repeat", 1)
     assert code == 1
     assert "check    WRONG" in out

@@ -1,6 +1,6 @@
 """A whole net as vulkan-nvidia runs it in f16, on Mesa's device.
 
-    PYTHONPATH=test:test/passes python -m whole_net MODEL CONFIG
+    PYTHONPATH=test python -m whole_net MODEL CONFIG
 
 With products of matrices by threads (matrices.py), whose sums are f16 here. Prints the error in shares of the answer's
 range, after a minute to six.

@@ -8,10 +8,11 @@ import itertools
 from collections.abc import Callable, Sequence
 
 import torch
-from cases import Case, Net, conv
-from foreign_cases import Between
 from torch import nn
 from torch.nn import functional as F
+
+from cases.base import Case, Net, conv
+from cases.foreign import Between
 
 Tensor = torch.Tensor
 

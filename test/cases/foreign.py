@@ -6,10 +6,11 @@ Most of it is left to IREE, some is evaluated when compiling; all of it has to b
 from collections.abc import Callable
 
 import torch
-from cases import Case, conv
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations
+
+from cases.base import Case, conv
 
 
 class Between(nn.Module):
