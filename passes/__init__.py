@@ -1,9 +1,9 @@
 """The rewrites, one file each. `apply` runs them on somebody else's module; a compile runs them by itself.
 
-The folders are layers: each says in its own docstring what is in it, and imports from lower ones only. The order is
-held by test/passes/test_layers.py and shown in docs/architecture.md.
+The folders are layers. Each folder's docstring says what is in it, and a folder imports from lower ones only.
+test/passes/test_layers.py checks the order, and docs/architecture.md shows it.
 
-What needs the compiler is imported when it is asked for.
+The compiler is imported no sooner than a name that needs it is used.
 """
 
 from typing import TYPE_CHECKING

@@ -3,8 +3,9 @@
     [project.entry-points."rt3d_mlir.passes"]
     fold-input-affine = "rt3d_fold_input:FoldInputAffine"
 
-The entry's name is the pass's, its value a subclass of `Pass`. rt3d-mlir-opt runs it by that name. A class that says
-`after = "lift-to-3d"` also runs in each compile, behind that pass of ours; its options then need defaults.
+The entry's name is the pass's name, and its value is a subclass of `Pass`. rt3d-mlir-opt runs the pass by that name. A
+class that says `after = "lift-to-3d"` also runs in each compile, after that pass of ours. Its options then need
+defaults.
 """
 
 import functools
@@ -49,7 +50,7 @@ def find_plugins(own: tuple[str, ...]) -> dict[str, Plugin]:
 
 
 def insert_plugins(passes: Sequence[Pass], own: tuple[str, ...]) -> list[Pass]:
-    """A pipeline of ours, with each plugin's pass behind the one that its `after` names, or where that would stand."""
+    """A pipeline of ours with each plugin's pass after the one that its `after` names, or where that would stand."""
     result = list(passes)
     for plugin in reversed(find_plugins(own).values()):
         if plugin.cls.after is not None:

@@ -1,7 +1,14 @@
-"""rt3d_mlir: pruned 3D CNNs from PyTorch to IREE modules that are as much faster as they are sparser.
+"""Compiles pruned 3D CNNs from PyTorch into IREE modules whose speed-up follows the sparsity.
 
-`export` and `load` are the way in and the way out; an app that only runs a module needs `rt3d_mlir.runtime` alone,
-so what needs PyTorch is imported when it is asked for, and so are the public modules below.
+`export` takes a model, `Exported.compile` writes an artifact folder, and `load` opens one:
+
+    exported = rt3d_mlir.export(model, (clip,), masks=masks)
+    exported.compile("artifact", target="cortex-a76")
+    answer = rt3d_mlir.load("artifact")(clip.numpy())
+
+An app that only runs modules needs `rt3d_mlir.runtime` alone. That is why PyTorch is imported no sooner than a name
+that needs it is used. The public modules are imported the same way: `errors`, `models`, `passes`, `pruning`,
+`runtime`, `sparsity`, `targets` and `training`.
 """
 
 import importlib

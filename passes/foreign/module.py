@@ -36,19 +36,19 @@ def apply(
     dtype: str = "f32",
     parameters: Mapping[str, np.ndarray] | None = None,
 ) -> Report:
-    """Rewrites a module for a target, in place; says what became of each layer, and which were refused and why.
+    """Rewrites a module for a target, in place, and reports what became of each layer, and why one was refused.
 
-    `module` is linalg on tensors, its functions func.func or util.func, or in the torch dialect: then IREE's own
-    `torch-to-iree` runs first, as it would in iree-compile. Packed weights become constants of the module. Compile it
-    with `Target.iree_flags`. Passes of other packages that ran are in the report's notes.
+    `module` is linalg on tensors with functions of func.func or util.func, or it is in the torch dialect. Then IREE's
+    own `torch-to-iree` runs first, as it would in iree-compile. Packed weights become constants of the module. Compile
+    the module with the flags `Target.iree_flags`. If passes of other packages ran, the report's notes name them.
 
-    `masks`, `group` and `dtype` are those of `rt3d_mlir.export`; masks name constants as the module does, by resource
-    key, name of a global or key of a parameter. `parameters` are the numbers of externalized parameters
-    (`#flow.parameter.named`) by key. What is packed of them stays what it was here, whatever is given at run time;
-    the rest is loaded at run time as before. Layers whose parameters are not given are refused.
+    `masks`, `group` and `dtype` are those of `rt3d_mlir.export`. Masks name constants as the module does: by resource
+    key, by the name of a global, or by the key of a parameter. `parameters` are the numbers of externalized parameters
+    (`#flow.parameter.named`) by key. Those that are packed keep the numbers given here, whatever is given at run time.
+    The others are loaded at run time as before. Layers whose parameters are not given are refused.
 
     Raises ModelError for a module in another dialect or of other bindings, WeightError for a parameter that does not
-    fit, MaskError, TargetError and PassError. After a PassError or a failed torch-to-iree the module is of no use.
+    fit, MaskError, TargetError and PassError. After a PassError or a failed torch-to-iree the module is unusable.
     """
     preset = find_target(target) if isinstance(target, str) else target
     named = group or (masks and masks.group)

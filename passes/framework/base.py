@@ -1,7 +1,8 @@
 """What every pass is: a frozen dataclass with a kebab-case name, typed options, and `run(module, state)`.
 
-The contract: a pass takes a module that verifies and leaves one that verifies; where its conditions do not hold it
-leaves the IR as it was and says why with `state.refuse`. Numbers of constants are in `state.weights`, never in the IR.
+The contract: a pass takes a module that verifies and leaves one that verifies. Where its conditions do not hold, it
+leaves the IR as it was and says why with `state.refuse`. The numbers of constants are in `state.weights`, never in the
+IR.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,14 +15,15 @@ from iree.compiler import rewrite
 from rt3d_mlir.ir_io.weights import WeightTable
 from rt3d_mlir.passes.framework.provenance import keys
 
-#: What a pattern returns: None after a rewrite, anything truthy where it does not match (MLIR's convention).
 Failure = object
+"""The type of what a pattern returns for a match failure. By MLIR's convention it is truthy; None says "rewritten"."""
 NO_MATCH = True
+"""A match failure without a reason."""
 
 
 @dataclass(frozen=True)
 class Note:
-    """One refusal: which pass left which layer alone, and why."""
+    """One refusal, or remark: which pass left which layer alone, and why."""
 
     pass_name: str
     layer: str
@@ -55,7 +57,9 @@ class State:
     """What passes share besides the IR: the side table of weights, the refusals, and facts for the report."""
 
     weights: WeightTable = field(default_factory=WeightTable)
+    """The numbers of all constants, by the name that the IR has for them."""
     notes: list[Note] = field(default_factory=list)
+    """The refusals, in the order in which they came."""
     layers: dict[str, LayerFacts] = field(default_factory=dict)
     """Of each packed layer, by its name, in the order in which they were packed."""
 
@@ -63,10 +67,13 @@ class State:
     """For each conv that was scheduled its cpu_tile.tile_key and the tiles it can have, the model's choice first."""
 
     reasons: dict[str, str] = field(default_factory=dict)
-    """Why an op of the model was refused first, by its key (passes.provenance)."""
+    """Why an op of the model was refused first, by its key (passes.framework.provenance)."""
 
     def refuse(self, pass_name: str, layer: str, reason: str, op: ir.OpView | None = None) -> Failure:
-        """Records a refusal once; returns the pattern's 'no match'. `op` is what was refused, for `--explain`."""
+        """Records why a layer is left alone, once, and returns a match failure.
+
+        `op` is the op that was refused; `--explain` then shows the reason beside it.
+        """
         note = Note(pass_name, layer, reason)
         if note not in self.notes:
             self.notes.append(note)
@@ -81,13 +88,15 @@ class Pass:
 
     name: ClassVar[str]
     after: ClassVar[str | None] = None
-    """For passes of other packages (rt3d_mlir.passes.plugins): behind which of ours it runs in each compile."""
+    """For passes of other packages (rt3d_mlir.passes.plugins): after which of our passes it runs in each compile."""
 
     def run(self, module: ir.Module, state: State) -> None:
+        """Rewrites `module` in place."""
         raise NotImplementedError
 
 
 Pattern = Callable[[ir.OpView, rewrite.PatternRewriter], Failure | None]
+"""Called with an op of one name; rewrites it and returns None, or changes nothing and returns a match failure."""
 
 
 def first_match(*patterns: Pattern) -> Pattern:
@@ -100,9 +109,9 @@ def first_match(*patterns: Pattern) -> Pattern:
 
 
 def apply_patterns(module: ir.Module, patterns: Mapping[str, Pattern]) -> None:
-    """Applies one pattern an op name, greedily to a fixed point, and drops ops whose results nobody uses.
+    """Applies a pattern for each op name, greedily to a fixed point, and drops ops whose results nobody uses.
 
-    MLIR's own folding stays off: it would fold masked weights before a pattern sees them.
+    MLIR's own folding stays off, because it would fold masked weights before a pattern sees them.
     """
     pattern_set = rewrite.RewritePatternSet()
     for op_name, pattern in patterns.items():

@@ -32,7 +32,8 @@ from rt3d_mlir.runtime.artifact import Manifest
 from rt3d_mlir.sparsity import GroupSize, MaskSet, apply_masks, check_finite, load_config, masks_for
 from rt3d_mlir.targets import GpuTarget, Target, find_target
 
-#: Filters of a vector register at least. Of masks for fewer, the zeros alone count.
+#: Filters of the narrowest vector register. For masks with fewer filters the mask's group is ignored; only the zeros
+#: are used.
 NARROWEST = 4
 
 
@@ -47,17 +48,20 @@ def export(
 ) -> "Exported":
     """A PyTorch model, ready to compile.
 
-    `args` are example inputs, of the shapes and types it is compiled for (a clip is 1x3xTxHxW): tensors, and lists,
-    tuples and dicts of tensors, which the module takes one by one. Whole numbers, such as a camera's uint8, are cast in
-    the module where the model takes float32 only. A model of float16, bfloat16 or float64 is computed in float32, and
-    takes and gives what it does in PyTorch (float32 for bfloat16).
+    `args` are example inputs. The module is compiled for their shapes and types (a clip is 1x3xTxHxW). They are
+    tensors, or lists, tuples and dicts of tensors; the module takes the tensors one by one. If the model takes
+    float32 only, whole numbers such as a camera's uint8 are cast in the module. A model of float16, bfloat16 or
+    float64 is computed in float32. Its inputs and outputs have the types that they have in PyTorch, with float32 for
+    bfloat16.
 
-    `masks` zero what they remove; without them, zero blocks that the weights already have are what is packed away.
-    `group` is the block size that is looked for (default: the masks', if it fills the target's registers, else what is
-    fastest for the zeros of each layer). `dense` keeps all taps. `dtype` "f16" stores activations and weights as f16,
-    on targets that multiply it; inputs and outputs are what they are without it. `winograd` false computes dense layers
-    directly, as pruned ones are: what to compare pruning with, like with like.
-    The module is put in eval mode; its weights are not changed. Raises MaskError, WeightError and ModelError.
+    `masks` set the weights that they remove to zero. Without masks, the zero blocks that the weights already have are
+    removed. `group` is the size of the blocks that are looked for. Its default is the masks' group if that fills the
+    target's registers, else the group that is fastest for the zeros of each layer. `dense` keeps all weights. `dtype`
+    "f16" stores activations and weights as f16, on targets that multiply f16; inputs and outputs keep their types.
+    `winograd=False` computes dense layers directly, as pruned layers are: a baseline for pruning that differs in the
+    zeros alone.
+
+    The model is put in eval mode; its weights are not changed. Raises MaskError, WeightError and ModelError.
     """
     source = TorchSource(model, args, type(model).__name__)
     return export_source(source, masks, group, dense, dtype=dtype, winograd=winograd)
@@ -102,7 +106,10 @@ def export_config(
 
 @dataclass(frozen=True, eq=False)
 class Exported:
-    """A model with its final parameters, the group that the caller named, and that of the masks."""
+    """A model with its final parameters, and the options that it is compiled with; made by `export`.
+
+    `group` is the group that the caller named, and `mask_group` the masks'.
+    """
 
     network: Network
     group: GroupSize | None
@@ -132,11 +139,11 @@ class Exported:
         return self.network.golden
 
     def report(self, target: str = "host") -> Report:
-        """What packing does to each layer, without compiling. `target` gives the group where none was named."""
+        """What packing does to each layer. Nothing is compiled. If no group was named, `target` gives it."""
         return self.job(find_target(target)).build_report(self._run(target)[0])
 
     def explain(self, target: str = "host") -> Explanation:
-        """Where each op of the model goes, and why, without compiling."""
+        """Where each op of the model goes, and why. Nothing is compiled."""
         return self._run(target)[1]
 
     def _run(self, target: str) -> tuple[State, Explanation]:
@@ -148,10 +155,10 @@ class Exported:
             return state, trace.explain(state, preset)
 
     def group_for(self, target: Target | GpuTarget) -> GroupSize | None:
-        """What all layers are packed in; None where each gets what is fastest for its zeros.
+        """The group that all layers are packed in; None if each layer gets the group that is fastest for its zeros.
 
-        Masks in smaller groups than the target's, such as a phone's on a machine with wider vectors, fill its registers
-        by half or less: two of their groups as one may be faster, or Winograd with all weights.
+        Masks may have smaller groups than the target's: those of a phone, on a machine with wider vectors. Such groups
+        fill half of a register or less. Two of them as one may be faster, or Winograd with all weights.
         """
         if self.group or self.dense:
             return self.group or target.group
@@ -162,18 +169,18 @@ class Exported:
         return None if part else masks
 
     def job(self, target: Target | GpuTarget, flags: Sequence[str] = ()) -> CompileJob:
-        """This model for a target; `flags` are more of them for iree-compile."""
+        """This model for a target; `flags` are passed on to iree-compile."""
         group = self.group_for(target)
         return CompileJob(self.network, target, group, self.dense, self.dtype, self.winograd, flags)
 
     def pipeline(self, target: Target | GpuTarget) -> list[Pass]:
-        """The passes that compile this model for a target. Raises TargetError where it has no kernels of the dtype."""
+        """The passes that compile this model. Raises TargetError if the target has no kernels of the dtype."""
         return self.job(target).pipeline()
 
     def save_mlir(self, path: str | Path) -> None:
-        """Floor 1 with its masked weights, as .mlir text that rt3d-mlir-compile and rt3d-mlir-opt read.
+        """Writes the imported module with its masked weights, as .mlir text.
 
-        Raises ArtifactError where the file cannot be written.
+        rt3d-mlir-compile and rt3d-mlir-opt read it. Raises ArtifactError if the file cannot be written.
         """
         with ir.Context(), ir.Location.unknown():
             module, table = self.floor1.parse()
@@ -183,8 +190,8 @@ class Exported:
                 raise ArtifactError(f"{path} cannot be written: {error.strerror}") from None
 
     def compile(self, path: str | Path, target: str = "host", force: bool = False) -> Manifest:
-        """Writes the artifact folder `path` for a target preset.
+        """Compiles for a target preset, and writes the artifact folder `path`.
 
-        Raises ArtifactError where the folder exists (without `force`), TargetError, CompileError.
+        Raises ArtifactError if the folder exists and `force` is not set, TargetError and CompileError.
         """
         return write_artifact(self.job(find_target(target)), Path(path), force=force)

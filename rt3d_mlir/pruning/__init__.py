@@ -1,8 +1,8 @@
 """Pruning while training: the masks that rt3d-mlir-compile takes, found by reweighted regularization.
 
-The way of the data (RT3D, AAAI 2021, sec. 4): `prepare` finds the layers and counts their MACs; `step` adds the
-penalty that drives weak units to zero; `finalize` removes units until the network has reached its rate, and hands
-over a MaskSet; then training goes on under the masks.
+The steps are those of RT3D (AAAI 2021, sec. 4). `prepare` finds the layers and counts their MACs. `step` adds the
+penalty that drives weak units to zero. `finalize` removes units until the network has reached its rate, and returns
+a MaskSet. Then training goes on under the masks.
 """
 
 from rt3d_mlir.pruning.config import ALGORITHMS, NORMS, PruneConfig

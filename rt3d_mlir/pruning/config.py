@@ -17,7 +17,7 @@ _GROUP = GroupSize(8, 4)
 
 @dataclass(frozen=True)
 class PruneConfig:
-    """Exactly one of `rate` and `ratios` is given.
+    """What to prune, how, and how far. Exactly one of `rate` and `ratios` is given.
 
     Raises ConfigError for a value outside its range, and for values that contradict each other.
     """

@@ -30,7 +30,7 @@ from rt3d_mlir.sparsity import MaskSet
 
 
 def prepare(model: nn.Module, config: PruneConfig, input_shape: Sequence[int]) -> "Pruner":
-    """A pruner of `model`, which is on its device and holds the weights to start from. The model is not changed.
+    """A pruner of `model`. The model is on its device and holds the weights to start from; it is not changed.
 
     `input_shape` is (N, C, T, H, W), as the model takes it: MACs depend on it. Raises ModelError if the model does
     not run on it, WeightError for weights that are not finite, and ConfigError for names that are unknown or cannot
@@ -47,7 +47,10 @@ def prepare(model: nn.Module, config: PruneConfig, input_shape: Sequence[int]) -
 
 
 class Pruner:
-    """Made by :func:`prepare`. Between calls it holds no graph; `step` and the `after_` calls never wait for a GPU."""
+    """Prunes one model while it trains; made by :func:`prepare`.
+
+    Between calls it holds no graph. `step` and the `after_` calls never wait for a GPU.
+    """
 
     def __init__(self, layers: Sequence[TrainedLayer], config: PruneConfig):
         self.config = config
@@ -82,7 +85,7 @@ class Pruner:
             self._masking.apply()
 
     def end_epoch(self) -> None:
-        """Count an epoch; every `config.refresh` epochs the penalty is weighted anew."""
+        """Count an epoch. Every `config.refresh` epochs the weights of the penalty are computed again."""
         self._epochs += 1
         if self._penalty is not None and self.masks is None and self._epochs % self.config.refresh == 0:
             self._penalty.refresh()
@@ -154,9 +157,9 @@ class Pruner:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on from `state`; the model's own state is loaded first.
+        """Continue from `state`. Load the model's own state first.
 
-        Raises PruneError if the state is of another configuration or model. Then nothing is changed.
+        Raises PruneError if the state is of another configuration or model; then nothing is changed.
         """
         masks = {layer.name: layer.units.group.mask_shape(layer.units.shape) for layer in self._layers}
         _check_state(state, self.state_dict(), masks)

@@ -49,13 +49,13 @@ class Layer:
 
 @dataclass(frozen=True)
 class Fate:
-    """Where an op of the model went, for how many MACs that are left of it, and why.
+    """Where an op of the model went, how many of its MACs are left, and why.
 
-    `where` is "packed", "fused" (into the ops `into`), "folded", "left" (to IREE) or, for a conversion that is no op of
-    the model, "inserted". `bytes` are those that its kernels and IREE's code for it read and write in memory, `seconds`
-    an estimate for one core (rt3d_mlir.explain.time_model). `macs_off`, `bytes_off` and `seconds_off` are what of them
-    is off the packed path, and `in_part` says that the op is packed or fused, but a part of it is left to IREE. Old
-    manifests have none of these.
+    `where` is "packed", "fused" (into the ops `into`), "folded" or "left" (to IREE). It is "inserted" for a conversion
+    that is no op of the model. `bytes` are those that its kernels and IREE's code for it read and write in memory.
+    `seconds` is an estimate for one core (rt3d_mlir.explain.time_model). `macs_off`, `bytes_off` and `seconds_off` are
+    the parts of these that are off the packed path. `in_part` says that the op is packed or fused, but that a part of
+    it is left to IREE. Old manifests have none of these numbers.
     """
 
     name: str
@@ -80,12 +80,12 @@ _COSTS = ("macs_off", "bytes", "bytes_off", "seconds", "seconds_off", "in_part")
 class Manifest:
     """The contents of manifest.json.
 
-    `dtype` is what weights and activations are stored as, f32 or f16, whatever the inputs and outputs are; `tolerance`
-    the largest absolute error on the golden data, iree-run-module's --expected_f32_threshold. `tools` maps rt3d_mlir,
-    iree_compiler, torch_mlir and torch to versions, and onnx for an .onnx; `files` maps each file's path, relative to
-    the folder, to its sha256 in hex; `sparsity` holds at least the group ("8x4"). `arena` is the bytes for activations
-    that a loaded module keeps, 0 where they are allocated in each call; `ops` what became of each op. Old manifests
-    have neither.
+    `dtype` is the type that weights and activations are stored as, f32 or f16, whatever the inputs and outputs are.
+    `tolerance` is the largest absolute error that is allowed on the golden data; it is the number for iree-run-module's
+    --expected_f32_threshold. `tools` maps rt3d_mlir, iree_compiler, torch_mlir and torch to versions, and onnx for an
+    .onnx. `files` maps each file's path, relative to the folder, to its sha256 in hex. `sparsity` holds at least the
+    group ("8x4"). `arena` is the number of bytes for activations that a loaded module keeps; it is 0 if they are
+    allocated in each call. `ops` says what became of each op. Old manifests have neither.
     """
 
     tools: dict[str, str]

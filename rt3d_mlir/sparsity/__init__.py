@@ -1,6 +1,6 @@
 """Sparsity of 3-D convolutions in groups of kernels: masks, magnitude pruning, packing, files. No torch.
 
-The way of the data: `load_config` -> `masks_for` -> `save_masks` / `load_masks` -> `apply_masks` -> `pack`.
+The usual order of calls: `load_config` -> `masks_for` -> `save_masks` / `load_masks` -> `apply_masks` -> `pack`.
 """
 
 import warnings

@@ -1,8 +1,7 @@
-"""Target presets: what iree-compile is told about a core, and what the CPU schedule needs to know of it. Those of GPUs
-are in gpu_targets; `find_target` knows both.
+"""CPU presets: what iree-compile is told about a core, and what the CPU schedule needs to know of it.
 
-A target is always named; there is no generic default, which would compile to slow code without saying so. `host` asks
-iree-compile what this machine is.
+A target is always named. There is no generic default, because it would compile to slow code without saying so. `host`
+asks iree-compile what this machine is.
 """
 
 import functools
@@ -35,11 +34,11 @@ class Target:
     group          the kernel group that fills the registers, and the default of pruning
     half           whether the core multiplies f16 (Arm's fullfp16), so that dtype f16 is of use
     cores          the cores of a whole chip, where the preset is one
-    shared_cache   bytes: packed weights up to this size stay in a cache that all cores share, for each tile to read
+    shared_cache   bytes: packed weights up to this size stay in a cache that all cores share; each tile reads them
     core_cache     bytes: a row's weights up to this size stay in a core's own cache while its tiles use them
-    workgroups     what a layer should have at least, so that 8 cores stay busy with rows of unequal tap count
+    workgroups     the fewest that a layer should have: with them, 8 cores stay busy though rows have unequal tap counts
     stack          bytes of a streamed chunk's sums, or of a pooled row's maxima; IREE allows a dispatch 32 KiB
-    tiles          measured register tiles by cpu_tile.tile_key; layers that are not in it get the model's choice
+    tiles          measured register tiles by cpu_tile.tile_key; other layers get the cost model's choice
     """
 
     name: str
@@ -82,7 +81,7 @@ class Target:
 
 
 def read_tiles(path: Path) -> dict[str, tuple[int, int]]:
-    """A table that rt3d-mlir-tune wrote; empty where there is none. Raises TargetError for a damaged one."""
+    """A table that rt3d-mlir-tune wrote; empty if there is no file. Raises TargetError for a damaged one."""
     if not path.is_file():
         return {}
     try:
@@ -126,7 +125,10 @@ def target_names() -> list[str]:
 
 
 def find_target(name: str) -> Target | GpuTarget:
-    """The preset of that name, of a CPU or GPU. Raises TargetError for an unknown one, or for a host none describes."""
+    """The preset of that name, of a CPU or a GPU.
+
+    Raises TargetError for an unknown name, and for a host that no preset describes.
+    """
     names = [*target_names(), *gpu_target_names()]
     if name not in names:
         raise TargetError(f"no target is called '{name}'; known: {', '.join(names)}{did_you_mean(name, names)}")

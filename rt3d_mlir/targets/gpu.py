@@ -12,7 +12,7 @@ LANES = 4
 
 @dataclass(frozen=True)
 class GpuTarget:
-    """A GPU preset, reached through Vulkan. Its numbers serve to choose a tile (passes/cost/gpu_tile.py).
+    """A GPU preset, reached through Vulkan. The cost models choose tiles by its numbers (passes/cost/gpu_tile.py).
 
     arch           what iree-compile calls it
     subgroup       threads that run in step
@@ -28,7 +28,7 @@ class GpuTarget:
                    newer rules IREE 3.13 writes shaders that say SPIR-V 1.0 but do not keep to it (static/shader.py)
     abi            how iree-compile binds buffers: by descriptors, or by address ("bda"), 10 % faster where it was timed
     half           whether it multiplies f16, so that dtype f16 is of use
-    in_step        whether all of its subgroups have that width, so that their threads need not wait for the workgroup
+    in_step        whether all subgroups have that width; their threads then need not wait for the workgroup
     matrices       whether subgroups multiply 16x16 matrices of f16 with f32 sums (VK_KHR_cooperative_matrix)
     """
 

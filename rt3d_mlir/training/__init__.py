@@ -1,7 +1,7 @@
 """Training around `rt3d_mlir.pruning`: data, the loop through its stages, checkpoints, results.
 
-The way of the data: `open_data` -> `open_model` -> `Trainer(model, data, recipe, prune_config).train(folder)` ->
-`write_results`. Needs neither the compiler nor its runtime, except to decode videos.
+The usual order of calls: `open_data` -> `open_model` -> `Trainer(model, data, recipe, prune_config).train(save)` ->
+`write_results`. Training needs neither the compiler nor its runtime, except to decode videos.
 """
 
 from rt3d_mlir.training.checkpoint import RunFolder

@@ -1,8 +1,8 @@
-"""How long, how fast and from which random numbers: the hyperparameters of RT3D (AAAI 2021, sec. 5), and their stages.
+"""The hyperparameters of RT3D (AAAI 2021, sec. 5), and the stages of a training.
 
-    dense      `dense_epochs` at `dense_lr`, cosine to 0       skipped where weights are given
+    dense      `dense_epochs` at `dense_lr`, cosine to 0       skipped if weights are given
     prune      the penalty drives groups to zero, lr fixed     5/8 of `epochs`; then the hard prune
-    retrain    what is left, masked, lr by cosine to 0         3/8 of `epochs`
+    retrain    the masked model, lr by cosine to 0             3/8 of `epochs`
 
 The paper gives 240 epochs to each algorithm and does not say how they are divided; 150 and 90 is what its authors'
 later code does (github.com/mengshus/conv3d_rew_prune). The heuristic has no penalty to wait for: it gathers its scores

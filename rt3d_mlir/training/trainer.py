@@ -62,9 +62,10 @@ class Silent:
 class Trainer:
     """Trains `model` in place on `data`; with a `config`, prunes it.
 
-    On CUDA, passes run in bfloat16 (autocast) and channels last; weights, penalty and tests are float32. The test clips
-    choose nothing: the result is what the last epoch leaves. On CPU the same seed gives the same bits, thread counts
-    being equal. Raises ConfigError, before any training, for a config that the model cannot meet.
+    On CUDA, forward and backward run in bfloat16 (autocast) and channels last; weights, penalty and tests are float32.
+    Nothing is chosen by the test clips: the result is the model after the last epoch. On CPU the same seed and the same
+    number of threads give the same bits. Raises ConfigError, before any training, for a config that the model cannot
+    meet.
     """
 
     def __init__(
