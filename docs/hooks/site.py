@@ -8,6 +8,7 @@ import os
 import re
 from pathlib import Path, PurePosixPath
 
+from api_pages import api_pages
 from message_list import messages_page
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
@@ -17,15 +18,18 @@ from tool_pages import scripts, tool_page
 
 ROOT = Path(__file__).parents[2]
 _PAGES = ("README.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md")
+#: Folders whose pages come in the order of the code.
+_ORDERED = ("passes/", "api/")
+_ROLE = re.compile(r":(?:class|func|mod):(?=<code>)")
 _LINK = re.compile(r"(!?)\[([^\]\n]*)\]\(([^)\s]+)\)")
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Adds the pages beside the code, the samples, and a page for each pass and each tool that has none by hand."""
+    """Adds the pages beside the code, the samples, and pages for passes, the API, and tools that have none by hand."""
     for path in (*(ROOT / name for name in _PAGES), *_sample_files()):
         name = path.relative_to(ROOT).as_posix()
         files.append(File.generated(config, name, abs_src_path=str(path)))
-    for name, text in pass_pages().items():
+    for name, text in {**pass_pages(), **api_pages()}.items():
         files.append(File.generated(config, name, content=text))
     for script in scripts():
         if files.get_file_from_path(f"tools/{script}.md") is None:
@@ -45,6 +49,11 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     return f"{markdown}\n{tool_page(stem)}" if folder == "tools" and stem in scripts() else markdown
 
 
+def on_page_content(content: str, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Takes the roles of docstrings away, which editors read: of :func:`build` the name is left."""
+    return _ROLE.sub("", content) if page.file.src_uri.startswith("api/") else content
+
+
 def _sample_files() -> list[Path]:
     """The samples' READMEs, and the pictures that they show."""
     return sorted(path for end in ("README.md", "*.png") for path in (ROOT / "samples").glob(f"*/{end}"))
@@ -60,7 +69,7 @@ def _expand(entry: object, files: Files) -> object:
     pages = [file.src_uri for file in files.documentation_pages() if file.src_uri.startswith(value)]
     index = f"{value}index.md"
     others = [name for name in pages if name != index]
-    return {title: [index, *(others if value == "passes/" else sorted(others))]}
+    return {title: [index, *(others if value in _ORDERED else sorted(others))]}
 
 
 def _map_link(match: re.Match[str], name: str, files: Files) -> str:

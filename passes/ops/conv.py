@@ -3,10 +3,14 @@
 A plain one is a linalg.conv_3d_ncdhw_fcdhw. A grouped one is what torch-mlir writes for conv3d, and
 rt3d_mlir.frontend.depthwise_conv and lift-to-3d for the rest:
 
-    %xg = tensor.expand_shape %x [[0], [1, 2], [3], [4], [5]]         [N, C, D, H, W] -> [N, G, C/G, D, H, W]
-    %wg = tensor.expand_shape %w [[0, 1], [2], [3], [4], [5]]         [M, C/G, Kd, Kh, Kw] -> [G, M/G, C/G, Kd, Kh, Kw]
-    %yg = linalg.generic { mulf, addf } ins(%xg, %wg) outs(%ig)       (n, g, m, d, h, w, c, kd, kh, kw)
-    %y = tensor.collapse_shape %yg [[0], [1, 2], [3], [4], [5]]       -> [N, M, D, H, W]
+    // [N, C, D, H, W] -> [N, G, C/G, D, H, W]
+    %xg = tensor.expand_shape %x [[0], [1, 2], [3], [4], [5]]
+    // [M, C/G, Kd, Kh, Kw] -> [G, M/G, C/G, Kd, Kh, Kw]
+    %wg = tensor.expand_shape %w [[0, 1], [2], [3], [4], [5]]
+    // over (n, g, m, d, h, w, c, kd, kh, kw)
+    %yg = linalg.generic { mulf, addf } ins(%xg, %wg) outs(%ig)
+    // -> [N, M, D, H, W]
+    %y = tensor.collapse_shape %yg [[0], [1, 2], [3], [4], [5]]
 """
 
 import re

@@ -2,6 +2,7 @@
 
 import ast
 import html
+import inspect
 import re
 import runpy
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+import rt3d_mlir
 from rt3d_mlir.passes.pipeline import PASSES
 from rt3d_mlir.tools import compile as compile_tool
 
@@ -101,6 +103,25 @@ def test_passes_of_the_menu_are_in_their_order(site: Path):
     assert [each for each in seen if each in PASSES] == list(PASSES)
 
 
+def test_each_public_name_is_on_its_page_of_the_api(site: Path):
+    listing = runpy.run_path(str(ROOT / "docs" / "hooks" / "api_pages.py"))
+    pages = {path: path.read_text() for path in (site / "api").glob("*.html")}
+    assert {"rt3d_mlir", *(f"rt3d_mlir.{name}" for name in rt3d_mlir._MODULES)} <= set(listing["modules"]())
+    for module in listing["modules"]():
+        names = listing["public_names"](module)
+        (page,) = (text for path, text in pages.items() if f'id="{module}.{names[0]}"' in text)
+        for name in names:
+            assert f'id="{module}.{name}"' in page, f"{module}.{name}"
+        assert not re.search(r":(class|func|mod|meth|attr|data|exc):", page), module
+
+
+def test_the_api_has_the_docstrings(site: Path):
+    seen = "".join(text(site / "api" / "rt3d_mlir.html").split())
+    for name in rt3d_mlir.__all__:
+        for paragraph in (inspect.getdoc(getattr(rt3d_mlir, name)) or "nothing").split("\n\n"):
+            assert "".join(words(paragraph)) in seen, name
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_each_tool_has_a_page_with_its_help(site: Path, script: str):
     seen = text(site / "tools" / f"{script}.html")
@@ -123,6 +144,7 @@ def test_help_is_the_tools_own(site: Path, capsys: pytest.CaptureFixture[str], m
 def test_a_dead_link_fails_the_build(tmp_path: Path, dead: str):
     good = "[a](../README.md#b) [c](../SECURITY.md) [code, without a page](../README.txt)"
     hooks = {
+        "api_pages.py": "def api_pages(): return {}",
         "pass_pages.py": "def pass_pages(): return {}",
         "tool_pages.py": "def scripts(): return {}\ntool_page = None",
         "message_list.py": "messages_page = None",
