@@ -15,11 +15,11 @@ _ROOT = Path(__file__).parents[2]
 _GROUP = GroupSize(8, 4)
 _INTRO = """# Passes
 
-What a compile runs, in this order; each pass is one file in `passes/`. A pass leaves IR that verifies, and where its
-conditions do not hold it changes nothing and says why. [Architecture](../architecture.md#the-passes) tells why they are
-what they are and stand where they stand. [rt3d-mlir-opt](../tools/rt3d-mlir-opt.md) runs them one by one,
-`rt3d-mlir-compile --dump-ir DIR` writes the IR after each, and
-[a package of your own](../samples/plugin_pass/README.md) adds one.
+A compile runs these passes in this order. Each pass is one file in `passes/`. The IR verifies after each pass. Where a
+pass's conditions do not hold, it changes nothing and says why. [Architecture](../architecture.md#the-passes) says what
+each pass is for, and why it has its place. [rt3d-mlir-opt](../tools/rt3d-mlir-opt.md) runs single passes, and
+`rt3d-mlir-compile --dump-ir DIR` writes the IR after each. [Contributing](../CONTRIBUTING.md#how-to-add-a-pass) says
+how to add one here, and [a sample](../samples/plugin_pass/README.md) how to add one in a package.
 
 """
 
