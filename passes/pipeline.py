@@ -33,7 +33,7 @@ from rt3d_mlir.passes.schedule.cpu import ScheduleCpu
 from rt3d_mlir.passes.schedule.unfuse_norms import UnfuseNorms
 from rt3d_mlir.passes.schedule.vulkan import ScheduleVulkan
 from rt3d_mlir.sparsity import GroupSize
-from rt3d_mlir.targets import GpuTarget, Target, check_dtype, get_gpu_target, get_target
+from rt3d_mlir.targets import CpuTarget, GpuTarget, Target, check_dtype, find_target, get_gpu_target, get_target
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Setting:
     """What a compile is for. `choose` looks for other groups than `group` in each layer's zeros, on a CPU."""
 
     group: GroupSize
-    target: Target | GpuTarget
+    target: Target
     dense: bool = False
     dtype: str = "f32"
     winograd: bool = True
@@ -52,9 +52,9 @@ class Setting:
         return self.dtype == "f16"
 
     @property
-    def cpu(self) -> Target | None:
+    def cpu(self) -> CpuTarget | None:
         """The target, where it is a CPU."""
-        return self.target if isinstance(self.target, Target) else None
+        return self.target if isinstance(self.target, CpuTarget) else None
 
     @property
     def gpu(self) -> GpuTarget | None:
@@ -106,8 +106,9 @@ PASSES: dict[str, type[Pass]] = {entry.cls.name: entry.cls for entry in ENTRIES}
 _ELEMENT = re.compile(r"\s*([a-z0-9-]+)\s*(?:\{([^}]*)\})?\s*(?:,|$)")
 _PARSERS: dict[type, Callable[[str], object]] = {
     GroupSize: GroupSize.parse,
-    Target: get_target,
+    CpuTarget: get_target,
     GpuTarget: get_gpu_target,
+    Target: find_target,
     int: int,
     float: float,
     str: str,
@@ -127,7 +128,7 @@ def plugins_in(passes: Sequence[Pass]) -> list[Plugin]:
 
 def default_pipeline(
     group: GroupSize,
-    target: Target | GpuTarget,
+    target: Target,
     dense: bool = False,
     dtype: str = "f32",
     winograd: bool = True,

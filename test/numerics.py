@@ -197,7 +197,7 @@ def _prune(layer: nn.Module, group: str, seed: int) -> None:
     layer.weight.mul_(torch.from_numpy(expand(keep, layer.weight.shape, size)))
 
 
-def _flags(target: Target | GpuTarget, upto: str, interpreted: bool) -> list[str]:
+def _flags(target: Target, upto: str, interpreted: bool) -> list[str]:
     """Floors 1 and 2 have nothing of a target in them. On the host they run on IREE's interpreter, which compiles in
     half the time and shares no code generator with floor 3; it has no f16 and no f64, and rounds
     where it makes whole numbers of floats, so not where those are. What is computed from constants stays where it is.

@@ -17,7 +17,7 @@ from rt3d_mlir.passes.cpu.conv_kernel import ConvKernel
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.halo import Halo
 from rt3d_mlir.passes.ops.tap_layout import TapLayout
-from rt3d_mlir.targets import Target, get_target, tiles_path
+from rt3d_mlir.targets import CpuTarget, get_target, tiles_path
 from rt3d_mlir.tools import tune as tune_tool
 from rt3d_mlir.tune import tiles as tune
 
@@ -41,7 +41,7 @@ def exported() -> Exported:
     return rt3d_mlir.export(net, (torch.zeros(1, 3, 16, 16, 16),), dense=True)
 
 
-def _faster_with_narrow_tiles(exported: Exported, target: Target) -> dict[str, float]:
+def _faster_with_narrow_tiles(exported: Exported, target: CpuTarget) -> dict[str, float]:
     """A core on which a tile's time is its columns: it likes what the model likes least."""
     with tune._scheduled(exported, target) as (_module, state):
         return {layer: float((target.tiles.get(key) or tiles[0])[1]) for layer, (key, tiles) in state.tiles.items()}

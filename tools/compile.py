@@ -26,7 +26,7 @@ from rt3d_mlir.runtime.artifact import Manifest
 from rt3d_mlir.sparsity import GroupSize, MaskSet, load_config, load_masks, masks_for
 from rt3d_mlir.targets import (
     DTYPES,
-    GpuTarget,
+    CpuTarget,
     Target,
     check_dtype,
     find_target,
@@ -55,7 +55,7 @@ def _run(argv: Sequence[str]) -> None:
     target = find_target(args.target)
     check_dtype(target, args.dtype)
     check_folder(args.output, args.force, args.dump_ir)
-    if isinstance(target, Target) and target.tiles:
+    if isinstance(target, CpuTarget) and target.tiles:
         console.log.print(f"note: register tiles of {tiles_path(target.cpu)}")
     started = time.monotonic()
     job = _export(args, target).job(target, args.iree_flags)
@@ -142,7 +142,7 @@ def _shape(text: str) -> tuple[int, ...]:
     return shape
 
 
-def _export(args: argparse.Namespace, target: Target | GpuTarget) -> Exported:
+def _export(args: argparse.Namespace, target: Target) -> Exported:
     checkpoint = read_checkpoint(args.weights) if args.weights else None
     classes = decide_classes(args.model, checkpoint, args.weights, args.classes)
     source = open_source(args.model, args.input_shape, classes)

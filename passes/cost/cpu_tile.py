@@ -4,13 +4,9 @@ from collections.abc import Sequence
 from math import ceil
 
 from rt3d_mlir.passes.ops.halo import Halo
-from rt3d_mlir.targets import Target
+from rt3d_mlir.targets import CpuTarget
 
 Pair = tuple[int, int]
-
-#: Registers of input that an f16 tile may have: NEON's FMLA takes a lane of f16 from v0 to v15 only, and above 8 LLVM
-#: spills some of them.
-HALF_INPUTS = 8
 
 
 def tile_key(
@@ -23,7 +19,7 @@ def tile_key(
 
 
 def timed_tiles(
-    target: Target,
+    target: CpuTarget,
     filters: int,
     channels: int,
     size: Sequence[int],
@@ -44,27 +40,27 @@ def timed_tiles(
     """
     lanes = lanes or target.lanes
     registers = ceil(filters / lanes)
-    budget = target.columns * ceil(target.group.m / target.lanes)
-    most = max(1, budget // registers)
+    most = max(1, target.sums // registers)
     depth, height, width = size
+    core = target.core
 
     def time(tile: tuple[int, int]) -> float:
         th, tw = tile
-        fma = th * tw * registers * channels / 2
+        fma = th * tw * registers * channels / core.fmas
         single = target.broadcast == "memory" or not columns_a_load
         inputs = tw * channels if single else ceil(tw / columns_a_load)
         if single and target.broadcast == "lane":
-            fma += th * inputs / 2  # NEON's load into all lanes takes a vector unit too
-        loads = (th * inputs + registers * channels) / 2
+            fma += th * inputs / core.fmas  # NEON's load into all lanes takes a vector unit too
+        loads = (th * inputs + registers * channels) / core.loads
         skipped = halo.share(0, depth, kernel[0]) if height % th == 0 else 1.0
         skipped *= halo.share(1, height, kernel[1]) if th == 1 else 1.0
-        return (depth * height // th) * ceil(width / tw) * (max(fma, loads, 5 * channels) + 3) * skipped
+        return (depth * height // th) * ceil(width / tw) * (max(fma, loads, core.chain * channels) + 3) * skipped
 
     candidates = [
         (th, tw)
         for th in (range(1, most + 1) if max(pool) == 1 else [1])
         for tw in range(1, min(width, most // th) + 1)
         if depth * height % th == 0
-        and (lanes == target.lanes or not columns_a_load or th * ceil(tw / columns_a_load) <= HALF_INPUTS)
+        and (lanes == target.lanes or not columns_a_load or th * ceil(tw / columns_a_load) <= target.half_inputs)
     ]
     return sorted(((time(tile), tile) for tile in candidates), key=lambda timed: (timed[0], timed[1][0]))

@@ -9,7 +9,7 @@ import itertools
 from dataclasses import dataclass
 from math import ceil
 
-from rt3d_mlir.passes.cost.gpu_tile import MOST_REGISTERS, MOST_THREADS, ConvShape
+from rt3d_mlir.passes.cost.gpu_tile import ConvShape
 from rt3d_mlir.targets import GpuTarget
 
 #: Rows and columns of a matrix, and taps of a round: as many inputs on their way as registers have room for.
@@ -43,7 +43,7 @@ def choose_matrix_tile(shape: ConvShape, target: GpuTarget) -> MatrixTile:
     fitting = [
         tile
         for tile, count in zip(tiles, threads, strict=True)
-        if count <= MOST_THREADS and shared_bytes(shape, tile) <= target.shared_memory
+        if count <= target.threads and shared_bytes(shape, tile) <= target.shared_memory
     ]
     return min(fitting, key=lambda tile: matrix_cycles(shape, tile, target))
 
@@ -58,7 +58,7 @@ def matrix_cycles(shape: ConvShape, tile: MatrixTile, target: GpuTarget) -> floa
     share = ceil(shape.positions / tile.positions) * shape.rows / target.processors
     sides, halves = shape.filters / SIDE, tile.positions / 32
     matrices = sides * tile.matrices
-    registers = min(MOST_REGISTERS, REGISTERS + MATRIX_REGISTERS * matrices)
+    registers = min(target.most_registers, REGISTERS + MATRIX_REGISTERS * matrices)
     most = int(target.registers / (registers * target.subgroup * tile.splits))
     resident = max(1, min(most, ceil(share)))
     waves = (share / resident + ceil(share / resident)) / 2

@@ -9,16 +9,12 @@ import itertools
 from dataclasses import dataclass
 from math import ceil
 
-from rt3d_mlir.targets import LANES, GpuTarget
+from rt3d_mlir.targets import GpuTarget
 
-#: Threads of a workgroup that most devices can run.
-MOST_THREADS = 256
 #: Taps of a part and round; whole lines of a cache, which 8 neighbouring positions are.
 DEPTHS, LANE_COUNTS = (2, 4), (8, 16, 32, 64)
 #: Inputs that a thread has on their way.
 MOST_INPUTS = 16
-#: Registers of a thread, at most.
-MOST_REGISTERS = 255
 
 
 @dataclass(frozen=True)
@@ -94,14 +90,14 @@ def _tiles(shape: ConvShape, target: GpuTarget) -> list[GpuTile]:
     """All tiles that fill a subgroup, whose sums fit the registers, and whose weights fit the shared memory."""
     found = []
     depths = DEPTHS if shape.bytes == 4 else DEPTHS[-1:]  # f16 is summed up over a part's round, which has its price
-    for halves in (1, 2) if shape.filters % (2 * LANES) == 0 else (1,):
+    for halves in (1, 2) if shape.filters % (2 * target.lanes) == 0 else (1,):
         most = target.accumulators * halves // shape.filters
         columns = [count for count in (2, 4, 8) if count <= most] or [1]
         for lanes, count, splits, depth in itertools.product(LANE_COUNTS, columns, (1, 2, 4, 8, 16), depths):
             tile = GpuTile(lanes, count, splits, depth, halves)
             if splits > 1 and splits * depth > 2 * shape.taps:
                 continue
-            if not target.subgroup <= lanes * splits * halves <= MOST_THREADS:
+            if not target.subgroup <= lanes * splits * halves <= target.threads:
                 continue
             few = 2 * count * shape.filters // halves < target.accumulators and lanes > LANE_COUNTS[0]
             if target.in_step and few:  # so few sums for each load are for layers of few positions
@@ -126,11 +122,11 @@ def model_cycles(shape: ConvShape, tile: GpuTile, target: GpuTarget) -> float:
     taps = tile.splits * tile.depth
     rounds, longest = (ceil(count / taps) for count in (shape.taps, shape.longest))
     own = shape.filters / tile.halves
-    vectors = shape.channels * shape.filters / LANES
+    vectors = shape.channels * shape.filters / target.lanes
     products = tile.columns * own * shape.channels * target.subgroup / target.multiplies
     loads = costs.load * tile.columns + costs.weights * vectors / tile.halves
-    tap = (costs.product * products + loads * LANES * 4 * target.subgroup / target.load_bytes) * shape.bytes / 4
-    registers = min(MOST_REGISTERS, tile.columns * (own + LANES * tile.depth) + costs.registers)
+    tap = (costs.product * products + loads * target.lanes * 4 * target.subgroup / target.load_bytes) * shape.bytes / 4
+    registers = min(target.most_registers, tile.columns * (own + target.lanes * tile.depth) + costs.registers)
     most = target.registers // int(registers * target.subgroup * subgroups)
     resident = max(1, min(most, ceil(workgroups / target.processors)))
     waves = workgroups / target.processors / resident
@@ -138,5 +134,5 @@ def model_cycles(shape: ConvShape, tile: GpuTile, target: GpuTarget) -> float:
     fetch = costs.fetch * taps * vectors * shape.bytes / 4
     alone = costs.alone * tap * tile.depth + fetch + costs.latency + costs.an_input * tile.columns * tile.depth
     a_round = max(resident * (subgroups * tap * tile.depth + fetch + costs.barrier), alone)
-    finish = tile.columns * own / LANES * (costs.add_up if tile.splits > 1 else costs.store)
+    finish = tile.columns * own / target.lanes * (costs.add_up if tile.splits > 1 else costs.store)
     return max(waves * (rounds * a_round + costs.begin + finish), longest * alone)

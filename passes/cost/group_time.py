@@ -13,13 +13,13 @@ from math import gcd, prod
 import numpy as np
 
 from rt3d_mlir.passes.cost.cpu_tile import timed_tiles
-from rt3d_mlir.passes.cost.winograd import WEIGHT_RATE, Shape, choose
+from rt3d_mlir.passes.cost.winograd import Shape, choose
 from rt3d_mlir.passes.ir.match import defining_op, pad_amounts
 from rt3d_mlir.passes.ops.conv import Conv
 from rt3d_mlir.passes.ops.halo import Halo
 from rt3d_mlir.passes.ops.winograd_matrices import KERNEL, POINTS
 from rt3d_mlir.sparsity import GroupSize, kept_blocks
-from rt3d_mlir.targets import Target
+from rt3d_mlir.targets import CpuTarget
 
 #: A smaller group, another order or zeros at all have to leave at most this share of the time: the model is as good.
 GAIN = 0.9
@@ -30,7 +30,7 @@ class GroupTime:
     """Of one conv of floor 1, not a grouped one, on a target; `half` where it is to be stored as f16."""
 
     conv: Conv
-    target: Target
+    target: CpuTarget
     half: bool = False
 
     @property
@@ -98,7 +98,7 @@ class GroupTime:
         tiles = timed_tiles(
             self.target, group.m, channels, size, self._halo, (kernel[0], kernel[1]), pool, lanes, a_load
         )
-        read = (2 if self.half else 4) * group.m * channels / WEIGHT_RATE
+        read = (2 if self.half else 4) * group.m * channels / self.target.core.weights
         return self.conv.shape[0] * tiles[0][0] + read
 
     @cached_property

@@ -12,16 +12,14 @@ import numpy as np
 
 from rt3d_mlir.passes.ops.winograd_matrices import KERNEL
 from rt3d_mlir.passes.ops.winograd_tiling import Tiling
-from rt3d_mlir.targets import Target
+from rt3d_mlir.targets import CpuTarget
 
-#: Bytes a cycle: transformed activations, written and read once; weights, streamed while FMAs run.
-ACTIVATION_RATE, WEIGHT_RATE = 5, 8
+#: Share of the FMA peak that the direct conv reaches.
+DIRECT_PEAK = 0.92
 #: Winograd has to take at most this share of the direct conv's time, for V, M and the larger weights take memory.
 WORTH = 2 / 3
 #: The larger tile has to take at most this share of the smaller one's: its weights are 2.25 times as large.
 LARGER_WORTH = 0.75
-#: Lines whose addresses differ by this many bytes compete for the same place in the first cache.
-ALIAS = 4096
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,7 @@ class Plan:
         return np.ascontiguousarray(split.transpose(0, 1, 5, 3, 4, 2))
 
 
-def choose(shape: Shape, target: Target, tiles: Sequence[int], always: bool = False) -> Plan | None:
+def choose(shape: Shape, target: CpuTarget, tiles: Sequence[int], always: bool = False) -> Plan | None:
     """The fastest plan of the tile sizes; None where none fits or, unless `always`, the direct conv is fast enough."""
     best: Plan | None = None
     for tile in sorted(tiles):
@@ -76,24 +74,26 @@ def choose(shape: Shape, target: Target, tiles: Sequence[int], always: bool = Fa
     return None
 
 
-def direct_cycles(shape: Shape, target: Target) -> float:
-    """Of the direct conv, at the 92 % of the FMA peak that it reaches."""
+def direct_cycles(shape: Shape, target: CpuTarget) -> float:
+    """Of the direct conv."""
+    core = target.core
     depth, height, width = shape.size
     taps = shape.kernel_depth * KERNEL**2
     weights = shape.filters * shape.live * taps * shape.kept
     share = shape.inside[0] * shape.inside[1]
     macs = weights * shape.batch * depth * height * width * share
-    return macs / (2 * target.lanes) / 0.92 + 4 * weights / WEIGHT_RATE
+    return macs / (core.fmas * target.lanes) / DIRECT_PEAK + 4 * weights / core.weights
 
 
-def _plan(shape: Shape, target: Target, tile: int) -> Plan | None:
+def _plan(shape: Shape, target: CpuTarget, tile: int) -> Plan | None:
     """The fastest grouping for a tile size; None where the plane is smaller than a tile, or filters do not group."""
+    core = target.core
     depth, height, width = shape.size
     filters = target.widest
     if min(height, width) < tile or filters % shape.block:
         return None
     registers = ceil(filters / target.lanes)
-    most = max(1, target.columns * ceil(target.group.m / target.lanes) // registers)
+    most = max(1, target.sums // registers)
     plans = []
     for columns in range(1, most + 1):
         tiling = Tiling(tile, height, width, columns)
@@ -101,10 +101,10 @@ def _plan(shape: Shape, target: Target, tile: int) -> Plan | None:
         each = columns * tiling.groups * tiling.points * shape.batch  # columns of V in a plane, and of M in a row of it
         reduced = shape.channels * shape.kernel_depth * shape.inside[0]
         runs = tiling.groups * tiling.points * shape.batch * depth * rows * reduced
-        channel = max(columns * registers / 2, 5) + 0.5  # FMAs, or the latency of one sum's chain of them
+        channel = max(columns * registers / core.fmas, core.chain) + 0.5  # FMAs, or the chain of one sum
         moved = 4 * each * (shape.planes * shape.channels + 2 * depth * rows * filters)
         weights = 4 * tiling.points * rows * filters * shape.channels * shape.kernel_depth
-        cycles = runs * channel + moved / ACTIVATION_RATE + weights / WEIGHT_RATE
-        aliased = 4 * shape.channels * columns % ALIAS == 0
+        cycles = runs * channel + moved / core.activations + weights / core.weights
+        aliased = 4 * shape.channels * columns % target.cache_way == 0
         plans.append((cycles * (1.05 if aliased else 1), -columns, Plan(tiling, filters, shape.block, cycles)))
     return min(plans, key=lambda entry: entry[:2])[2]

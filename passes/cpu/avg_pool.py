@@ -18,7 +18,7 @@ from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.avg_pool import AvgPool
 from rt3d_mlir.passes.ops.epilogue import Epilogue
-from rt3d_mlir.targets import Target
+from rt3d_mlir.targets import CpuTarget
 
 #: Vectors of sums of a window.
 TURNS = 4
@@ -30,7 +30,7 @@ Sums = Sequence[ir.Value]
 class AvgPoolKernel:
     """A workgroup computes one depth plane of one channel block, or writes its border."""
 
-    target: Target
+    target: CpuTarget
     pool: AvgPool
     source: Blocked
     out: Blocked

@@ -12,7 +12,7 @@ from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.halo import Halo
 from rt3d_mlir.passes.ops.tap_layout import TapLayout
 from rt3d_mlir.sparsity import offsets
-from rt3d_mlir.targets import Target
+from rt3d_mlir.targets import CpuTarget
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class ConvKernel:
     is written: the same, or its maximum over the places of `window`.
     """
 
-    target: Target
+    target: CpuTarget
     taps: TapLayout
     source: Blocked
     halo: Halo

@@ -17,15 +17,13 @@ from rt3d_mlir.passes.ops.max_pool import clamped
 
 #: Products of a conv's position that take as long as the position's way through memory to a pool of its own.
 WORTH = 32
-#: Bytes on the stack for the rows of a window and for the one that is shared; IREE allows a dispatch 32 KiB.
-TWO_ROWS = 30 * 2**10
 
 
 def worth_it(kernel: ConvKernel) -> bool:
     """Whether a kernel whose windows share rows saves more than the rows cost that its chunks compute again."""
     products = kernel.taps.lengths.mean() * len(kernel.taps.channels)
     again = 1 / (kernel.window.strides[1] * kernel.chunk)
-    return products * again <= WORTH and 2 * kernel.row_sums <= TWO_ROWS
+    return products * again <= WORTH and 2 * kernel.row_sums <= kernel.target.stack_limit
 
 
 def tiling(work: ConvTile) -> None:

@@ -27,7 +27,7 @@ from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.epilogue import Epilogue
 from rt3d_mlir.passes.ops.halo import Halo
-from rt3d_mlir.targets import Target
+from rt3d_mlir.targets import CpuTarget
 
 #: Kernel positions (kh, kw) that are unrolled together; of more, kh is a loop.
 UNROLLED = 25
@@ -43,7 +43,7 @@ class DepthwiseKernel:
     `channels` are those of a group; `out` is what is written.
     """
 
-    target: Target
+    target: CpuTarget
     window: tuple[int, ...]
     filters: int
     channels: int
@@ -84,7 +84,7 @@ class DepthwiseKernel:
     def tile(self) -> tuple[int, int]:
         """Output rows, and vectors of `columns` output columns: those of the least time by a model of the core."""
         registers = ceil(self.lanes / self.target.lanes)
-        most = max(1, (16 if self.target.vector_bits != 256 else 8) // registers)
+        most = max(1, self.target.registers // 2 // registers)
         rows = range(1, min(most, self.out.size[1]) + 1) if self.unrolled[0] == self.window[1] else [1]
         fits = [(r, v) for r in rows for v in range(1, most // r + 1) if v * self.columns <= self.out.size[2]]
         return min(fits, key=self._time)
@@ -93,11 +93,12 @@ class DepthwiseKernel:
         """Cycles for a plane: FMAs and loads, two of each a cycle, of which one that crosses a cache line costs two."""
         rows, vectors = tile
         height, width = self.out.size[1:]
+        core = self.target.core
         fmas = rows * vectors * prod(self.unrolled) * self.channels
-        crossing = 1 + (self.lanes * 4 > 32)
+        crossing = 1 + (self.lanes * 4 > self.target.cache_line // 2)
         loads = len(self.reads(tile)) * crossing * min(self.strides[2], self.columns) + prod(self.unrolled)
         repeats = self.window[0] * self.window[1] // self.unrolled[0]
-        cycles = repeats * (max(fmas, loads) / 2 + 2) + 2 * rows * vectors + 6
+        cycles = repeats * (max(fmas / core.fmas, loads / core.loads) + 2) + 2 * rows * vectors + 6
         return ceil(height / rows) * ceil(width / (vectors * self.columns)) * cycles
 
     def reads(self, tile: tuple[int, int]) -> dict[tuple[int, int], list[tuple[int, int, int, int]]]:

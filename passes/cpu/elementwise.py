@@ -10,14 +10,14 @@ from rt3d_mlir.passes.cpu.epilogue import Finisher
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.epilogue import Epilogue
-from rt3d_mlir.targets import Target
+from rt3d_mlir.targets import CpuTarget
 
 
 @dataclass(frozen=True)
 class ElementwiseKernel:
     """A workgroup computes one depth plane of one channel block, or writes its border."""
 
-    target: Target
+    target: CpuTarget
     epilogue: Epilogue
     out: Blocked
 

@@ -23,8 +23,7 @@ from rt3d_mlir.passes.emit import vectors as k
 
 #: Taps that are summed in f16; even, for two taps are an iteration.
 CHUNK = 32
-#: Bytes of a cache line, and how many tiles ahead of their use lines are fetched.
-LINE = 64
+#: How many tiles ahead of their use lines are fetched.
 AHEAD = 2
 
 Sums = Sequence[ir.Value]
@@ -79,7 +78,7 @@ class TapLoop:
     def _prefetch(self, starts: Sequence[ir.Value], width: int) -> None:
         """Fetches the lines of the tile's rows, `width` numbers each, that lie `AHEAD` tiles behind `starts`."""
         for start in starts:
-            for line in range(AHEAD * width, (AHEAD + 1) * width, LINE // self.kernel.bytes):
+            for line in range(AHEAD * width, (AHEAD + 1) * width, self.kernel.target.cache_line // self.kernel.bytes):
                 k.prefetch(self.x, k.at(f"a + {line}", start))
 
     def _reader(self, starts: Sequence[ir.Value]) -> Callable[[int, int], ir.Value]:

@@ -27,7 +27,7 @@ from rt3d_mlir.passes.ops.epilogue import Epilogue
 from rt3d_mlir.passes.ops.halo import Halo
 from rt3d_mlir.passes.ops.winograd_matrices import KERNEL, matrices
 from rt3d_mlir.passes.ops.winograd_steps import Facts
-from rt3d_mlir.targets import Target
+from rt3d_mlir.targets import CpuTarget
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class InputKernel:
 class ProductKernel:
     """`source` is V's shape, `weights` U's, `result` M's."""
 
-    target: Target
+    target: CpuTarget
     facts: Facts
     source: tuple[int, ...]
     weights: tuple[int, ...]
@@ -139,7 +139,7 @@ class ProductKernel:
 class OutputKernel:
     """`source` is M's shape; `out` is what is written: the conv's output, or its maximum over windows of `pool`."""
 
-    target: Target
+    target: CpuTarget
     facts: Facts
     source: tuple[int, ...]
     out: Blocked

@@ -54,7 +54,7 @@ from rt3d_mlir.passes.ops.halo import conv_halo, note_halos
 from rt3d_mlir.passes.ops.packed_conv import PackedConv
 from rt3d_mlir.passes.ops.winograd_matrices import KERNEL, POINTS, matrices
 from rt3d_mlir.sparsity import unpack
-from rt3d_mlir.targets import Target, get_target
+from rt3d_mlir.targets import CpuTarget, get_target
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Winograd(Pass):
     """Rewrites 3x3 convs where it pays on `target`. `tile` 2 or 4 takes that one wherever it can be computed."""
 
     name: ClassVar[str] = "winograd"
-    target: Target = field(default_factory=lambda: get_target("host"))
+    target: CpuTarget = field(default_factory=lambda: get_target("host"))
     tile: int = 0
 
     def __post_init__(self) -> None:

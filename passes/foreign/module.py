@@ -22,14 +22,14 @@ from rt3d_mlir.passes.framework.base import Note, State
 from rt3d_mlir.passes.packing_report import Report, build_report
 from rt3d_mlir.passes.pipeline import default_pipeline, plugins_in, run_pipeline
 from rt3d_mlir.sparsity import GroupSize, MaskSet
-from rt3d_mlir.targets import GpuTarget, Target, find_target
+from rt3d_mlir.targets import Target, find_target
 
 _OTHER_INPUTS = {"stablehlo", "chlo", "tosa", "onnx", "torch"}
 
 
 def apply(
     module: ir.Module | ir.Operation,
-    target: str | Target | GpuTarget,
+    target: str | Target,
     *,
     masks: MaskSet | None = None,
     group: GroupSize | None = None,

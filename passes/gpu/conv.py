@@ -27,11 +27,12 @@ from rt3d_mlir.passes.cost.gpu_tile import ConvShape, GpuTile, choose_tile
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.gpu import vectors as gpu
 from rt3d_mlir.passes.gpu.epilogue import GpuFinisher
+from rt3d_mlir.passes.gpu.vectors import LANES
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.epilogue import Epilogue
 from rt3d_mlir.passes.ops.halo import Halo
 from rt3d_mlir.passes.ops.tap_layout import TapLayout
-from rt3d_mlir.targets import LANES, GpuTarget
+from rt3d_mlir.targets import GpuTarget
 
 
 @dataclass(frozen=True)

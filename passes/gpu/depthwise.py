@@ -9,10 +9,10 @@ from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.gpu import vectors as gpu
 from rt3d_mlir.passes.gpu.epilogue import GpuFinisher
 from rt3d_mlir.passes.gpu.pointwise import PointwiseKernel
+from rt3d_mlir.passes.gpu.vectors import LANES
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.ops.epilogue import Epilogue
-from rt3d_mlir.targets import LANES
 
 
 @dataclass(frozen=True)

@@ -31,11 +31,9 @@ from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.gpu import vectors as gpu
 from rt3d_mlir.passes.gpu.conv import GpuConvKernel, Workgroup
 from rt3d_mlir.passes.gpu.taps import whole_rounds
+from rt3d_mlir.passes.gpu.vectors import LANES
 from rt3d_mlir.passes.ops.tap_layout import TapLayout
-from rt3d_mlir.targets import LANES
 
-#: Filters that rows of a dense layer are merged to, at most.
-MATRIX_WIDTHS = (16, 32, 64)
 #: Taps that fill the 16 inputs of a matrix; vectors that hold the offsets of a round.
 TAPS, OFFSETS = SIDE // LANES, DEPTH // LANES
 

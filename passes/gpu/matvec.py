@@ -17,28 +17,30 @@ from iree.compiler.dialects import arith, math, memref
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.gpu import vectors as gpu
 from rt3d_mlir.passes.gpu.epilogue import GpuFinisher
+from rt3d_mlir.passes.gpu.vectors import LANES
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.epilogue import Epilogue
 from rt3d_mlir.passes.ops.tap_layout import TapLayout
-from rt3d_mlir.targets import LANES
 
 #: Positions, of all clips, up to which this kernel is used; a row's weights are then read once for each.
 FEW = 4
-#: Threads of a workgroup at most.
-MOST = 256
 #: Taps that a thread has on their way at a time: all their loads come before the first product.
 AHEAD = 8
 
 
 @dataclass(frozen=True)
 class GpuMatvecKernel:
-    """`size` is the (D, H, W) of the output, `source` the padded input; all channels of a tap have weights."""
+    """`size` is the (D, H, W) of the output, `source` the padded input; all channels of a tap have weights.
+
+    A workgroup has at most `most` threads.
+    """
 
     taps: TapLayout
     source: Blocked
     strides: tuple[int, ...]
     size: tuple[int, ...]
     out: Blocked
+    most: int
 
     @property
     def quads(self) -> int:
@@ -62,7 +64,7 @@ class GpuMatvecKernel:
     @cached_property
     def threads(self) -> int:
         """Whole taps of them."""
-        return MOST // self.tap_vectors * self.tap_vectors
+        return self.most // self.tap_vectors * self.tap_vectors
 
     @property
     def grid(self) -> tuple[int, int, int]:

@@ -9,8 +9,8 @@ from iree.compiler.dialects import arith, memref, vector
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.gpu import vectors as gpu
 from rt3d_mlir.passes.gpu.pointwise import THREADS, PointwiseKernel
+from rt3d_mlir.passes.gpu.vectors import LANES
 from rt3d_mlir.passes.ops.activation import Blocked
-from rt3d_mlir.targets import LANES
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.gpu import vectors as gpu
 from rt3d_mlir.passes.gpu.epilogue import GpuFinisher
 from rt3d_mlir.passes.gpu.pointwise import PointwiseKernel
+from rt3d_mlir.passes.gpu.vectors import LANES
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.avg_pool import AvgPool
 from rt3d_mlir.passes.ops.epilogue import Epilogue
 from rt3d_mlir.passes.ops.max_pool import MaxPool, clamped
-from rt3d_mlir.targets import LANES
 
 #: Threads that share a window, and the positions from which on it pays.
 TEAM, LARGE = 64, 128

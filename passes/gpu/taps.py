@@ -5,9 +5,9 @@ from math import ceil
 
 import numpy as np
 
+from rt3d_mlir.passes.gpu.vectors import LANES
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.tap_layout import TapLayout
-from rt3d_mlir.targets import LANES
 
 
 def whole_blocks(layout: TapLayout, all_channels: bool = False) -> TapLayout:

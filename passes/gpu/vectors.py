@@ -12,7 +12,10 @@ from iree.compiler.dialects import arith, gpu, memref, scf, vector
 
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.ops.activation import Blocked
-from rt3d_mlir.targets import LANES
+from rt3d_mlir.targets import GpuTarget
+
+#: Of all vectors, and channels of a block.
+LANES = GpuTarget.lanes
 
 
 def place(part: Blocked, n: ir.Value, block: ir.Value, *position: ir.Value) -> ir.Value:

@@ -25,7 +25,7 @@ from rt3d_mlir.passes.ir.match import layer_obstacle
 from rt3d_mlir.passes.ops.conv import PLAIN, Conv
 from rt3d_mlir.passes.pack.pack_kgs import AllTaps, ChosenGroup
 from rt3d_mlir.sparsity import live_weights
-from rt3d_mlir.targets import Target, get_target
+from rt3d_mlir.targets import CpuTarget, get_target
 
 #: A layer with fewer zeros than this share is dense, and nothing is said of them.
 NOTABLE = 0.1
@@ -36,7 +36,7 @@ class ChooseGroups(Pass):
     """Chooses by the time on `target`, in f16 where `half`; `winograd` is whether that pass will run."""
 
     name: ClassVar[str] = "choose-groups"
-    target: Target = field(default_factory=lambda: get_target("host"))
+    target: CpuTarget = field(default_factory=lambda: get_target("host"))
     half: bool = False
     winograd: bool = True
 

@@ -34,7 +34,7 @@ from rt3d_mlir.passes.ir.match import defining_op, is_pure_scalar, layer_obstacl
 from rt3d_mlir.passes.ops.conv import Conv
 from rt3d_mlir.passes.pack.choose_groups import plain_convs
 from rt3d_mlir.sparsity import by_pattern, live_weights
-from rt3d_mlir.targets import Target, get_target
+from rt3d_mlir.targets import CpuTarget, get_target
 
 _FREE = ("tensor.empty", "linalg.fill")
 
@@ -59,7 +59,7 @@ class SortFilters(Pass):
     """Sorts by the time on `target`, in f16 where `half`."""
 
     name: ClassVar[str] = "sort-filters"
-    target: Target = field(default_factory=lambda: get_target("host"))
+    target: CpuTarget = field(default_factory=lambda: get_target("host"))
     half: bool = False
 
     def run(self, module: ir.Module, state: State) -> None:

@@ -39,7 +39,7 @@ from rt3d_mlir.passes.schedule.destination import Destination, destination, mark
 from rt3d_mlir.passes.schedule.plan import plan_conv
 from rt3d_mlir.passes.schedule.pool import schedule_pool
 from rt3d_mlir.passes.schedule.winograd import schedule_winograd
-from rt3d_mlir.targets import Target, get_target
+from rt3d_mlir.targets import CpuTarget, get_target
 
 #: Tensors of six axes whose last one has more numbers are no blocked activations.
 LARGEST_BLOCK = 64
@@ -50,7 +50,7 @@ class ScheduleCpu(Pass):
     """Emits kernels for the `target` preset; refuses shapes known only at run time."""
 
     name: ClassVar[str] = "schedule-cpu"
-    target: Target = field(default_factory=lambda: get_target("host"))
+    target: CpuTarget = field(default_factory=lambda: get_target("host"))
 
     def run(self, module: ir.Module, state: State) -> None:
         packed = partial(self._conv, module=module, state=state)

@@ -12,11 +12,11 @@ from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.ops.epilogue import Epilogue, epilogue_after
 from rt3d_mlir.passes.ops.halo import conv_halo
 from rt3d_mlir.passes.schedule.destination import Destination, destination
-from rt3d_mlir.targets import Target
+from rt3d_mlir.targets import CpuTarget
 
 
 def schedule_depthwise(
-    op: ir.OpView, rewriter: rewrite.PatternRewriter, module: ir.Module, state: State, target: Target
+    op: ir.OpView, rewriter: rewrite.PatternRewriter, module: ir.Module, state: State, target: CpuTarget
 ) -> Failure | None:
     """Replaces a depthwise conv of a module that `note_halos` has seen; 'no match' for any other op."""
     conv = DepthwiseConv.match(op)
@@ -31,7 +31,7 @@ def schedule_depthwise(
 
 
 def depthwise_kernel(
-    conv: DepthwiseConv, state: State, target: Target
+    conv: DepthwiseConv, state: State, target: CpuTarget
 ) -> tuple[ir.Value, Epilogue | None, DepthwiseKernel, Destination]:
     """What a depthwise conv reads, the epilogue that it takes along, its kernel, and where that writes."""
     epilogue = epilogue_after(conv.op.results[0], state)

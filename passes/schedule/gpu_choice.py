@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from rt3d_mlir.passes.gpu.conv import GpuConvKernel
-from rt3d_mlir.passes.gpu.matrix_conv import MATRIX_WIDTHS, matrix_kernel
+from rt3d_mlir.passes.gpu.matrix_conv import matrix_kernel
 from rt3d_mlir.passes.gpu.matvec import FEW, GpuMatvecKernel
 from rt3d_mlir.passes.gpu.taps import first_rows, narrow_rows, near_taps, whole_blocks
 from rt3d_mlir.passes.ops.activation import Blocked, view
@@ -13,7 +13,7 @@ from rt3d_mlir.passes.ops.halo import conv_halo
 from rt3d_mlir.passes.ops.packed_conv import PackedConv
 from rt3d_mlir.passes.ops.tap_layout import TapLayout, arrange
 from rt3d_mlir.sparsity import Packed
-from rt3d_mlir.targets import LANES, GpuTarget
+from rt3d_mlir.targets import GpuTarget
 
 
 def conv_kernel(conv: PackedConv, packed: Packed, out: Blocked, target: GpuTarget) -> GpuMatvecKernel | GpuConvKernel:
@@ -27,10 +27,10 @@ def conv_kernel(conv: PackedConv, packed: Packed, out: Blocked, target: GpuTarge
         return first_rows(narrow_rows(taps, filters), out.blocks)
 
     if prod(size) <= FEW:
-        return GpuMatvecKernel(_spread(rows(target.widest), target), source, conv.strides, size, out)
+        return GpuMatvecKernel(_spread(rows(target.widest), target), source, conv.strides, size, out, target.threads)
     rest = source, conv_halo(conv), conv.strides, conv.dilations, size, out, target
     if target.matrices and packed.weights.dtype == np.float16:
-        found = matrix_kernel([near_taps(rows(width)) for width in MATRIX_WIDTHS], *rest)
+        found = matrix_kernel([near_taps(rows(width)) for width in target.matrices], *rest)
         if found is not None:
             return found
     return GpuConvKernel(near_taps(rows(target.widest, all_channels=False)), *rest)
@@ -38,6 +38,6 @@ def conv_kernel(conv: PackedConv, packed: Packed, out: Blocked, target: GpuTarge
 
 def _spread(taps: TapLayout, target: GpuTarget) -> TapLayout:
     """Rows so narrow that each processor has two."""
-    while taps.rows < 2 * target.processors and taps.filters % (2 * LANES) == 0 and taps.starts[-1]:
+    while taps.rows < 2 * target.processors and taps.filters % (2 * target.lanes) == 0 and taps.starts[-1]:
         taps = narrow_rows(taps, taps.filters // 2)
     return taps

@@ -21,7 +21,7 @@ from rt3d_mlir.passes.ops.max_pool import MaxPool
 from rt3d_mlir.passes.ops.packed_conv import PackedConv
 from rt3d_mlir.passes.ops.tap_layout import arrange
 from rt3d_mlir.passes.schedule.destination import Destination, destination
-from rt3d_mlir.targets import Target
+from rt3d_mlir.targets import CpuTarget
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class ConvPlan:
     key: str | None
 
 
-def plan_conv(conv: PackedConv, state: State, target: Target) -> ConvPlan | None:
+def plan_conv(conv: PackedConv, state: State, target: CpuTarget) -> ConvPlan | None:
     """The plan for a conv of a module that `note_halos` has seen; None if its weights are no constants at hand."""
     found = conv.constants(state.weights)
     if found is None:

@@ -14,11 +14,11 @@ from rt3d_mlir.passes.ops.avg_pool import AvgPool
 from rt3d_mlir.passes.ops.epilogue import epilogue_after
 from rt3d_mlir.passes.ops.max_pool import MaxPool
 from rt3d_mlir.passes.schedule.destination import destination
-from rt3d_mlir.targets import Target
+from rt3d_mlir.targets import CpuTarget
 
 
 def schedule_pool(
-    op: ir.OpView, rewriter: rewrite.PatternRewriter, module: ir.Module, state: State, target: Target
+    op: ir.OpView, rewriter: rewrite.PatternRewriter, module: ir.Module, state: State, target: CpuTarget
 ) -> Failure | None:
     """Replaces a blocked pool; 'no match' for any other op."""
     pool = MaxPool.match(op) or AvgPool.match(op)

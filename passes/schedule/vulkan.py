@@ -43,7 +43,7 @@ from rt3d_mlir.passes.ops.packed_conv import NOT_AT_HAND, PackedConv
 from rt3d_mlir.passes.schedule.const_eval import hold_constants
 from rt3d_mlir.passes.schedule.destination import Destination, destination, mark_concatenations, pad_links
 from rt3d_mlir.passes.schedule.gpu_choice import conv_kernel
-from rt3d_mlir.targets import LANES, GpuTarget, get_gpu_target
+from rt3d_mlir.targets import GpuTarget, get_gpu_target
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ class _Rules:
 
     def unpack(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
         x, source = view(op.operands[0])
-        if not is_channel_layout(op) or source.block != LANES:
+        if not is_channel_layout(op) or source.block != self.step.target.lanes:
             return NO_MATCH
         kernel = GpuUnpackKernel(op.results[0].type.shape[1], source)
         user = only_user(op.results[0])
@@ -198,18 +198,18 @@ class _Rules:
         channels: int | None = None,
     ) -> None:
         """Dispatches a kernel whose bindings are its own inputs, then the epilogue's."""
-        more = epilogue.inputs(self.state, name, channels or to.out.blocks * LANES) if epilogue else []
+        more = epilogue.inputs(self.state, name, channels or to.out.blocks * self.step.target.lanes) if epilogue else []
         to.dispatch(rewriter, self.module, name, [*inputs, *more], grid, partial(body, epilogue=epilogue), shader)
 
     def _fits(self, op: ir.OpView, layer: str) -> bool:
         """Whether the result has channel blocks of 4; refuses others."""
-        block = op.results[0].type.shape[-1]
-        if block != LANES:
+        block, lanes = op.results[0].type.shape[-1], self.step.target.lanes
+        if block != lanes:
             reason = (
-                f"its channel blocks have {block} channels; GPU kernels take {LANES}: prune in groups of 8x4 or 16x4"
+                f"its channel blocks have {block} channels; GPU kernels take {lanes}: prune in groups of 8x4 or 16x4"
             )
             self.state.refuse(self.step.name, layer, reason)
-        return block == LANES
+        return block == lanes
 
 
 def _before_truncf(value: ir.Value) -> ir.Value:

@@ -14,11 +14,11 @@ from rt3d_mlir.passes.ops.epilogue import epilogue_after
 from rt3d_mlir.passes.ops.winograd_steps import INPUT, PRODUCT, Step
 from rt3d_mlir.passes.schedule.destination import destination
 from rt3d_mlir.passes.schedule.plan import tiling_pool_after
-from rt3d_mlir.targets import Target
+from rt3d_mlir.targets import CpuTarget
 
 
 def schedule_winograd(
-    op: ir.OpView, rewriter: rewrite.PatternRewriter, module: ir.Module, state: State, target: Target
+    op: ir.OpView, rewriter: rewrite.PatternRewriter, module: ir.Module, state: State, target: CpuTarget
 ) -> Failure | None:
     """Replaces one step by its dispatch. The product's is called like the layer: it does the layer's work."""
     step = Step.match(op)
@@ -42,7 +42,7 @@ def _input(step: Step, module: ir.Module, rewriter: rewrite.PatternRewriter, sta
     rewriter.replace_op(step.op, [value])
 
 
-def _product(step: Step, module: ir.Module, rewriter: rewrite.PatternRewriter, target: Target) -> None:
+def _product(step: Step, module: ir.Module, rewriter: rewrite.PatternRewriter, target: CpuTarget) -> None:
     result = step.op.results[0]
     kernel = product_kernel(step, target)
     with ir.InsertionPoint(step.op), step.op.location:
@@ -52,13 +52,13 @@ def _product(step: Step, module: ir.Module, rewriter: rewrite.PatternRewriter, t
     rewriter.replace_op(step.op, [value])
 
 
-def product_kernel(step: Step, target: Target) -> ProductKernel:
+def product_kernel(step: Step, target: CpuTarget) -> ProductKernel:
     """The kernel of a product step."""
     shapes = (tuple(value.type.shape) for value in (step.source, step.factors, step.op.results[0]))
     return ProductKernel(target, step.facts, *shapes)
 
 
-def _output(step: Step, module: ir.Module, rewriter: rewrite.PatternRewriter, state: State, target: Target) -> None:
+def _output(step: Step, module: ir.Module, rewriter: rewrite.PatternRewriter, state: State, target: CpuTarget) -> None:
     epilogue = epilogue_after(step.op.results[0], state)
     value = epilogue.result if epilogue else step.op.results[0]
     pool, tile = tiling_pool_after(value), step.facts.tiling.tile

@@ -18,7 +18,7 @@ from rt3d_mlir.ir_io.weights import WeightTable
 from rt3d_mlir.iree.command import iree_compile
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.emit.dispatch import emit_dispatch
-from rt3d_mlir.targets import Target, get_target
+from rt3d_mlir.targets import CpuTarget, get_target
 
 ITERATIONS = 1_000_000
 COPY_BYTES = 256 * 2**20
@@ -37,12 +37,12 @@ def measure_roofs(repeat: int = 7) -> Roofs:
     return Roofs(_fma(get_target("host"), repeat), _stream(repeat))
 
 
-def accumulators(target: Target) -> int:
+def accumulators(target: CpuTarget) -> int:
     """As many as fit the registers beside two operands: 24 of 32 (AVX-512, NEON) or 12 of 16."""
-    return 24 if target.vector_bits >= 512 or target.broadcast == "lane" else 12
+    return target.registers * 3 // 4
 
 
-def _fma(target: Target, repeat: int) -> float:
+def _fma(target: CpuTarget, repeat: int) -> float:
     import iree.runtime as iree
 
     with tempfile.TemporaryDirectory() as folder:
@@ -58,7 +58,7 @@ def _fma(target: Target, repeat: int) -> float:
     return 2 * ITERATIONS * accumulators(target) * target.lanes / seconds
 
 
-def _compile(target: Target, path: Path) -> None:
+def _compile(target: CpuTarget, path: Path) -> None:
     lanes = target.lanes
     with ir.Context(), ir.Location.unknown():
         module = ir.Module.parse(f"""
@@ -83,7 +83,7 @@ func.func @main(%numbers: tensor<{2 * lanes}xf32>, %loops: tensor<1xi32>) -> ten
     iree_compile(source, path, target.iree_flags)
 
 
-def _body(bindings: list[ir.Value], target: Target) -> None:
+def _body(bindings: list[ir.Value], target: CpuTarget) -> None:
     numbers, loops, out = bindings
     scale = k.load_vector(numbers, k.index(0), target.lanes)
     add = k.load_vector(numbers, k.index(target.lanes), target.lanes)

@@ -30,7 +30,7 @@ from rt3d_mlir.passes.packing_report import Report
 from rt3d_mlir.passes.pipeline import run_pipeline
 from rt3d_mlir.runtime.artifact import Manifest
 from rt3d_mlir.sparsity import GroupSize, MaskSet, apply_masks, check_finite, load_config, masks_for
-from rt3d_mlir.targets import GpuTarget, Target, find_target
+from rt3d_mlir.targets import Target, find_target
 
 #: Filters of the narrowest vector register. For masks with fewer filters the mask's group is ignored; only the zeros
 #: are used.
@@ -87,7 +87,7 @@ def export_source(
 def export_config(
     model: str,
     config: str,
-    target: Target | GpuTarget,
+    target: Target,
     dtype: str = "f32",
     winograd: bool = True,
     num_classes: int | None = None,
@@ -154,7 +154,7 @@ class Exported:
             run_pipeline(module, self.pipeline(preset), state, trace.after_each)
             return state, trace.explain(state, preset)
 
-    def group_for(self, target: Target | GpuTarget) -> GroupSize | None:
+    def group_for(self, target: Target) -> GroupSize | None:
         """The group that all layers are packed in; None if each layer gets the group that is fastest for its zeros.
 
         Masks may have smaller groups than the target's: those of a phone, on a machine with wider vectors. Such groups
@@ -168,12 +168,12 @@ class Exported:
         part = masks.n == own.n and masks.m < own.m and own.m % masks.m == 0
         return None if part else masks
 
-    def job(self, target: Target | GpuTarget, flags: Sequence[str] = ()) -> CompileJob:
+    def job(self, target: Target, flags: Sequence[str] = ()) -> CompileJob:
         """This model for a target; `flags` are passed on to iree-compile."""
         group = self.group_for(target)
         return CompileJob(self.network, target, group, self.dense, self.dtype, self.winograd, flags)
 
-    def pipeline(self, target: Target | GpuTarget) -> list[Pass]:
+    def pipeline(self, target: Target) -> list[Pass]:
         """The passes that compile this model. Raises TargetError if the target has no kernels of the dtype."""
         return self.job(target).pipeline()
 

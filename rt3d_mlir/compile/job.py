@@ -10,7 +10,7 @@ from rt3d_mlir.passes.framework.base import Pass, State
 from rt3d_mlir.passes.packing_report import Report, build_report
 from rt3d_mlir.passes.pipeline import default_pipeline
 from rt3d_mlir.sparsity import GroupSize
-from rt3d_mlir.targets import GpuTarget, Target
+from rt3d_mlir.targets import Target
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +21,7 @@ class CompileJob:
     """
 
     network: Network
-    target: Target | GpuTarget
+    target: Target
     group: GroupSize | None
     dense: bool
     dtype: str
@@ -47,7 +47,7 @@ class CompileJob:
         signature = next(line for line in self.network.floor1.text.splitlines() if "func.func @main(" in line)
         if "f64>" not in signature:
             return [*self.target.iree_flags, *self.more_flags]
-        if isinstance(self.target, GpuTarget):
+        if not self.target.double:
             raise TargetError(
                 f"{self.network.source.name} takes or gives float64, which {self.target.name} does not have: "
                 "give it float32 inputs"

@@ -19,7 +19,7 @@ class Explanation:
     """The fate of each op of the model, in its order, and of the conversions that were inserted between them.
 
     Shares are of the whole net, 0 to 1, of what is left to IREE: of MACs, of bytes read and written in memory, and of
-    the time that rt3d_mlir.explain.time_model estimates, where a conversion between two layers counts too.
+    the time that is estimated by rt3d_mlir.targets.rates, where a conversion between two layers counts too.
     """
 
     fates: list[Fate]

@@ -8,8 +8,8 @@ import iree.compiler.ir as ir
 from rt3d_mlir.explain import floor_facts
 from rt3d_mlir.explain.explanation import INSERTED
 from rt3d_mlir.explain.op_work import OpWork, is_at_border
-from rt3d_mlir.explain.time_model import Rates
 from rt3d_mlir.runtime.artifact import Fate
+from rt3d_mlir.targets import Rates
 
 
 @dataclass(frozen=True)

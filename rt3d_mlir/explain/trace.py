@@ -15,14 +15,13 @@ from rt3d_mlir.explain.explanation import FOLDED, FUSED, LEFT, PACKED, Explanati
 from rt3d_mlir.explain.fate_costs import FateCosts
 from rt3d_mlir.explain.floor_facts import RESHAPES
 from rt3d_mlir.explain.op_work import OpWork
-from rt3d_mlir.explain.time_model import rates_of
 from rt3d_mlir.frontend.model_ops import ModelOp
 from rt3d_mlir.frontend.random_numbers import is_random
 from rt3d_mlir.passes.framework.base import LayerFacts, Pass, State
 from rt3d_mlir.passes.framework.provenance import keys, tensor_ops
 from rt3d_mlir.passes.ir.match import defining_op, is_f32, static_shape
 from rt3d_mlir.runtime.artifact import Fate
-from rt3d_mlir.targets import GpuTarget, Target
+from rt3d_mlir.targets import Target
 
 #: Kinds that change no number when a model is evaluated.
 _NO_WORK = (
@@ -77,10 +76,10 @@ class Trace:
                     self._writers.setdefault(key, set()).update(writers)
         self._roles = {key: max(found, key=[*floor_facts.ROLES].index) for key, found in roles.items()}
 
-    def explain(self, state: State, target: Target | GpuTarget) -> Explanation:
+    def explain(self, state: State, target: Target) -> Explanation:
         """Of the module as the pipeline left it, with times estimated for `target`."""
         work = OpWork(self._module)
-        costs = FateCosts(work, rates_of(target))
+        costs = FateCosts(work, target.rates)
         standing = [(op, found) for op in tensor_ops(self._module) if (found := self._keys(op))]
         ops = [(op, found) for op, found in standing if not work.is_constant(op)]
         kernels: dict[str, list[ir.OpView]] = {}

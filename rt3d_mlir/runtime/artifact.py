@@ -53,7 +53,7 @@ class Fate:
 
     `where` is "packed", "fused" (into the ops `into`), "folded" or "left" (to IREE). It is "inserted" for a conversion
     that is no op of the model. `bytes` are those that its kernels and IREE's code for it read and write in memory.
-    `seconds` is an estimate for one core (rt3d_mlir.explain.time_model). `macs_off`, `bytes_off` and `seconds_off` are
+    `seconds` is an estimate for one core (rt3d_mlir.targets.rates). `macs_off`, `bytes_off` and `seconds_off` are
     the parts of these that are off the packed path. `in_part` says that the op is packed or fused, but that a part of
     it is left to IREE. Old manifests have none of these numbers.
     """

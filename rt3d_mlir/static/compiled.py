@@ -15,7 +15,7 @@ from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.pipeline import run_pipeline
 from rt3d_mlir.static.assembly import Loop, functions, hottest_loop
 from rt3d_mlir.static.work import ConvWork, equal_kernels, find_work, other_bytes
-from rt3d_mlir.targets import Target
+from rt3d_mlir.targets import CpuTarget
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Compiled:
         return loop
 
 
-def compile_static(exported: Exported, target: Target) -> Compiled:
+def compile_static(exported: Exported, target: CpuTarget) -> Compiled:
     """Runs the passes and iree-compile, and reads the assembly; nothing of it stays on disk. Raises CompileError."""
     with tempfile.TemporaryDirectory() as folder, ir.Context(), ir.Location.unknown():
         module, table = exported.floor1.parse()

@@ -13,7 +13,7 @@ from rt3d_mlir.static.mca import CORES, find_mca, peak
 from rt3d_mlir.static.phones import PHONES, PhoneSpec, published
 from rt3d_mlir.static.projection import Projection, project, tap_cycles
 from rt3d_mlir.static.work import ConvWork
-from rt3d_mlir.targets import Target, get_target
+from rt3d_mlir.targets import CpuTarget, get_target
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ class StaticReport:
         return {**asdict(self), "share": self.share, "spills": self.spills}
 
 
-def analyse(exported: Exported, target: str | Target, phones: Sequence[str] = ()) -> StaticReport:
+def analyse(exported: Exported, target: str | CpuTarget, phones: Sequence[str] = ()) -> StaticReport:
     """Compiles for an aarch64 target, reads its assembly, and projects the time on `phones` (default: all known).
 
     Raises TargetError for a target that is not aarch64 or an unknown phone, VersionError where llvm-mca is missing, and

@@ -19,7 +19,7 @@ from rt3d_mlir.static.gpu_work import dispatch_bytes, find_gpu_work
 from rt3d_mlir.static.phones import GPUS, Gpu, published_gpu
 from rt3d_mlir.static.shader import TOO_OLD, Shader, fault, read_shader
 from rt3d_mlir.static.work import equal_kernels
-from rt3d_mlir.targets import LANES, GpuTarget
+from rt3d_mlir.targets import GpuTarget
 
 
 @dataclass(frozen=True)
@@ -153,7 +153,7 @@ def _loop_ms(gpu: Gpu, layer: GpuLayer, dtype: str) -> tuple[float, float]:
     loop = layer.shader.loop
     if not layer.macs or loop is None:
         return 0.0, 0.0
-    turns = layer.macs / (LANES * loop.fmas)  # of the loop, by all threads
+    turns = layer.macs / (GpuTarget.lanes * loop.fmas)  # of the loop, by all threads
     products = 2e-9 * layer.macs / (gpu.tflops[dtype] * loop.share)
     cached = loop.buffer_bytes + (loop.shared_bytes if gpu.shared_gbs is None else 0)
     shared = 0.0 if gpu.shared_gbs is None else loop.shared_bytes / gpu.shared_gbs

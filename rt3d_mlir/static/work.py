@@ -30,7 +30,7 @@ from rt3d_mlir.passes.schedule.depthwise import depthwise_kernel
 from rt3d_mlir.passes.schedule.destination import mark_concatenations
 from rt3d_mlir.passes.schedule.plan import plan_conv
 from rt3d_mlir.passes.schedule.winograd import product_kernel
-from rt3d_mlir.targets import Target
+from rt3d_mlir.targets import CpuTarget
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class ConvWork:
         return symbol_of(self.layer)
 
 
-def find_work(module: ir.Module, state: State, target: Target) -> list[ConvWork]:
+def find_work(module: ir.Module, state: State, target: CpuTarget) -> list[ConvWork]:
     """The work of every packed or depthwise conv, and of the products of Winograd ones, in the order they run.
 
     `module` is one that schedule-cpu is about to see. Winograd's transforms are no work here: they move bytes.

@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from rt3d_mlir.errors import TargetError, did_you_mean
 from rt3d_mlir.iree import internals
 from rt3d_mlir.sparsity import GroupSize
-
-#: Channels of a block, and lanes of every vector, on all GPUs.
-LANES = 4
+from rt3d_mlir.targets.rates import Rates, core_rates
 
 
 @dataclass(frozen=True)
@@ -29,7 +27,12 @@ class GpuTarget:
     abi            how iree-compile binds buffers: by descriptors, or by address ("bda"), 10 % faster where it was timed
     half           whether it multiplies f16, so that dtype f16 is of use
     in_step        whether all subgroups have that width; their threads then need not wait for the workgroup
-    matrices       whether subgroups multiply 16x16 matrices of f16 with f32 sums (VK_KHR_cooperative_matrix)
+    matrices       where subgroups multiply 16x16 matrices of f16 with f32 sums (VK_KHR_cooperative_matrix): how many
+                   filters a row may have for it; the rows of a dense layer are merged to these
+    threads        of a workgroup, at most: what most devices run
+    most_registers those of a thread, at most
+    dots           IREE's names for dot products of int8
+    lanes          channels of a block, and numbers of every vector, on all GPUs: SPIR-V's longest
     """
 
     name: str
@@ -48,10 +51,16 @@ class GpuTarget:
     abi: str = "descriptors"
     half: bool = True
     in_step: bool = False
-    matrices: bool = False
+    matrices: tuple[int, ...] = ()
     half_group: GroupSize | None = None
+    threads: int = 256
+    most_registers: int = 255
+    dots: frozenset[str] = frozenset({"dp4xi8toi32"})
+    lanes = 4
     triple = "spirv"
     device = "vulkan"
+    double = False
+    half_needs = "dtype f16 needs a GPU that stores and multiplies it (storageBuffer16BitAccess, shaderFloat16)"
 
     @property
     def cpu(self) -> str:
@@ -61,6 +70,12 @@ class GpuTarget:
     def group_of(self, dtype: str) -> GroupSize:
         """The default of pruning for f32 or f16."""
         return self.half_group or self.group if dtype == "f16" else self.group
+
+    @property
+    def rates(self) -> Rates:
+        """Those of a core with AVX-512: a GPU's peak and memory are in about its ratio, and IREE's own code was not
+        timed on one."""
+        return core_rates(16)
 
     @property
     def offset_alignment(self) -> int:
@@ -138,7 +153,7 @@ _PRESETS = [
         features="spirv:v1.6,cap:Shader",  # 1.6 has cooperative matrices
         abi="bda",
         in_step=True,
-        matrices=True,
+        matrices=(16, 32, 64),
         half_group=GroupSize(32, 4),
     ),
 ]

@@ -13,7 +13,7 @@ from rt3d_mlir.bench.profiler import profile_calls
 from rt3d_mlir.compile.exported import export
 from rt3d_mlir.sparsity import GroupSize, MaskSet, magnitude_mask
 from rt3d_mlir.static import analyse
-from rt3d_mlir.targets import Target
+from rt3d_mlir.targets import CpuTarget
 
 GROUPS = [GroupSize(m, n) for n in (4, 8) for m in (4, 8, 16, 32)]
 KEPT = 0.25
@@ -27,7 +27,7 @@ class GroupSpeed:
     speed: float
 
 
-def sweep_groups(target: Target, progress: Callable[[str], None] = lambda _what: None) -> list[GroupSpeed]:
+def sweep_groups(target: CpuTarget, progress: Callable[[str], None] = lambda _what: None) -> list[GroupSpeed]:
     """A 256->256 3x3x3 layer on 8x28x28, a quarter of it kept, for each group size."""
     found = []
     for number, group in enumerate(GROUPS, 1):
@@ -36,7 +36,7 @@ def sweep_groups(target: Target, progress: Callable[[str], None] = lambda _what:
     return found
 
 
-def _speed(group: GroupSize, target: Target) -> float:
+def _speed(group: GroupSize, target: CpuTarget) -> float:
     layer = nn.Conv3d(256, 256, 3, padding=1)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():

@@ -25,7 +25,7 @@ from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.pipeline import run_pipeline
 from rt3d_mlir.static import analyse
 from rt3d_mlir.static.work import equal_kernels
-from rt3d_mlir.targets import Target
+from rt3d_mlir.targets import CpuTarget
 
 Tile = tuple[int, int]
 #: A tile enters the table where it is this much faster than the model's choice; below is noise.
@@ -50,7 +50,7 @@ class Tuned:
 
 def tune(
     exported: Sequence[Exported],
-    target: Target,
+    target: CpuTarget,
     rounds: int = 6,
     progress: Callable[[str], None] = lambda _what: None,
 ) -> list[Tuned]:
@@ -91,7 +91,7 @@ def tune(
     ]
 
 
-def to_json(tuned: Sequence[Tuned], target: Target, old: Mapping[str, Tile]) -> str:
+def to_json(tuned: Sequence[Tuned], target: CpuTarget, old: Mapping[str, Tile]) -> str:
     """The table of a preset: the tiles that are worth it, and the `old` ones of kinds that were not tuned."""
     tiles = {key: tile for key, tile in old.items() if key not in {each.key for each in tuned}}
     tiles |= {each.key: each.best for each in tuned if each.worth_it}
@@ -99,7 +99,7 @@ def to_json(tuned: Sequence[Tuned], target: Target, old: Mapping[str, Tile]) -> 
 
 
 @contextmanager
-def _scheduled(exported: Exported, target: Target) -> Iterator[tuple[ir.Module, State]]:
+def _scheduled(exported: Exported, target: CpuTarget) -> Iterator[tuple[ir.Module, State]]:
     """The scheduled module, inside its context."""
     with ir.Context(), ir.Location.unknown():
         module, table = exported.floor1.parse()
@@ -108,12 +108,12 @@ def _scheduled(exported: Exported, target: Target) -> Iterator[tuple[ir.Module, 
         yield module, state
 
 
-def _ranked(exported: Exported, target: Target) -> dict[str, tuple[str, list[Tile]]]:
+def _ranked(exported: Exported, target: CpuTarget) -> dict[str, tuple[str, list[Tile]]]:
     with _scheduled(exported, target) as (_module, state):
         return state.tiles
 
 
-def _times(exported: Exported, target: Target) -> dict[str, float]:
+def _times(exported: Exported, target: CpuTarget) -> dict[str, float]:
     """Time of each conv by layer name: ms on the host, projected mega-cycles for aarch64."""
     if target.name != "host":
         report = analyse(exported, target)

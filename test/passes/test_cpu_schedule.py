@@ -21,7 +21,7 @@ NEON = targets.get_target("cortex-a76")
 
 
 def scheduled(
-    model: nn.Module, shape: tuple[int, ...], group: str = "8x4", target: targets.Target = NEON, dtype: str = "f32"
+    model: nn.Module, shape: tuple[int, ...], group: str = "8x4", target: targets.CpuTarget = NEON, dtype: str = "f32"
 ) -> str:
     """The module after all passes."""
     with ir.Context(), ir.Location.unknown():

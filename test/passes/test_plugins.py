@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 from rt3d_mlir.passes.framework.base import Pass
+from rt3d_mlir.targets import Target
 @dataclass(frozen=True)
 class Mine(Pass):
     name: ClassVar[str] = "mine"
@@ -65,6 +66,14 @@ def test_one_without_a_place_runs_by_name_only(packages: Packages):
     assert list(all_passes())[-1] == "mine"
     assert names() == ours
     assert [str(plugin) for plugin in plugins_in(parse_pipeline("fold-mask,mine"))] == ["mine of pass-one 1.2"]
+
+
+def test_an_option_that_is_any_machine(packages: Packages):
+    packages.add("pass-three", f"{HEAD}    target: Target\n{RUN}")
+    find_plugins.cache_clear()
+    for name in ("cortex-a76", "vulkan-mali"):
+        (step,) = parse_pipeline(f"mine{{target={name}}}")
+        assert step.target.name == name
 
 
 def test_places_in_a_compile(packages: Packages):

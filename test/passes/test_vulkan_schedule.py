@@ -28,7 +28,6 @@ from rt3d_mlir.passes.gpu import conv as gpu_conv
 from rt3d_mlir.passes.gpu import matrix_conv as gpu_matrix_conv
 from rt3d_mlir.passes.gpu import vectors as gpu
 from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
-from rt3d_mlir.passes.schedule import gpu_choice
 from rt3d_mlir.passes.schedule.vulkan import ScheduleVulkan
 from rt3d_mlir.sparsity import GroupSize, expand
 from rt3d_mlir.targets import GpuTarget, get_gpu_target, get_target
@@ -221,9 +220,8 @@ def test_matrix_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: 
     matrices.emulate(monkeypatch.setattr)
     alone = count_subgroup_barriers(monkeypatch)
     monkeypatch.setattr(gpu_matrix_conv, "choose_matrix_tile", lambda _shape, _target: tile)
-    monkeypatch.setattr(gpu_choice, "MATRIX_WIDTHS", (width,))
     group = GroupSize(max(width, 32), 4)  # rows of 16 are cut from wider ones, of which the last is half empty
-    target = replace(TARGET, matrices=True, subgroup=matrices.THREADS, widest=16, group=group)
+    target = replace(TARGET, matrices=(width,), subgroup=matrices.THREADS, widest=16, group=group)
     check_one(tmp_path, target, "f16")
     at_the_end = 2 * width // 16 if tile.splits == 1 else 0  # else the parts meet there
     assert len(alone) == 2 * (2 + at_the_end)

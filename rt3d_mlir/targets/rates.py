@@ -7,12 +7,8 @@ core, and only their ratios count. Where no other source is named they were meas
 
 from dataclasses import dataclass
 
-from rt3d_mlir.targets import GpuTarget, Target
-
 #: FMAs of a vector register a second: two a cycle, at 3.4 GHz.
 _VECTORS = 2 * 3.4e9
-#: Lanes of AVX-512. A GPU's peak and memory are in about its ratio, and IREE's own code was not timed on one.
-_LANES = 16
 #: Of the peak, by packed kernels: 86 to 110 % of C3D's layers (docs/results.md, "C3D by layer").
 _PACKED = 0.9
 #: Of the peak, in direct MACs, by Winograd's algorithm: 214 to 346 % (the same table).
@@ -43,7 +39,7 @@ class Rates:
     plain: float = 14e9
 
 
-def rates_of(target: Target | GpuTarget) -> Rates:
-    """The rates of one core of a CPU target; of a GPU, those of a core with AVX-512."""
-    peak = _VECTORS * (target.lanes if isinstance(target, Target) else _LANES)
+def core_rates(lanes: int) -> Rates:
+    """The rates of a core whose vector registers have so many lanes of f32."""
+    peak = _VECTORS * lanes
     return Rates(_PACKED * peak, _WINOGRAD * peak, _MATMUL * peak)
