@@ -2,7 +2,7 @@
 
     relu(conv(x, W, init = b)) = relu(conv(x, W, init = 0) + b)
 
-The conv then starts from zero, and bias and ReLU stand in one generic behind it, which the scheduler puts into the
+The conv then starts from zero, and bias and ReLU are in one generic after it. The scheduler puts that generic into the
 conv's dispatch, where the sums are still in registers.
 
 Given:
@@ -33,7 +33,7 @@ _FULL_MAP = "(d0, d1, d2, d3, d4) -> (d0, d1, d2, d3, d4)"
 
 @dataclass(frozen=True)
 class FuseEpilogue(Pass):
-    """Gathers bias and ReLU behind each conv; refuses an initial value that is not a bias."""
+    """Gathers bias and ReLU after each conv; refuses an initial value that is not a bias."""
 
     name: ClassVar[str] = "fuse-epilogue"
 

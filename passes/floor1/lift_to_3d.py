@@ -2,7 +2,7 @@
 
     conv2d(x, W) = conv3d(x as [N, C, 1, H, W], W as [M, C, 1, Kh, Kw])
 
-A layer is lifted between two reshapes that move no data, x -> [N, C, 1, H, W] in front and back behind it. Padding,
+A layer is lifted between two reshapes that move no data, x -> [N, C, 1, H, W] before it and back after it. Padding,
 elementwise ops, reductions and concatenation commute with the reshape, so it moves through them until it meets its
 inverse: a chain of 2D layers is reshaped once on entry and once on exit, and the flatten before a linear layer starts
 from the 3D form, where linear-to-conv looks for it.

@@ -19,7 +19,7 @@ Result:
     %b = tensor.collapse_shape %c [[0], [1, 2, 3, 4]] into tensor<1x4096xf32>
 
 A ReLU after it moves in front of the collapse_shape, so that the next linear layer finds its flatten again. A sum over
-all positions, as a mean has it, keeps its axes with one element each, and is flattened behind.
+all positions, as a mean has it, keeps its axes with one element each, and is flattened afterwards.
 """
 
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """lift-to-3d's rule for adaptive average pools: how many elements each window has becomes a constant.
 
-torch-mlir's adaptive_avg_pool3d is one generic with two results, sums and counts, and a division behind it. IREE 3.13
+torch-mlir's adaptive_avg_pool3d is one generic with two results, sums and counts, and a division after them. IREE 3.13
 loses the second result where a transpose follows, and then refuses its own IR.
 
 Given:

@@ -1,6 +1,6 @@
 """The average pool rules of block-layout: pool(pad(unpack(x), 0)) = unpack(pool of the blocks, padding left out).
 
-torch-mlir writes a pool as a sum and a division behind it; a mean over positions is a sum over whole axes:
+torch-mlir writes a pool as a sum and a division after it; a mean over positions is a sum over whole axes:
 
     %s = linalg.transpose (linalg.pooling_ndhwc_sum (linalg.transpose (tensor.pad %x)))        AvgPool3d
     %s = linalg.generic { addf } ins(%x), over d2, d3, d4                    mean, AdaptiveAvgPool3d(1)

@@ -1,4 +1,4 @@
-"""clone-slices: a part of a tensor that is copied to another place in the same tensor goes by a tensor of its own.
+"""clone-slices: a slice that is copied to another place in the same tensor becomes a tensor of its own first.
 
     y = x with x[0:2] at x[1:3]     reads x[0], x[1], and writes x[1], x[2]
 

@@ -1,8 +1,8 @@
-"""narrow-f16: what is stored between the convs, and their weights, are f16; sums and epilogues stay f32.
+"""narrow-f16: activations between the convs, and weights, are stored as f16; sums and epilogues stay f32.
 
-Half the bytes, and on a core with fullfp16 twice the multiplications an instruction. A conv reads f16 and still sums in
-f32; its epilogue computes in f32 and ends with a truncf. Every other op of the blocked layout reads f16, computes in
-f32 and stores f16, so that conversions move outwards until they cancel, as in block-layout:
+This halves the bytes, and a core with fullfp16 does twice the multiplications in one instruction. A conv reads f16
+and still sums in f32; its epilogue computes in f32 and ends with a truncf. Every other op of the blocked layout reads
+f16, computes in f32 and stores f16, so that conversions move outwards until they cancel, as in block-layout:
 
     f(extf(x)) = extf(f(x)) for max pools, padding, concatenations and views
     truncf(extf(x)) = x

@@ -1,14 +1,15 @@
 """place-activations: each activation is written once, where all of its readers find it.
 
 A value that one conv reads padded by 1, another by 2 and a residual add as it is becomes one tensor with the larger
-padding, and each reader gets a view of it. A concatenation is one tensor that its parts are written into, with the
-padding that the readers of the whole and of the parts want; a part that others read too is a view of that tensor, and
-so is a range of the channels; a concatenation in another one lies in it. Equal entry conversions become one.
+padding, and each reader gets a slice of it. A concatenation is one tensor that its parts are written into, with the
+padding that the readers of the whole and of the parts want. A part that others read, too, is a slice of that tensor,
+and so is a range of the channels. A concatenation within another one is a part of it. Equal entry conversions become
+one.
 
     pad(x, 1) = slice(pad(x, 2))        x = slice(pad(x, 2))        x = slice(concat(x, y))
 
-A link of a concatenation stands right behind its part, and a reader takes the last link in front of it: so every link
-is the last one to use the tensor that it updates, which can then happen in place.
+A link of a concatenation stands right after its part, and a reader takes the last link before it: so every link
+is the last user of the tensor that it updates, and the update can happen in place.
 
 Given (after fuse-elementwise):
     %p = tensor.insert_slice %x into %zeros8[0, 0, 0, 1, 1, 0] [1, 2, 4, 6, 6, 4] ...

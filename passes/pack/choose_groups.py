@@ -1,10 +1,10 @@
 """choose-groups: each conv gets the group size with which its own zeros take the least time.
 
 A net that was pruned elsewhere has its zeros in groups that need not be the target's: 8x8, 4x4, whole input channels
-(Mx1). Any channel block of them is found by groups of 1 channel, any set of neighbouring filters by rows of as many;
-which size is fastest, the model in group_time says. pack-kgs then packs the layer so. Where no group leaves out enough
-to be felt, which is what unstructured pruning comes to, the pass says so; where Winograd, which needs all taps, is
-faster than what is left, all taps are kept.
+(Mx1). Groups of 1 channel find any of these channel blocks, and rows of so many filters find any set of neighbouring
+filters. The model in group_time says which size is fastest, and pack-kgs then packs the layer in it. Where no group
+leaves out enough weights to save time, as after unstructured pruning, the pass says so. Winograd's algorithm needs all
+taps. Where it is faster than the taps that are left, all taps are kept.
 
 Given, on a target with groups of 16x4, a layer pruned in groups of 8x1:
     %y = linalg.conv_3d_ncdhw_fcdhw ins(%x, %w) outs(%zero)

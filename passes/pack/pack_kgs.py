@@ -2,8 +2,8 @@
 
 The kept gM x gN blocks of each row of filter groups are stored one after the other with a tap list (RT3D, AAAI 2021,
 "KGS"; see rt3d_mlir.sparsity.packing). A dense layer is the same thing with all taps kept. The conv reads and writes
-channel blocks of C = gcd(gM, gN), so a row of groups writes whole blocks; where gN is more than C, a tap is
-simply stored as gN/C taps. choose-groups may give a layer groups of its own, whose rows are whole blocks too, and whose
+channel blocks of C = gcd(gM, gN), so a row of groups writes whole blocks. If gN is more than C, a tap is
+stored as gN/C taps. choose-groups may give a layer groups of its own, whose rows are whole blocks too, and whose
 gN divides C: a tap then reads a part of a block. A grouped conv is one whose zero blocks are known
 (rt3d_mlir.sparsity.grouped).
 

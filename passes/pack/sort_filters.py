@@ -1,4 +1,4 @@
-"""sort-filters: filters with the same zeros come side by side, where nobody can see their order.
+"""sort-filters: filters with the same zeros are put side by side, where their order makes no difference.
 
 Rows of filters are computed together, so a tap is left out only where all filters of a row are zero. Pruning of single
 filters leaves dead ones everywhere, and hardly a whole row of them. The order of a conv's filters is free as long as

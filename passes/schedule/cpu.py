@@ -1,10 +1,10 @@
 """schedule-cpu: each op of the blocked layout, and each conversion from or to it, becomes one hand-written dispatch.
 
-A conv or pool takes the elementwise generic behind it along, other activations that it reads included, and a conv a max
-pool whose windows hardly overlap (plan); elementwise generics that none took get a kernel of their own. All read
-views of padded tensors in place, and write the padded layout of their consumer, border included, or their part of a
-concatenation (destination). Register tile and way of broadcasting come from the target preset; see conv, pool,
-elementwise and pack in passes/cpu.
+The dispatch of a conv or pool includes the elementwise generic after it, even if that reads other activations. The
+dispatch of a conv also includes a max pool whose windows hardly overlap (plan). Other elementwise generics get a kernel
+of their own. All kernels read slices of padded tensors in place. They write the padded layout of their consumer, border
+included, or their part of a concatenation (destination). The register tile and the way of broadcasting come from the
+target preset; see conv, pool, elementwise and pack in passes/cpu.
 
 Given (after block-layout):
     %c = linalg.generic { gather over taps } attrs = {packed_conv = {layer = "conv2", ...}}

@@ -1,4 +1,4 @@
-"""The pools' part of schedule-cpu: a max or average pool becomes one dispatch, with the arithmetic behind it."""
+"""The pools' part of schedule-cpu: a max or average pool becomes one dispatch, with the arithmetic after it."""
 
 from functools import partial
 

@@ -1,4 +1,4 @@
-"""unfuse-norms: what is computed element by element and then normalized goes by memory, not by a stack.
+"""unfuse-norms: values that are computed element by element and then normalized go through memory, not the stack.
 
     s = a + b
     y = (s - mean(s)) / std(s)    and s is read again, as a residual sum before a layer norm is
@@ -10,8 +10,9 @@ worker thread is sure to have; in front of a softmax it may fail otherwise ("res
 contexts"). A clone between s and all that read it ends the dispatch with s. It is no copy at run time: s is stored, and
 its readers read what is stored.
 
-What is normalized by two sums, the second of which depends on the first (layer, batch and instance norm, softmax), is
-cloned; and what is summed up once, where it reads by indices. The exponentials within a softmax are neither.
+A value is cloned if it is normalized by two sums, the second of which depends on the first (layer, batch and instance
+norm, softmax). A value that is summed up once is cloned if it reads by indices. The exponentials within a softmax are
+neither.
 
 Given:
     %s = linalg.generic { addf } ins(%a, %b)

@@ -1,8 +1,9 @@
 """schedule-vulkan: each packed conv, pool, elementwise op and entry conversion becomes one hand-written GPU dispatch.
 
-The same floor 2 as on a CPU, in kernels of threads (passes/gpu: conv, matvec, pool, depthwise, elementwise,
-pack): a thread works on channel blocks of 4, the vectors that a GPU loads at once. Epilogues, the zero border and
-concatenation in place are inside, as in schedule-cpu. The tile comes from the target preset (gpu_tile).
+Floor 2 is the same as on a CPU. The kernels are in passes/gpu: conv, matvec, pool, depthwise, elementwise and pack. A
+thread works on channel blocks of 4, the vectors that a GPU loads at once. As in schedule-cpu, a kernel includes the
+epilogue and the zero border, and writes its part of a concatenation in place. The tile is chosen by the target preset
+(gpu_tile).
 
 Given (after block-layout):
     %c = linalg.generic { gather over taps } attrs = {packed_conv = {layer = "conv2", ...}}
