@@ -1,11 +1,16 @@
-"""clone-slices: a slice that is copied to another place in the same tensor becomes a tensor of its own first.
+"""clone-slices: slices that IREE cannot read where they lie become tensors of their own.
 
-    y = x with x[0:2] at x[1:3]     reads x[0], x[1], and writes x[1], x[2]
+IREE leaves a slice in the tensor that it is cut from, and makes one dispatch of it and of what reads it. Two kinds of
+that go wrong in iree-compile 3.13:
 
-IREE makes one dispatch of it that reads and writes one buffer in place. Where the two parts overlap, as here,
-iree-compile 3.13 gives wrong numbers on CPUs, without a word; on Vulkan it cannot compile any such dispatch ("failed to
-legalize operation 'hal.interface.binding.subspan'"). Circular padding is made of such copies, one for each side of each
-axis.
+* A slice that is inserted into the same tensor, as the sides of circular padding are. Where the two places overlap,
+  the numbers are wrong on CPUs, without a word; no such dispatch compiles for Vulkan ("failed to legalize operation
+  'hal.interface.binding.subspan'").
+* A slice that is read at computed indices, as by index_select, flip or interpolate. Where its elements do not lie side
+  by side (x[..., 3], x[..., ::2], a slice of a transpose), iree-compile ends with "LLVM Translation failed for
+  operation: builtin.unrealized_conversion_cast".
+
+A step along an axis of one element says nothing and becomes 1: IREE's interpreter (vmvx) crashes on others.
 
 Given:
     %e = tensor.extract_slice %x[0] [2] [1] : tensor<3xf32> to tensor<2xf32>
@@ -24,7 +29,7 @@ import iree.compiler.ir as ir
 
 from rt3d_mlir.iree import internals
 from rt3d_mlir.passes.framework.base import Pass, State
-from rt3d_mlir.passes.ir.match import static_shape
+from rt3d_mlir.passes.ir.match import integers, static_shape
 
 #: What moves no data, and what IREE takes for the same copy.
 _RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape")
@@ -33,24 +38,35 @@ _COPIES = (*_RESHAPES, "tensor.extract_slice", "linalg.copy")
 
 @dataclass(frozen=True)
 class CloneSlices(Pass):
-    """Separates the two; static shapes only."""
+    """Copies both kinds; static shapes only."""
 
     name: ClassVar[str] = "clone-slices"
 
     def run(self, module: ir.Module, state: State) -> None:
-        inserts: list[ir.Operation] = []
+        found: dict[str, list[ir.Operation]] = {"tensor.insert_slice": [], "tensor.extract_slice": []}
 
         def visit(op: ir.Operation) -> ir.WalkResult:
-            if op.name == "tensor.insert_slice":
-                inserts.append(op)
+            if op.name in found:
+                found[op.name].append(op)
             return ir.WalkResult.ADVANCE
 
         module.operation.walk(visit)
-        for op in inserts:
+        for op in found["tensor.insert_slice"]:
             part, whole = op.operands[0], op.operands[1]
             if static_shape(part) is not None and _origin(part, _COPIES) == _origin(whole, _RESHAPES):
                 with ir.InsertionPoint(op), op.location:
-                    op.operands[0] = ir.Operation.create(internals.CLONE, [part.type], [part]).results[0]
+                    op.operands[0] = _clone(part)
+        for op in found["tensor.extract_slice"]:
+            _drop_steps_of_one(op)
+            part = op.results[0]
+            if static_shape(part) is not None and any(_is_gathered(use.owner) for use in part.uses):
+                with ir.InsertionPoint.after(op), op.location:
+                    copy = _clone(part)
+                part.replace_all_uses_except(copy, copy.owner.operation)
+
+
+def _clone(part: ir.Value) -> ir.Value:
+    return ir.Operation.create(internals.CLONE, [part.type], [part]).results[0]
 
 
 def _origin(value: ir.Value, through: Container[str]) -> ir.Value:
@@ -58,3 +74,21 @@ def _origin(value: ir.Value, through: Container[str]) -> ir.Value:
     while isinstance(value, ir.OpResult) and value.owner.name in through:
         value = value.owner.operands[0]
     return value
+
+
+def _drop_steps_of_one(op: ir.Operation) -> None:
+    steps = integers(op.attributes["static_strides"])
+    sizes = integers(op.attributes["static_sizes"])
+    op.attributes["static_strides"] = ir.DenseI64ArrayAttr.get(
+        [
+            1 if size == 1 and not ir.ShapedType.is_dynamic_size(step) else step
+            for size, step in zip(sizes, steps, strict=True)
+        ]
+    )
+
+
+def _is_gathered(op: ir.Operation) -> bool:
+    """Whether an op, or one that only reshapes what it gives, reads single elements."""
+    if op.name in _RESHAPES:
+        return any(_is_gathered(use.owner) for use in op.results[0].uses)
+    return op.name == "tensor.extract"

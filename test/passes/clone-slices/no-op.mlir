@@ -23,3 +23,9 @@ func.func @dynamic(%x: tensor<3x3xf32>, %n: index) -> tensor<3x3xf32> {
   %r = tensor.insert_slice %e into %x[1, 0] [%n, 2] [1, 1] : tensor<?x2xf32> into tensor<3x3xf32>
   return %r : tensor<3x3xf32>
 }
+
+// A slice that is not gathered from.
+func.func @column(%x: tensor<4x8xf32>) -> tensor<4x1xf32> {
+  %column = tensor.extract_slice %x[0, 1] [4, 1] [1, 1] : tensor<4x8xf32> to tensor<4x1xf32>
+  return %column : tensor<4x1xf32>
+}
