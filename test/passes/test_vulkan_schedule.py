@@ -1,6 +1,7 @@
 """schedule-vulkan on Mesa's software device, compared with PyTorch in float64."""
 
 import copy
+import os
 import re
 import subprocess
 from dataclasses import replace
@@ -17,7 +18,9 @@ import vulkan
 from cases import foreign
 from numerics import Several
 from torch import nn
+from torch.nn import functional as F
 
+import rt3d_mlir
 from rt3d_mlir.frontend.torch_import import import_torch
 from rt3d_mlir.ir_io import mlir_io
 from rt3d_mlir.iree.command import compile_command
@@ -150,6 +153,22 @@ def test_what_is_left_to_iree(step: int, tmp_path: Path):
     answers = vulkan.load(tmp_path / "module.vmfb", len(cases))([x.numpy() for x in inputs])
     for name, answer, want in zip(cases, answers, numerics.reference(model, inputs), strict=True):
         assert numerics.relative_error(answer, want) < 1e-5, name
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.int8])
+def test_attention_over_inputs_that_are_cast(kind: torch.dtype, tmp_path: Path):
+    """In memory that is not zero: what IREE fused into the products read what nobody had written."""
+
+    class Net(nn.Module):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            tokens = x.float().transpose(1, 2)
+            return F.scaled_dot_product_attention(tokens, tokens, tokens)
+
+    x = torch.randint(-3, 4, (1, 7, 2)).to(kind)
+    rt3d_mlir.export(Net().eval(), (x,)).compile(tmp_path / "artifact", "vulkan-lavapipe")
+    dirty = {**os.environ, "MALLOC_PERTURB_": "128"}
+    (answer,) = vulkan.load(tmp_path / "artifact" / "module.vmfb", 1, dirty)([x.numpy()])
+    assert numerics.relative_error(answer, Net()(x).numpy()) < 1e-5
 
 
 def test_integers_are_exact(tmp_path: Path):
