@@ -38,7 +38,7 @@ _COPIES = (*_RESHAPES, "tensor.extract_slice", "linalg.copy")
 
 @dataclass(frozen=True)
 class CloneSlices(Pass):
-    """Copies both kinds; static shapes only."""
+    """Copies both kinds of slice, where their shapes are static."""
 
     name: ClassVar[str] = "clone-slices"
 
