@@ -19,10 +19,10 @@ Body = Callable[[list[ir.Value], list[ir.Value]], None]
 
 
 @dataclass(frozen=True)
-class Shader:
-    """A kernel of threads, for a GPU: how many a workgroup has.
+class GpuLaunch:
+    """How a kernel of threads is launched: how many a workgroup has.
 
-    Its body also gets the thread's number in the workgroup, behind the workgroup id, and all bindings but those of
+    The kernel's body also gets the thread's number in the workgroup, after the workgroup id. All bindings but those of
     integers and the `scalar` ones are memrefs of vectors of 4; so are integers of `vectors`.
     """
 
@@ -31,27 +31,34 @@ class Shader:
     vectors: frozenset[int] = frozenset()
 
 
+@dataclass(frozen=True)
+class KernelCode:
+    """`body(bindings, ids)` builds the kernel at the current insertion point, for each workgroup of `grid` (x fastest);
+    with `launch` it is one thread's code for a GPU."""
+
+    grid: Sequence[int]
+    body: Body
+    launch: GpuLaunch | None = None
+
+
 def emit_dispatch(
     module: ir.Module,
     name: str,
     inputs: Sequence[ir.Value],
     result: ir.RankedTensorType,
-    grid: Sequence[int],
-    body: Body,
+    kernel: KernelCode,
     into: ir.Value | None = None,
-    shader: Shader | None = None,
 ) -> ir.Value:
-    """Adds the kernel to the module and dispatches it over `grid` (x fastest); returns its result.
+    """Adds the kernel to the module and dispatches it; returns its result.
 
-    `body(bindings, ids)` builds the kernel at the current insertion point. It must write all of the result, or it
-    updates `into`, a tensor of the result's type. With `shader` it is one thread's code for a GPU.
+    It must write all of the result, or it updates `into`, a tensor of the result's type.
     """
     symbol = _unique_symbol(module, name)
     types = [ir.RankedTensorType(value.type) for value in inputs]
-    source = ir.Module.parse(_skeleton(symbol, types, result, grid, shader))
+    source = ir.Module.parse(_skeleton(symbol, types, result, kernel))
     executable = source.body.operations[0]
-    block = _build_body(executable, body)
-    if shader is not None:
+    block = _build_body(executable, kernel.body)
+    if kernel.launch is not None:
         narrow_indices(block)
     executable.operation.detach_from_parent()
     ir.InsertionPoint.at_block_begin(module.body).insert(executable)
@@ -67,11 +74,7 @@ def emit_dispatch(
 
 
 def _skeleton(
-    symbol: str,
-    types: Sequence[ir.RankedTensorType],
-    result: ir.RankedTensorType,
-    grid: Sequence[int],
-    shader: Shader | None,
+    symbol: str, types: Sequence[ir.RankedTensorType], result: ir.RankedTensorType, kernel: KernelCode
 ) -> str:
     """The executable with its bindings and workgroup ids, and nothing done with them."""
     bindings = ", ".join(
@@ -83,13 +86,13 @@ def _skeleton(
     layout = f"#hal.pipeline.layout<bindings=[{bindings}]>"
     subspans = "\n".join(
         f"%b{i} = hal.interface.binding.subspan layout({layout}) binding({i}) alignment(64) offset(%zero)"
-        f"{' flags(ReadOnly)' if i < len(types) else ''} : {_memref(kind, i, shader)}"
+        f"{' flags(ReadOnly)' if i < len(types) else ''} : {_memref(kind, i, kernel.launch)}"
         for i, kind in enumerate([*types, result])
     )
-    x, y, z = grid
+    (x, y, z), launch = kernel.grid, kernel.launch
     translation = thread = ""
-    if shader is not None:
-        info = internals.shader_pipeline(shader.threads)
+    if launch is not None:
+        info = internals.shader_pipeline(launch.threads)
         translation, thread = f"attributes {{translation_info = {info}}}", "%t = gpu.thread_id x"
     return f"""
 hal.executable.source private @{symbol} {{
@@ -114,10 +117,10 @@ hal.executable.source private @{symbol} {{
 }}"""
 
 
-def _memref(kind: ir.RankedTensorType, position: int, shader: Shader | None) -> str:
+def _memref(kind: ir.RankedTensorType, position: int, launch: GpuLaunch | None) -> str:
     """The flat memref that a tensor is bound as."""
     count, element = prod(kind.shape), str(kind.element_type)
-    alone = shader is None or position in shader.scalar or (element.startswith("i") and position not in shader.vectors)
+    alone = launch is None or position in launch.scalar or (element.startswith("i") and position not in launch.vectors)
     if alone:
         return f"memref<{count}x{element}>"
     return f"memref<{count // 4}xvector<4x{element}>>"

@@ -14,6 +14,7 @@ shared memory serves at once. Where depth padding makes taps fall on zeros, a wo
 plane, and the taps that read padding are a range that is left out. Extra workgroups write the zero border.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -49,8 +50,8 @@ class GpuConvKernel:
     target: GpuTarget
 
     @property
-    def workgroup(self) -> type["Workgroup"]:
-        return Workgroup
+    def workgroup(self) -> "type[Workgroup]":
+        return FmaWorkgroup
 
     @cached_property
     def tile(self) -> GpuTile:
@@ -170,8 +171,8 @@ class GpuConvKernel:
             compute()
 
 
-class Workgroup:
-    """Builds the code of one thread of a workgroup."""
+class Workgroup(ABC):
+    """Builds the code of one thread of a workgroup: which row and positions are its own, and where its sums go."""
 
     def __init__(self, kernel: GpuConvKernel, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue | None):
         self.kernel = kernel
@@ -192,19 +193,17 @@ class Workgroup:
         if self.kernel.uneven:
             self.p = k.load_index(self.starts, k.at(f"a + {len(self.kernel.taps.starts)}", self.p))
 
+    @abstractmethod
     def compute(self) -> None:
-        tile = self.tile
-        self.part, self.share, self.lane = gpu.split(self.thread, (tile.splits, tile.halves, tile.lanes))
-        sheet = self.take_positions(tile.lanes)
-        self._finish(self._rounds(self._range(sheet)))
+        """Sums up the row at this thread's positions, and stores them."""
 
-    def take_positions(self, lanes: int) -> ir.Value:
+    def take_positions(self, lane: ir.Value, lanes: int) -> ir.Value:
         """This thread's positions, `lanes` apart, those behind the last one at it; returns their sheet."""
         kernel = self.kernel
         sheet, chunk = k.index(0), self.chunk
         if kernel.skips:
             sheet, chunk = gpu.split(self.chunk, (kernel.sheets, kernel.chunks))
-        first = k.at(f"a * {kernel.reach} + b", chunk, self.lane)
+        first = k.at(f"a * {kernel.reach} + b", chunk, lane)
         numbers = [k.at(f"a + {i}", first) for i in range(0, kernel.reach, lanes)]
         self.exists = [gpu.below(number, kernel.positions) for number in numbers]
         self.positions = [
@@ -241,6 +240,34 @@ class Workgroup:
         first, last = inside or (k.index(0), k.index(kd))
         start, stop = (k.at(f"(a * {kd} + b) * {kh}", self.p, at) for at in (first, last))
         return k.load_index(self.starts, start), k.load_index(self.starts, stop)
+
+    def _store(self, total: ir.Value, column: int, block: ir.Value) -> None:
+        def store() -> None:
+            self._if_exists(block, lambda: self.finisher.store(total, self.n, block, self.positions[column]))
+
+        k.if_else(self.exists[column], store)
+
+    def _if_exists(self, block: ir.Value, write: Callable[[], None]) -> None:
+        """Calls `write` unless the block lies behind the last output channel."""
+        kernel = self.kernel
+        if kernel.taps.rows * kernel.quads == kernel.out.blocks:
+            write()
+        else:
+            k.if_else(gpu.below(block, kernel.out.blocks), write)
+
+    def _window(self, position: list[ir.Value]) -> list[ir.Value]:
+        """Where the window of an output position begins."""
+        return [k.at(f"a * {stride}", at) for at, stride in zip(position, self.kernel.strides, strict=True)]
+
+
+class FmaWorkgroup(Workgroup):
+    """Sums up FMAs of vectors of 4 filters."""
+
+    def compute(self) -> None:
+        tile = self.tile
+        self.part, self.share, self.lane = gpu.split(self.thread, (tile.splits, tile.halves, tile.lanes))
+        sheet = self.take_positions(self.lane, tile.lanes)
+        self._finish(self._rounds(self._range(sheet)))
 
     def _rounds(self, span: tuple[ir.Value, ir.Value]) -> list[ir.Value]:
         """The sums of this thread's part over the taps of a range: [columns x quads] vectors of f32."""
@@ -355,24 +382,6 @@ class Workgroup:
                 add() if whole else k.if_else(gpu.below(inside, own), add)
             if column + 1 < tile.columns:
                 gpu.barrier()
-
-    def _store(self, total: ir.Value, column: int, block: ir.Value) -> None:
-        def store() -> None:
-            self._if_exists(block, lambda: self.finisher.store(total, self.n, block, self.positions[column]))
-
-        k.if_else(self.exists[column], store)
-
-    def _if_exists(self, block: ir.Value, write: Callable[[], None]) -> None:
-        """Calls `write` unless the block lies behind the last output channel."""
-        kernel = self.kernel
-        if kernel.taps.rows * kernel.quads == kernel.out.blocks:
-            write()
-        else:
-            k.if_else(gpu.below(block, kernel.out.blocks), write)
-
-    def _window(self, position: list[ir.Value]) -> list[ir.Value]:
-        """Where the window of an output position begins."""
-        return [k.at(f"a * {stride}", at) for at, stride in zip(position, self.kernel.strides, strict=True)]
 
     def _or_zero(self, source: ir.Value, at: ir.Value, end: ir.Value) -> ir.Value:
         """A vector of the weights, or zeros from `end` on."""

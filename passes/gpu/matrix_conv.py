@@ -105,7 +105,7 @@ class MatrixWorkgroup(Workgroup):
         kernel, tile = self.kernel, self.kernel.matrix_tile
         subgroup = kernel.target.subgroup
         self.part, self.lane = gpu.split(self.thread, (tile.splits, subgroup))
-        sheet = self.take_positions(subgroup)
+        sheet = self.take_positions(self.lane, subgroup)
         self.each = len(self.positions)
         self.table = gpu.shared([tile.splits, tile.positions, STRIDE], gpu.vector_type(self.f32))
         self.kept = gpu.shared([tile.splits, kernel.taps.filters, STRIDE], gpu.vector_type(self.f32))

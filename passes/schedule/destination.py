@@ -29,7 +29,7 @@ from iree.compiler import rewrite
 from iree.compiler.dialects import arith, tensor
 
 from rt3d_mlir.iree import internals
-from rt3d_mlir.passes.emit.dispatch import Body, Shader, emit_dispatch
+from rt3d_mlir.passes.emit.dispatch import Body, GpuLaunch, KernelCode, emit_dispatch
 from rt3d_mlir.passes.ir.build import empty, filled, fused_location
 from rt3d_mlir.passes.ir.match import defining_op, integers, is_fill, only_user
 from rt3d_mlir.passes.ops.activation import Blocked
@@ -72,17 +72,16 @@ class Destination:
         inputs: Sequence[ir.Value],
         grid: Sequence[int],
         body: Body,
-        shader: Shader | None = None,
+        launch: GpuLaunch | None = None,
     ) -> None:
         """Replaces `value` by a dispatch of a kernel; see dispatch.emit_dispatch."""
-        kind = ir.RankedTensorType(self.value.type)
+        kind, kernel = ir.RankedTensorType(self.value.type), KernelCode(grid, body, launch)
         if self.first is None:
-            result = emit_dispatch(module, name, inputs, kind, grid, body, self.into, shader)
+            result = emit_dispatch(module, name, inputs, kind, kernel, self.into)
         else:
             shape = [self.out.batch, *self.out.full, self.out.block]
-            part = emit_dispatch(
-                module, name, inputs, ir.RankedTensorType.get(shape, kind.element_type), grid, body, shader=shader
-            )
+            own = ir.RankedTensorType.get(shape, kind.element_type)
+            part = emit_dispatch(module, name, inputs, own, kernel)
             result = _update(self.into, part, self.first)
         rewriter.replace_op(self.op, [result])
 

@@ -14,7 +14,6 @@ Result:
     %p = flow.dispatch @conv2::@conv2(%x, %weights, %offsets, %starts, %bias)
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import ClassVar
@@ -22,7 +21,7 @@ from typing import ClassVar
 import iree.compiler.ir as ir
 from iree.compiler import rewrite
 
-from rt3d_mlir.passes.emit.dispatch import Shader
+from rt3d_mlir.passes.emit.dispatch import GpuLaunch
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns, first_match
 from rt3d_mlir.passes.gpu.depthwise import GpuDepthwiseKernel
 from rt3d_mlir.passes.gpu.elementwise import GpuElementwiseKernel
@@ -99,9 +98,10 @@ class _Rules:
                 constant(self.state, f"{conv.layer}.starts", kernel.starts),
             ]
             by_fours = {2} if isinstance(kernel, GpuMatrixKernel) else ()  # offsets: its rounds are whole
-            shader = Shader(kernel.threads, vectors=frozenset(by_fours))
-            channels = taps.rows * taps.filters
-            self._emit(rewriter, conv.layer, to, inputs, kernel.grid, kernel.body, shader, epilogue, channels)
+            launch = GpuLaunch(kernel.threads, vectors=frozenset(by_fours))
+            inputs += self._operands(epilogue, conv.layer, to, taps.rows * taps.filters)
+            body = partial(kernel.body, epilogue=epilogue)
+            to.dispatch(rewriter, self.module, conv.layer, inputs, kernel.grid, body, launch)
         return None
 
     def depthwise(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
@@ -118,7 +118,9 @@ class _Rules:
         kernel = GpuDepthwiseKernel(conv, source, to.out)
         with to.place(conv.op, epilogue and epilogue.op):
             inputs = [x, constant(self.state, f"{conv.layer}.weights", weights[0], origin=weights[1])]
-            self._emit(rewriter, conv.layer, to, inputs, kernel.grid, kernel.body, Shader(kernel.threads), epilogue)
+            inputs += self._operands(epilogue, conv.layer, to)
+            body = partial(kernel.body, epilogue=epilogue)
+            to.dispatch(rewriter, self.module, conv.layer, inputs, kernel.grid, body, GpuLaunch(kernel.threads))
         return None
 
     def pool(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
@@ -135,8 +137,10 @@ class _Rules:
             inputs = [x]
             if kernel.table is not None:
                 inputs.append(constant(self.state, f"{pool.name}.scale", kernel.table))
-            shader = Shader(kernel.threads, frozenset(range(1, len(inputs))))
-            self._emit(rewriter, pool.name, to, inputs, kernel.grid, kernel.body, shader, epilogue)
+            launch = GpuLaunch(kernel.threads, frozenset(range(1, len(inputs))))
+            inputs += self._operands(epilogue, pool.name, to)
+            body = partial(kernel.body, epilogue=epilogue)
+            to.dispatch(rewriter, self.module, pool.name, inputs, kernel.grid, body, launch)
         return None
 
     def elementwise(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
@@ -148,7 +152,8 @@ class _Rules:
         to = self._destination(found.result)
         kernel = GpuElementwiseKernel(to.out)
         with to.place(op):
-            self._emit(rewriter, "elementwise", to, [], kernel.grid, kernel.body, Shader(kernel.threads), found)
+            inputs, body = self._operands(found, "elementwise", to), partial(kernel.body, epilogue=found)
+            to.dispatch(rewriter, self.module, "elementwise", inputs, kernel.grid, body, GpuLaunch(kernel.threads))
         return None
 
     def pack(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
@@ -161,8 +166,8 @@ class _Rules:
         to = self._destination(op.results[0])
         kernel = GpuPackKernel(shape[1], to.out)
         with to.place(op):
-            x, shader = _before_truncf(op.operands[0]), Shader(kernel.threads, frozenset({0}))
-            to.dispatch(rewriter, self.module, "block_layout", [x], kernel.grid, kernel.body, shader)
+            x, launch = _before_truncf(op.operands[0]), GpuLaunch(kernel.threads, frozenset({0}))
+            to.dispatch(rewriter, self.module, "block_layout", [x], kernel.grid, kernel.body, launch)
         return None
 
     def unpack(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
@@ -174,8 +179,8 @@ class _Rules:
         widened = user if user is not None and user.name == "arith.extf" else None
         to = Destination((widened or op).results[0], source)
         with to.place():
-            shader = Shader(kernel.threads, frozenset({1}))
-            to.dispatch(rewriter, self.module, "channel_layout", [x], kernel.grid, kernel.body, shader)
+            launch = GpuLaunch(kernel.threads, frozenset({1}))
+            to.dispatch(rewriter, self.module, "channel_layout", [x], kernel.grid, kernel.body, launch)
         if widened is not None:
             rewriter.erase_op(op)
         return None
@@ -188,21 +193,11 @@ class _Rules:
     def _destination(self, value: ir.Value) -> Destination:
         return destination(value, self.step.target.offset_alignment)
 
-    def _emit(
-        self,
-        rewriter: rewrite.PatternRewriter,
-        name: str,
-        to: Destination,
-        inputs: list[ir.Value],
-        grid: Sequence[int],
-        body: Callable,
-        shader: Shader,
-        epilogue: Epilogue | None,
-        channels: int | None = None,
-    ) -> None:
-        """Dispatches a kernel whose bindings are its own inputs, then the epilogue's."""
-        more = epilogue.inputs(self.state, name, channels or to.out.blocks * self.step.target.lanes) if epilogue else []
-        to.dispatch(rewriter, self.module, name, [*inputs, *more], grid, partial(body, epilogue=epilogue), shader)
+    def _operands(
+        self, epilogue: Epilogue | None, name: str, to: Destination, channels: int | None = None
+    ) -> list[ir.Value]:
+        """The bindings of an epilogue's inputs; they follow those of the kernel."""
+        return epilogue.inputs(self.state, name, channels or to.out.blocks * self.step.target.lanes) if epilogue else []
 
     def _fits(self, op: ir.OpView, layer: str) -> bool:
         """Whether the result has channel blocks of 4; refuses others."""

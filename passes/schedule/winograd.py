@@ -6,7 +6,7 @@ import iree.compiler.ir as ir
 from iree.compiler import rewrite
 
 from rt3d_mlir.passes.cpu.winograd import InputKernel, OutputKernel, ProductKernel
-from rt3d_mlir.passes.emit.dispatch import emit_dispatch
+from rt3d_mlir.passes.emit.dispatch import KernelCode, emit_dispatch
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, State
 from rt3d_mlir.passes.ir.build import constant
 from rt3d_mlir.passes.ops.activation import view
@@ -38,7 +38,8 @@ def _input(step: Step, module: ir.Module, rewriter: rewrite.PatternRewriter, sta
     with ir.InsertionPoint(step.op), step.op.location:
         inputs = [x, _starts(step, state)]
         name = f"{step.facts.layer}_winograd_input"
-        value = emit_dispatch(module, name, inputs, ir.RankedTensorType(result.type), kernel.grid, kernel.body)
+        code = KernelCode(kernel.grid, kernel.body)
+        value = emit_dispatch(module, name, inputs, ir.RankedTensorType(result.type), code)
     rewriter.replace_op(step.op, [value])
 
 
@@ -48,7 +49,7 @@ def _product(step: Step, module: ir.Module, rewriter: rewrite.PatternRewriter, t
     with ir.InsertionPoint(step.op), step.op.location:
         inputs = [step.source, step.factors]
         kind = ir.RankedTensorType(result.type)
-        value = emit_dispatch(module, step.facts.layer, inputs, kind, kernel.grid, kernel.body)
+        value = emit_dispatch(module, step.facts.layer, inputs, kind, KernelCode(kernel.grid, kernel.body))
     rewriter.replace_op(step.op, [value])
 
 

@@ -17,7 +17,7 @@ from rt3d_mlir.ir_io.mlir_io import write_bytecode
 from rt3d_mlir.ir_io.weights import WeightTable
 from rt3d_mlir.iree.command import iree_compile
 from rt3d_mlir.passes.emit import vectors as k
-from rt3d_mlir.passes.emit.dispatch import emit_dispatch
+from rt3d_mlir.passes.emit.dispatch import KernelCode, emit_dispatch
 from rt3d_mlir.targets import CpuTarget, get_target
 
 ITERATIONS = 1_000_000
@@ -74,8 +74,7 @@ func.func @main(%numbers: tensor<{2 * lanes}xf32>, %loops: tensor<1xi32>) -> ten
                 "fma_roof",
                 list(entry.arguments),
                 ir.RankedTensorType.get([lanes], ir.F32Type.get()),
-                (1, 1, 1),
-                lambda bindings, _ids: _body(bindings, target),
+                KernelCode((1, 1, 1), lambda bindings, _ids: _body(bindings, target)),
             )
         end.operation.operands[0] = result
         source = path.with_suffix(".mlirbc")
