@@ -67,12 +67,26 @@ class Setting:
         return self.cpu is not None and self.winograd and not self.half
 
 
+#: What a pass belongs to, by its folder, in the order in which they run.
+STAGES = {
+    "floor1": "floor 1, plain layers",
+    "pack": "packing",
+    "floor2": "floor 2, channel blocks",
+    "schedule": "floor 3, kernels",
+}
+
+
 @dataclass(frozen=True)
 class Entry:
     """A pass, and how a compile makes it of its setting; where that gives None, the compile goes without."""
 
     cls: type[Pass]
     make: Callable[[Setting], Pass | None]
+
+    @property
+    def stage(self) -> str:
+        """One of STAGES: the folder that the pass lies in."""
+        return self.cls.__module__.split(".")[-2]
 
 
 def _always(cls: type[Pass]) -> Entry:
@@ -118,6 +132,13 @@ _PARSERS: dict[type, Callable[[str], object]] = {
 def all_passes() -> dict[str, type[Pass]]:
     """Our passes by name, then those of other packages. Raises PassError for a package that is broken."""
     return {**PASSES, **{name: plugin.cls for name, plugin in find_plugins(tuple(PASSES)).items()}}
+
+
+def passes_by_stage() -> dict[str, list[str]]:
+    """The names of all passes by the title of their stage, in order; those of other packages come last."""
+    found = {title: [e.cls.name for e in ENTRIES if e.stage == stage] for stage, title in STAGES.items()}
+    others = [name for name in all_passes() if name not in PASSES]
+    return {**found, **({"other packages": others} if others else {})}
 
 
 def plugins_in(passes: Sequence[Pass]) -> list[Plugin]:

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import iree.compiler.ir as ir
 from rt3d_mlir.errors import Rt3dError
 from rt3d_mlir.ir_io import mlir_io
 from rt3d_mlir.passes.framework.base import Pass, State
-from rt3d_mlir.passes.pipeline import all_passes, parse_pipeline, run_pipeline
+from rt3d_mlir.passes.pipeline import parse_pipeline, passes_by_stage, run_pipeline
 from rt3d_mlir.tools import console
 
 PROG = "rt3d-mlir-opt"
@@ -25,7 +26,8 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog=PROG,
         description="Run passes over linalg on tensors. Refusals go to stderr as remarks.",
-        epilog=f"passes: {', '.join(all_passes())}",
+        epilog=_passes(),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     console.add_common(parser)
     parser.add_argument("input", metavar="IN.mlir", help="MLIR text; - reads stdin")
@@ -33,6 +35,18 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("-o", "--output", default=console.STDOUT, metavar="OUT.mlir", help="default: -, stdout")
     parser.add_argument("--print-ir-after-all", action="store_true", help="print the IR after each pass on stderr")
     return parser.parse_args(argv)
+
+
+def _passes() -> str:
+    """All passes in the order of a compile, a paragraph for each stage."""
+    lines = ["passes, in the order of a compile:"]
+    for title, names in passes_by_stage().items():
+        lines += [
+            "",
+            f"  {title}",
+            *textwrap.wrap(", ".join(names), 96, initial_indent="    ", subsequent_indent="    "),
+        ]
+    return "\n".join(lines)
 
 
 def _run(args: argparse.Namespace) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import get_type_hints
 
 from rt3d_mlir.passes.framework.base import Pass
-from rt3d_mlir.passes.pipeline import PASSES, default_pipeline
+from rt3d_mlir.passes.pipeline import ENTRIES, PASSES, STAGES, default_pipeline
 from rt3d_mlir.sparsity import GroupSize
 from rt3d_mlir.targets import get_gpu_target, get_target
 
@@ -54,11 +54,12 @@ def _index() -> str:
         "GPU": default_pipeline(_GROUP, gpu),
         "GPU, f16": default_pipeline(_GROUP, gpu, dtype="f16"),
     }
-    rows = ["| pass | what it does | runs for |", "|---|---|---|"]
-    for name, cls in PASSES.items():
+    rows = ["| stage | pass | what it does | runs for |", "|---|---|---|---|"]
+    for entry in ENTRIES:
+        name, cls = entry.cls.name, entry.cls
         runs = [title for title, steps in pipelines.items() if any(type(step) is cls for step in steps)]
         when = "all" if len(runs) == len(pipelines) else "; ".join(runs)
-        rows.append(f"| [{name}]({name}.md) | {_escape(_summary(cls))} | {when} |")
+        rows.append(f"| {STAGES[entry.stage]} | [{name}]({name}.md) | {_escape(_summary(cls))} | {when} |")
     return _INTRO + "\n".join(rows) + "\n"
 
 

@@ -16,8 +16,9 @@ import pytest
 import yaml
 
 import rt3d_mlir
-from rt3d_mlir.passes.pipeline import PASSES
+from rt3d_mlir.passes.pipeline import ENTRIES, PASSES, STAGES
 from rt3d_mlir.tools import compile as compile_tool
+from rt3d_mlir.tools import opt as opt_tool
 
 ROOT = Path(__file__).parents[2]
 #: Pages of the repository's root, after README.md.
@@ -122,6 +123,18 @@ def test_the_api_has_the_docstrings(site: Path):
             assert "".join(words(paragraph)) in seen, name
 
 
+def test_passes_run_in_the_order_of_the_stages(capsys: pytest.CaptureFixture[str]):
+    stages = [entry.stage for entry in ENTRIES]
+    assert stages == sorted(stages, key=list(STAGES).index)
+    opt_tool.main(["--help"])
+    shown = capsys.readouterr().out.partition("in the order of a compile:")[2]
+    listed = [word for word in re.findall(r"[a-z0-9-]+", shown) if word in PASSES]
+    assert listed[: len(PASSES)] == list(PASSES)
+    for title in STAGES.values():
+        first = next(entry.cls.name for entry in ENTRIES if STAGES[entry.stage] == title)
+        assert f"{title} {first}" in " ".join(shown.split())
+
+
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_each_tool_has_a_page_with_its_help(site: Path, script: str):
     seen = text(site / "tools" / f"{script}.html")
@@ -197,7 +210,10 @@ def test_the_diagrams_are_the_list_of_passes():
     """architecture.md's has all passes in order, README's some of them; each is drawn for a CPU."""
     names = [name for name in PASSES if name != "schedule-vulkan"]
     page = (ROOT / "docs" / "architecture.md").read_text().partition("floor 3: scheduled")[0]
-    assert re.findall(r"^   │  ([a-z0-9-]+) ", page, re.M) == names
+    before, _, after = page.partition("floor 2: packed")
+    kernels = [entry.cls.name for entry in ENTRIES if entry.stage == "schedule" and entry.cls.name in names]
+    assert re.findall(r"^   │  ([a-z0-9-]+) ", before, re.M) == [name for name in names if name not in kernels]
+    assert re.findall(r"^   │  ([a-z0-9-]+) ", after, re.M) == kernels
     drawn = re.search(r"floor 1: imported.*?floor 3: scheduled", (ROOT / "README.md").read_text(), re.S)
     assert drawn is not None
     seen = [word for word in re.findall(r"[a-z0-9-]+", drawn[0]) if word in names]
