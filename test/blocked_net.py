@@ -18,7 +18,7 @@ from numerics import relative_error
 from rt3d_mlir.ir_io import mlir_io
 from rt3d_mlir.iree.command import compile_command
 from rt3d_mlir.passes.framework.base import Pass, State
-from rt3d_mlir.passes.ir.build import constant, empty, filled, generic, maps
+from rt3d_mlir.passes.ir.build import WindowGrid, constant, empty, filled, generic, maps
 from rt3d_mlir.passes.ops import avg_pool, depthwise_conv, max_pool, packed_conv
 from rt3d_mlir.passes.ops.channel_layout import unpack_channels
 from rt3d_mlir.passes.pipeline import run_pipeline
@@ -95,7 +95,8 @@ class Net:
         numbers = torch.nn.functional.conv3d(
             x.plain, torch.from_numpy(weights.astype(np.float64) * kept), stride=strides
         )
-        value = packed_conv.build(self.state, x.ir, packed, name, numbers.shape[2:], strides, (1, 1, 1), None)
+        windows = WindowGrid(numbers.shape[2:], strides, (1, 1, 1))
+        value = packed_conv.build(self.state, x.ir, packed, name, windows, None)
         return Value(value, blocked(numbers.numpy(), size.n), filters)
 
     def depthwise(self, x: Value, kernel: Sequence[int], strides: Sequence[int] = (1, 1, 1), filters: int = 1) -> Value:
@@ -108,9 +109,7 @@ class Net:
             depthwise_conv.in_blocks(weights.astype(np.float32), x.numbers.shape[5]),
             (filters, 1),
             self._name("depthwise"),
-            numbers.shape[2:],
-            strides,
-            (1, 1, 1),
+            WindowGrid(numbers.shape[2:], strides, (1, 1, 1)),
             None,
         )
         return Value(value, blocked(numbers.numpy(), x.numbers.shape[5]), x.channels * filters)

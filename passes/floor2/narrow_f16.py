@@ -36,7 +36,18 @@ from iree.compiler import rewrite
 from iree.compiler.dialects import tensor
 
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns, first_match
-from rt3d_mlir.passes.ir.build import clone_body, empty, f16, filled, generic, identity_text, maps, narrowed, widened
+from rt3d_mlir.passes.ir.build import (
+    WindowGrid,
+    clone_body,
+    empty,
+    f16,
+    filled,
+    generic,
+    identity_text,
+    maps,
+    narrowed,
+    widened,
+)
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ir.match import (
     defining_op,
@@ -89,10 +100,11 @@ class NarrowF16(Pass):
         weights = self._narrowed(packed.weights, conv.layer, state)
         if weights is None:
             return NO_MATCH
-        half, spatial = replace(packed, weights=weights), conv.op.results[0].type.shape[2:5]
+        half = replace(packed, weights=weights)
+        windows = WindowGrid(conv.op.results[0].type.shape[2:5], conv.strides, conv.dilations)
         with rewriter.ip, conv.op.operation.location:
             x = narrowed(conv.x)
-            new = packed_conv.build(state, x, half, conv.layer, spatial, conv.strides, conv.dilations, key)
+            new = packed_conv.build(state, x, half, conv.layer, windows, key)
         _store_half(conv.op, new, rewriter, state)
         return None
 
@@ -104,13 +116,13 @@ class NarrowF16(Pass):
         if found is None:
             return state.refuse(self.name, conv.layer, "its packed weights are no constant at hand")
         array, key = found
-        half, layer, window = self._narrowed(array, conv.layer, state), conv.layer, (conv.strides, conv.dilations)
+        half, layer = self._narrowed(array, conv.layer, state), conv.layer
         if half is None:
             return NO_MATCH
-        spatial = conv.op.results[0].type.shape[2:5]
+        windows = WindowGrid(conv.op.results[0].type.shape[2:5], conv.strides, conv.dilations)
         with rewriter.ip, conv.op.operation.location:
             x = narrowed(conv.x)
-            new = depthwise_conv.build(state, x, half, conv.group, layer, spatial, *window, key)
+            new = depthwise_conv.build(state, x, half, conv.group, layer, windows, key)
         _store_half(conv.op, new, rewriter, state)
         return None
 

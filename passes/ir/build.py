@@ -1,6 +1,7 @@
 """Small builders on top of the bindings; all insert at the current insertion point and location."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import iree.compiler.ir as ir
 import numpy as np
@@ -113,6 +114,19 @@ def generic(
     with ir.InsertionPoint(block), location:
         linalg.YieldOp([body(*block.arguments)])
     return op
+
+
+@dataclass(frozen=True)
+class WindowGrid:
+    """Where the windows of a conv lie: (D, H, W) of the output, and by axis the steps of windows and of taps."""
+
+    spatial: Sequence[int]
+    strides: Sequence[int]
+    dilations: Sequence[int]
+
+    def position(self, at: Sequence[ir.Value], window: Sequence[ir.Value]) -> list[ir.Value]:
+        """Where each axis reads; see window_position."""
+        return window_position(at, window, self.strides, self.dilations)
 
 
 def window_position(

@@ -19,7 +19,7 @@ import numpy as np
 from iree.compiler.dialects import arith, linalg
 
 from rt3d_mlir.passes.framework.base import State
-from rt3d_mlir.passes.ir.build import constant, filled, generic, index_constant, maps, widened, window_position
+from rt3d_mlir.passes.ir.build import WindowGrid, constant, filled, generic, index_constant, maps, widened
 from rt3d_mlir.passes.ops.marked import Marked, read
 
 _LOOPS = "(n, o, d, h, w, l, i, j, k, c)"
@@ -75,18 +75,16 @@ def build(
     weights: np.ndarray,
     group: Sequence[int],
     layer: str,
-    spatial: Sequence[int],
-    strides: Sequence[int],
-    dilations: Sequence[int],
+    windows: WindowGrid,
     key: str | None,
 ) -> ir.Value:
-    """The conv of a blocked `x` with `weights` as `in_blocks` gives them, to [N, O, *spatial, C] of f32.
+    """The conv of a blocked `x` with `weights` as `in_blocks` gives them, to [N, O, *windows.spatial, C] of f32.
 
     `group` is (filters, channels) of a group.
     """
     filters, channels = group
     block = weights.shape[-1]
-    out = filled([x.type.shape[0], weights.shape[0], *spatial, block], 0.0)
+    out = filled([x.type.shape[0], weights.shape[0], *windows.spatial, block], 0.0)
     packed = constant(state, f"{layer}.packed", weights, origin=key)
 
     def body(weight: ir.Value, acc: ir.Value) -> ir.Value:
@@ -94,11 +92,11 @@ def build(
         filter_at = arith.addi(arith.muli(o, index_constant(block)), lane)
         group_at = arith.divui(filter_at, index_constant(filters))
         channel = arith.addi(arith.muli(group_at, index_constant(channels)), c)
-        position = window_position((d, h, w), window, strides, dilations)
+        position = windows.position((d, h, w), window)
         q, i = (op(channel, index_constant(block)) for op in (arith.divui, arith.remui))
         value = widened(read("x", x, [n, q, *position, i]))
         return arith.addf(acc, arith.mulf(value, widened(weight)))
 
     op = generic([packed], out, maps(*_MAPS), 4, body)
-    DepthwiseConv.mark(op, ["weights"], layer=layer, group=group, strides=strides, dilations=dilations)
+    DepthwiseConv.mark(op, ["weights"], layer=layer, group=group, strides=windows.strides, dilations=windows.dilations)
     return op.results[0]

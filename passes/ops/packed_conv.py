@@ -11,7 +11,6 @@ shorter rows add zero. `x` and `packed` are f32 or f16, the sums f32. Any IREE b
 reference that the scheduled kernels are checked against.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -22,6 +21,7 @@ from iree.compiler.dialects import arith, linalg
 from rt3d_mlir.ir_io.weights import WeightTable
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.ir.build import (
+    WindowGrid,
     constant,
     empty,
     f32_constant,
@@ -30,7 +30,6 @@ from rt3d_mlir.passes.ir.build import (
     index_constant,
     maps,
     widened,
-    window_position,
 )
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ops.marked import Marked, read, read_index
@@ -79,12 +78,11 @@ def build(
     x: ir.Value,
     packed: Packed,
     layer: str,
-    spatial: Sequence[int],
-    strides: Sequence[int],
-    dilations: Sequence[int],
+    windows: WindowGrid,
     key: str | None,
 ) -> ir.Value:
-    """The packed conv of `x` with output [N, ceil(M/C), *spatial, C] of f32; `packed.group` gM x gN, gN a part of C."""
+    """The packed conv of `x` with output [N, ceil(M/C), *windows.spatial, C] of f32; `packed.group` is gM x gN, gN a
+    part of C."""
     gm, gn = packed.group.m, packed.group.n
     block = x.type.shape[5]
     parts = block // gn
@@ -96,7 +94,7 @@ def build(
     w = constant(state, f"{layer}.packed", weights, origin=key)
     tap_list = constant(state, f"{layer}.taps", taps, origin=key)
     ptr = constant(state, f"{layer}.ptr", packed.ptr, origin=key)
-    out = filled([batch, -(-filters // block), *spatial, block], 0.0)
+    out = filled([batch, -(-filters // block), *windows.spatial, block], 0.0)
 
     def body(_window: ir.Value, acc: ir.Value) -> ir.Value:
         n, o, d, h, width, c, t, i = (linalg.IndexOp(axis).result for axis in range(8))
@@ -108,7 +106,7 @@ def build(
         live = arith.cmpi(arith.CmpIPredicate.ult, tap, last)
         tap = arith.minui(tap, index_constant(len(taps) - 1))
         q, kd, kh, kw = (read_index("taps", tap_list, tap, index_constant(axis)) for axis in range(4))
-        position = window_position((d, h, width), (kd, kh, kw), strides, dilations)
+        position = windows.position((d, h, width), (kd, kh, kw))
         at, channel = q, i
         if parts > 1:
             at = arith.divui(q, index_constant(parts))
@@ -120,5 +118,6 @@ def build(
         return arith.addf(acc, product)
 
     op = generic([empty([longest, gn])], out, maps(*_MAPS), 2, body)
-    PackedConv.mark(op, ["window"], layer=layer, group=packed.group, strides=strides, dilations=dilations)
+    steps = {"strides": windows.strides, "dilations": windows.dilations}
+    PackedConv.mark(op, ["window"], layer=layer, group=packed.group, **steps)
     return op.results[0]

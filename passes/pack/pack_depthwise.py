@@ -23,6 +23,7 @@ import iree.compiler.ir as ir
 from iree.compiler import rewrite
 
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
+from rt3d_mlir.passes.ir.build import WindowGrid
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ir.match import layer_obstacle
 from rt3d_mlir.passes.ops import depthwise_conv
@@ -58,10 +59,10 @@ class PackDepthwise(Pass):
         if not conv.starts_from_zero:
             return state.refuse(self.name, layer, "it does not start from zero (run fuse-epilogue first)", conv.op)
         weights = depthwise_conv.in_blocks(array, block)
-        window = (conv.shape[2:], conv.strides, conv.dilations)
+        windows = WindowGrid(conv.shape[2:], conv.strides, conv.dilations)
         with rewriter.ip, conv.op.operation.location:
             x = pack_channels(conv.x, block)
-            result = depthwise_conv.build(state, x, weights, (filters, channels), layer, *window, key)
+            result = depthwise_conv.build(state, x, weights, (filters, channels), layer, windows, key)
             plain = unpack_channels(result, conv.shape)
         state.layers[layer] = layer_facts(state, key, array, conv.shape, 1.0)
         rewriter.replace_op(conv.result.owner.opview, [plain])

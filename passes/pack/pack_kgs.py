@@ -25,6 +25,7 @@ import iree.compiler.ir as ir
 from iree.compiler import rewrite
 
 from rt3d_mlir.passes.framework.base import Failure, Pass, State, apply_patterns
+from rt3d_mlir.passes.ir.build import WindowGrid
 from rt3d_mlir.passes.ir.constant_folding import constant_value, weight_name
 from rt3d_mlir.passes.ir.match import layer_obstacle
 from rt3d_mlir.passes.ops import packed_conv
@@ -87,7 +88,8 @@ class PackKgs(Pass):
         share = 1.0 if dense else kept_share(from_zeros(array, packed.group), array.shape, packed.group)
         with rewriter.ip, conv.op.operation.location:
             x = pack_channels(conv.x, self.block)
-            result = packed_conv.build(state, x, packed, layer, conv.shape[2:], conv.strides, conv.dilations, key)
+            windows = WindowGrid(conv.shape[2:], conv.strides, conv.dilations)
+            result = packed_conv.build(state, x, packed, layer, windows, key)
             plain = unpack_channels(result, conv.shape)
         how = f"packed in groups of {group}" if chosen else ""
         state.layers[layer] = layer_facts(state, key, array, conv.shape, share, how)

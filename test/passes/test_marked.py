@@ -11,7 +11,7 @@ from iree.compiler.dialects import arith, func, linalg
 
 from rt3d_mlir.errors import PassError
 from rt3d_mlir.passes.framework.base import Note, Pass, State
-from rt3d_mlir.passes.ir.build import filled, generic, maps
+from rt3d_mlir.passes.ir.build import WindowGrid, filled, generic, maps
 from rt3d_mlir.passes.ir.match import body_ops
 from rt3d_mlir.passes.ops import packed_conv
 from rt3d_mlir.passes.ops.marked import Marked, read
@@ -84,7 +84,7 @@ def conv(state: State) -> tuple[ir.Module, PackedConv]:
     module, (x,), at = main([1, 2, 1, 1, 4, 4])
     with at:
         result = packed_conv.build(
-            state, x, pack(WEIGHTS, GroupSize(8, 4)), "conv2", (1, 1, 4), (1, 1, 1), (1, 1, 1), None
+            state, x, pack(WEIGHTS, GroupSize(8, 4)), "conv2", WindowGrid((1, 1, 4), (1, 1, 1), (1, 1, 1)), None
         )
     found = PackedConv.match(result.owner.opview)
     assert found is not None
