@@ -90,7 +90,7 @@ clean: ## remove all that make made, .venv too
 # pip's build isolation would fetch one of its own, of any version.
 .venv/.ready: pyproject.toml $(LOCK)
 	@command -v $(PYTHON) > /dev/null || { echo "$(PYTHON) not found: install Python 3.11, or name it: make PYTHON=..."; exit 1; } >&2
-	@$(PYTHON) -c 'import ensurepip' 2> /dev/null || { $(call install-debian,python3.11-venv); }
+	@$(PYTHON) -c 'import ensurepip' 2> /dev/null || { $(call install-debian,$(notdir $(PYTHON))-venv); }
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --constraint $(LOCK) setuptools
 	$(BIN)/pip install --quiet --constraint $(LOCK) --no-build-isolation --editable '.[dev]'

@@ -76,8 +76,10 @@ def moved(*names: str, why: str = "") -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        values = ", ".join(f"{name} = {getattr(internals, name)!r}" for name in names)
-        pytest.fail(f"{HERE}: {values} {why}\nused in {', '.join(users(*names))}\n{error}")
+        values = {name: getattr(internals, name) for name in names}
+        named = (f"{name} = {it!r}" if isinstance(it, (str, tuple)) else name for name, it in values.items())
+        using = sorted({*users(*names), *(internals.TEXTS if "TEXTS" in names else ())})
+        pytest.fail(f"{HERE}: {', '.join(named)} {why}\nused in {', '.join(using)}\n{error}")
 
 
 @functools.cache
@@ -247,9 +249,9 @@ def test_a_shader(tmp_path: Path):
     shader = Shader(SIZE // 4)
     local_size = struct.pack("<4I", 17, shader.threads, 1, 1)  # of OpExecutionMode
     with ir.Context(), ir.Location.unknown():
-        with moved("TEXTS", why="and shader_pipeline are IR that IREE does not know"):
+        with moved("TEXTS", "shader_pipeline", why="are IR that IREE does not know"):
             source.write_text(str(module_of_kernels(shader)))
-        with moved("DUMP_BINARIES", why="and shader_pipeline do not make shaders of our kernels"):
+        with moved("DUMP_BINARIES", "shader_pipeline", why="do not make shaders of our kernels"):
             iree_compile(source, vmfb, flags)
             shaders = [path.read_bytes() for path in tmp_path.glob("*.spv")]
             assert [local_size in shader for shader in shaders] == [True, True], "not the threads that were asked for"
