@@ -10,7 +10,7 @@ import os
 import re
 import struct
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import iree.compiler.ir as ir
@@ -35,7 +35,7 @@ from rt3d_mlir.iree import internals
 from rt3d_mlir.iree.command import iree_compile
 from rt3d_mlir.iree.programs import compiler_program, runtime_program
 from rt3d_mlir.passes.emit import vectors
-from rt3d_mlir.passes.emit.dispatch import Shader, emit_dispatch
+from rt3d_mlir.passes.emit.dispatch import Body, GpuLaunch, KernelCode, emit_dispatch
 from rt3d_mlir.targets import find_target
 
 ROOT = Path(__file__).parents[1]
@@ -189,12 +189,12 @@ def test_targets(target: str, tmp_path: Path):
                 assert re.search(rf"\b{getattr(internals, name)} = ", lowered.read_text()), lowered.read_text()
 
 
-def adding(number: float, shader: Shader | None) -> Callable[[list[ir.Value], list[ir.Value]], None]:
+def adding(number: float, launch: GpuLaunch | None) -> Body:
     """The body of a kernel; on a GPU each thread does 4 numbers."""
 
     def body(bindings: list[ir.Value], ids: list[ir.Value]) -> None:
         x, out = bindings
-        if shader:
+        if launch:
             memref.store(arith.addf(memref.load(x, [ids[3]]), vectors.splat(number, 4)), out, [ids[3]])
         else:
             zero = vectors.index(0)
@@ -203,7 +203,7 @@ def adding(number: float, shader: Shader | None) -> Callable[[list[ir.Value], li
     return body
 
 
-def module_of_kernels(shader: Shader | None = None) -> ir.Module:
+def module_of_kernels(launch: GpuLaunch | None = None) -> ir.Module:
     """(x + 1) + 2, by two kernels of ours, for IREE keeps one of two that are alike."""
     kind = f"tensor<{SIZE}xf32>"
     module = ir.Module.parse(f"func.func @main(%x: {kind}) -> {kind} {{ return %x : {kind} }}")
@@ -211,9 +211,8 @@ def module_of_kernels(shader: Shader | None = None) -> ir.Module:
     leave, value = block.operations[0], block.arguments[0]
     with ir.InsertionPoint(leave):
         for name, number in (("one", 1.0), ("two", 2.0)):
-            value = emit_dispatch(
-                module, name, [value], ir.RankedTensorType(value.type), (1, 1, 1), adding(number, shader), shader=shader
-            )
+            code = KernelCode((1, 1, 1), adding(number, launch), launch)
+            value = emit_dispatch(module, name, [value], ir.RankedTensorType(value.type), code)
     leave.operation.operands[0] = value
     return module
 
@@ -246,11 +245,11 @@ def test_a_shader(tmp_path: Path):
     """What IREE makes of a thread's code has that many threads a workgroup, and was not distributed again."""
     source, vmfb = tmp_path / "module.mlir", tmp_path / "module.vmfb"
     flags = [*find_target("vulkan-mali").iree_flags, f"{internals.DUMP_BINARIES}{tmp_path}"]
-    shader = Shader(SIZE // 4)
-    local_size = struct.pack("<4I", 17, shader.threads, 1, 1)  # of OpExecutionMode
+    launch = GpuLaunch(SIZE // 4)
+    local_size = struct.pack("<4I", 17, launch.threads, 1, 1)  # of OpExecutionMode
     with ir.Context(), ir.Location.unknown():
         with moved("TEXTS", "shader_pipeline", why="are IR that IREE does not know"):
-            source.write_text(str(module_of_kernels(shader)))
+            source.write_text(str(module_of_kernels(launch)))
         with moved("DUMP_BINARIES", "shader_pipeline", why="do not make shaders of our kernels"):
             iree_compile(source, vmfb, flags)
             shaders = [path.read_bytes() for path in tmp_path.glob("*.spv")]
