@@ -23,7 +23,7 @@ from rt3d_mlir.bench.gpu.results import ENGINES as GPU_ENGINES
 from rt3d_mlir.bench.layer_report import layers_json, layers_markdown, write_layers
 from rt3d_mlir.bench.layers import profile_layers
 from rt3d_mlir.bench.machine import cores
-from rt3d_mlir.bench.measure import Plan, measure
+from rt3d_mlir.bench.measure import BenchPlan, measure
 from rt3d_mlir.bench.tables import to_json, to_markdown, write
 from rt3d_mlir.compile.exported import export_config
 from rt3d_mlir.errors import ConfigError, InputError
@@ -68,7 +68,7 @@ def _engines(args: argparse.Namespace, specs: list[CaseSpec], command: list[str]
     engines = args.engines or list(ENGINES)
     for engine in engines:
         get_engine(engine)
-    plan = Plan(specs, engines, args.threads, args.rounds or ROUNDS)
+    plan = BenchPlan(specs, engines, args.threads, args.rounds or ROUNDS)
     with _progress() as progress:
         results = measure(plan, args.output, command, progress)
     for problem in write(results, args.output):

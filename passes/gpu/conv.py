@@ -4,7 +4,7 @@
     a thread:     `columns` positions, `lanes` apart, times the row's filters, over the taps of its part
 
     for each round of splits x 4 taps:
-        the next round's weights on their way into the other half of the shared memory, offsets into registers
+        the next round's weights on their way into the other buffer in shared memory, offsets into registers
         for each tap of the part:
             for each channel: sums[column, filters] += x[offset + column, channel] * weights[channel, filters]
     sums of the parts added up through shared memory; epilogue; store
@@ -288,23 +288,23 @@ class FmaWorkgroup(Workgroup):
             shares = ceil(vectors / kernel.team)
             return [self._or_zero(self.weights, k.at(f"a + {i * kernel.team}", at), end) for i in range(shares)]
 
-        def put(fetched: list[ir.Value], half: ir.Value) -> None:
+        def put(fetched: list[ir.Value], buffer: ir.Value) -> None:
             for i, value in enumerate(fetched):
                 mine = k.at(f"a + {i * kernel.team}", mate)
 
                 def store(mine: ir.Value = mine, value: ir.Value = value) -> None:
-                    memref.store(value, kept, [k.at(f"(a * 2 + b) * {vectors} + c", team, half, mine)])
+                    memref.store(value, kept, [k.at(f"(a * 2 + b) * {vectors} + c", team, buffer, mine)])
 
                 whole = (i + 1) * kernel.team <= vectors
                 store() if whole else k.if_else(gpu.below(mine, vectors), store)
 
         def one(r: ir.Value, carried: Sequence[ir.Value]) -> Sequence[ir.Value]:
             sums, places = list(carried[:count]), carried[count:]
-            following, half = fetch(k.at("a + 1", r)), k.at("a mod 2", r)
+            following, buffer = fetch(k.at("a + 1", r)), k.at("a mod 2", r)
             xs = [[gpu.load_at(self.x, base, place) for base in bases] for place in places]
             later = self._offsets(k.at("a + 1", r), span)
-            sums = self._taps(kept, k.at("a * 2 + b", team, half), xs, sums)
-            put(following, k.at("1 - a", half))
+            sums = self._taps(kept, k.at("a * 2 + b", team, buffer), xs, sums)
+            put(following, k.at("1 - a", buffer))
             wait()
             return [*sums, *later]
 

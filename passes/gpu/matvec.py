@@ -126,16 +126,16 @@ class GpuMatvecKernel:
         gpu.barrier()
         count = self.threads // self.quads
         while count > 1:
-            half = (count + 1) // 2
+            lower = (count + 1) // 2
 
-            def fold(half: int = half) -> None:
+            def fold(lower: int = lower) -> None:
                 for mine in places:
-                    other = memref.load(table, [k.at(f"a + {half * self.quads}", mine)])
+                    other = memref.load(table, [k.at(f"a + {lower * self.quads}", mine)])
                     memref.store(arith.addf(memref.load(table, [mine]), other), table, [mine])
 
-            k.if_else(gpu.below(thread, (count - half) * self.quads), fold)
+            k.if_else(gpu.below(thread, (count - lower) * self.quads), fold)
             gpu.barrier()
-            count = half
+            count = lower
 
     def _if_exists(self, block: ir.Value, write: Callable[[], None]) -> None:
         """Calls `write` unless the block lies behind the last output channel."""

@@ -28,7 +28,7 @@ Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
-class Plan:
+class BenchPlan:
     """What to measure."""
 
     cases: Sequence[CaseSpec]
@@ -61,7 +61,7 @@ class Turn:
 
 
 def measure(
-    plan: Plan, folder: Path, argv: Sequence[str] = (), progress: Progress = lambda _what, _share: None
+    plan: BenchPlan, folder: Path, argv: Sequence[str] = (), progress: Progress = lambda _what, _share: None
 ) -> Results:
     """Prepares all engines in a temporary folder under `folder`, then times them.
 
@@ -94,7 +94,7 @@ class _Prepared:
 
 
 def _prepare(
-    plan: Plan, engines: Sequence[Engine], work: Path, results: Results, progress: Progress
+    plan: BenchPlan, engines: Sequence[Engine], work: Path, results: Results, progress: Progress
 ) -> list[_Prepared]:
     prepared: list[_Prepared] = []
     for i, spec in enumerate(plan.cases):
@@ -122,7 +122,7 @@ def _prepare_engine(case: Case, engine: Engine) -> tuple[int, float, str]:
 
 
 def _time(
-    plan: Plan,
+    plan: BenchPlan,
     cases: Sequence[_Prepared],
     engines: Sequence[Engine],
     threads: int,

@@ -11,7 +11,7 @@ from rt3d_mlir.bench.case import USUAL_CONFIGS, CaseSpec, case_specs
 from rt3d_mlir.bench.engines import ENGINES, get_engine
 from rt3d_mlir.bench.layer_report import layers_markdown, write_layers
 from rt3d_mlir.bench.layers import by_dispatch, profile_layers
-from rt3d_mlir.bench.measure import Plan, measure
+from rt3d_mlir.bench.measure import BenchPlan, measure
 from rt3d_mlir.bench.process import WorkerProcess
 from rt3d_mlir.bench.profiler import Call, split_calls
 from rt3d_mlir.bench.results import CaseFacts, EngineRun, Results
@@ -34,7 +34,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Results:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", str(folder))
         patch.delenv("CXX", raising=False)
-        return measure(Plan(SPECS, ["rt3d", "torch", "torch-compile"], [1], ROUNDS), folder, ["bench", "--a b"])
+        return measure(BenchPlan(SPECS, ["rt3d", "torch", "torch-compile"], [1], ROUNDS), folder, ["bench", "--a b"])
 
 
 def test_each_engine_has_a_row_with_all_fields(results: Results):
@@ -116,7 +116,7 @@ def test_nothing_is_left_behind_and_ctrl_c_keeps_what_there_is(tmp_path: Path):
         if "round 2" in what:
             raise KeyboardInterrupt
 
-    results = measure(Plan(SPECS, ["torch"], [1], 3), tmp_path / "out", progress=stop_in_round_2)
+    results = measure(BenchPlan(SPECS, ["torch"], [1], 3), tmp_path / "out", progress=stop_in_round_2)
     assert results.interrupted
     assert [len(row.times) for row in results.rows] == [1]
     assert "**interrupted" in to_markdown(results)
