@@ -15,7 +15,7 @@ from rt3d_mlir.errors import ConfigError
 from rt3d_mlir.html_report.artifacts import Artifact
 from rt3d_mlir.html_report.json_file import check_format, known_fields, number, read_json, text
 from rt3d_mlir.phone.conditions import Conditions
-from rt3d_mlir.phone.cores import Core
+from rt3d_mlir.phone.cores import PhoneCore
 from rt3d_mlir.phone.record import FORMAT, Phone, Record
 from rt3d_mlir.runtime.timing import Latency
 from rt3d_mlir.sparsity import load_config
@@ -89,7 +89,7 @@ def read_record(data: dict[str, Any]) -> Record:
 def _conditions(data: dict[str, Any]) -> Conditions:
     celsius = data["celsius"]
     cores = [
-        Core(
+        PhoneCore(
             int(number(core["number"])),
             int(number(core["max_khz"])),
             int(number(core["limit_khz"])),

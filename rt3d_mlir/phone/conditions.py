@@ -7,7 +7,7 @@ from time import monotonic, sleep
 
 from rt3d_mlir.errors import DeviceError
 from rt3d_mlir.phone.adb import Adb
-from rt3d_mlir.phone.cores import Core, read_cores
+from rt3d_mlir.phone.cores import PhoneCore, read_cores
 from rt3d_mlir.phone.sysfs import read_table
 
 #: Seconds between two looks at the temperature, and until patience ends.
@@ -24,7 +24,7 @@ class Conditions:
 
     celsius: float | None
     sensor: str
-    cores: list[Core]
+    cores: list[PhoneCore]
 
 
 def read_conditions(adb: Adb) -> Conditions:

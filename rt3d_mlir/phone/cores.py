@@ -13,7 +13,7 @@ _FILES = ("online", "cpufreq/cpuinfo_max_freq", "cpufreq/scaling_max_freq", "cpu
 
 
 @dataclass(frozen=True)
-class Core:
+class PhoneCore:
     """A core as Linux numbers it. `max_khz` is what it can run at, `limit_khz` what it may now: less when hot.
 
     0 and "" are what the phone does not tell.
@@ -25,20 +25,20 @@ class Core:
     governor: str
 
 
-def read_cores(adb: Adb) -> list[Core]:
+def read_cores(adb: Adb) -> list[PhoneCore]:
     """The cores that are switched on, in Linux's order."""
-    cores: list[Core] = []
+    cores: list[PhoneCore] = []
     for name, (online, highest, limit, governor) in read_table(
         adb, "/sys/devices/system/cpu/cpu[0-9]*", _FILES
     ).items():
         if (match := re.fullmatch(r"cpu(\d+)", name)) and online != "0":
-            cores.append(Core(int(match[1]), int(highest or 0), int(limit or 0), governor))
+            cores.append(PhoneCore(int(match[1]), int(highest or 0), int(limit or 0), governor))
     if not cores:
         raise DeviceError(f"{adb.serial} lists no core in /sys/devices/system/cpu")
     return sorted(cores, key=lambda core: core.number)
 
 
-def choose(cores: list[Core], which: str) -> list[Core]:
+def choose(cores: list[PhoneCore], which: str) -> list[PhoneCore]:
     """`little`: the cores of the lowest top frequency; `big`: the others, so that a prime core is among them.
 
     A phone of equal cores has no difference between the two. Raises DeviceError where frequencies are not told.
@@ -52,6 +52,6 @@ def choose(cores: list[Core], which: str) -> list[Core]:
     return chosen or cores
 
 
-def taskset_mask(cores: Iterable[Core]) -> str:
+def taskset_mask(cores: Iterable[PhoneCore]) -> str:
     """The cores as Android's taskset takes them: cores 4 to 7 are "f0"."""
     return f"{sum(1 << core.number for core in cores):x}"

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
 from rt3d_mlir.phone.conditions import Conditions
-from rt3d_mlir.phone.cores import Core
+from rt3d_mlir.phone.cores import PhoneCore
 from rt3d_mlir.runtime.timing import Latency
 
 FORMAT, VERSION = "rt3d-phone", 1
@@ -77,7 +77,7 @@ class Record:
             f"check    ok: every error below {self.tolerance:.2g}",
         ]
 
-    def _pinned(self, conditions: Conditions) -> list[Core]:
+    def _pinned(self, conditions: Conditions) -> list[PhoneCore]:
         return [core for core in conditions.cores if core.number in self.cpus]
 
     def _state(self, conditions: Conditions) -> str:

@@ -13,7 +13,7 @@ from rt3d_mlir.errors import ConfigError, DeviceError
 from rt3d_mlir.phone import checks, programs
 from rt3d_mlir.phone.adb import Adb, connect
 from rt3d_mlir.phone.conditions import cool_down, read_conditions
-from rt3d_mlir.phone.cores import Core, choose, read_cores, taskset_mask
+from rt3d_mlir.phone.cores import PhoneCore, choose, read_cores, taskset_mask
 from rt3d_mlir.phone.record import Phone, Record
 from rt3d_mlir.phone.runtime import Runtime, find_runtime
 from rt3d_mlir.phone.runtime_folder import make_runtime
@@ -81,7 +81,7 @@ class _Session:
     adb: Adb
     manifest: Manifest
     runtime: Runtime
-    cores: Sequence[Core]
+    cores: Sequence[PhoneCore]
     options: PhoneOptions
     progress: Callable[[str], None]
 
