@@ -12,7 +12,7 @@ import rt3d_mlir
 from rt3d_mlir import models
 from rt3d_mlir.compile.exported import Exported
 from rt3d_mlir.errors import TargetError
-from rt3d_mlir.passes.cost.cpu_tile import timed_tiles
+from rt3d_mlir.passes.cost.cpu_tile import DirectConv, timed_tiles
 from rt3d_mlir.passes.cpu.conv_kernel import ConvKernel
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.halo import Halo
@@ -138,6 +138,6 @@ def test_a_tuned_tile_is_used_and_one_that_does_not_fit_is_not():
 
 def test_every_ranked_tile_fits_the_registers_and_divides_the_rows():
     target = get_target("cortex-a76")
-    ranked = [tile for _, tile in timed_tiles(target, 8, 4, OUT.size, HALO, (3, 3), (1, 1, 1))]
+    ranked = [tile for _, tile in timed_tiles(DirectConv(8, 4, OUT.size, HALO, (3, 3)), target)]
     assert ranked
     assert all(rows * columns <= target.columns and OUT.rows % rows == 0 for rows, columns in ranked)

@@ -19,7 +19,7 @@ MOST_INPUTS = 16
 
 @dataclass(frozen=True)
 class Costs:
-    """What the model's numbers are, a fit to timed kernels; cycles, but for the last five.
+    """What the model's numbers are, a fit to timed kernels; cycles, but for the last five. fit/gpu.py fits them again.
 
     latency    of a round whose loads wait for each other; `an_input` more for each input of a thread
     barrier    of a round's end
@@ -47,10 +47,36 @@ class Costs:
 
 
 #: Of kernels whose threads wait for the workgroup: a fit to 1,180 kernels of an NVIDIA data center GPU.
-TOGETHER = Costs(750, 4.3, 35, 0.3, 290, 120, 5400, product=0.96, load=0.98, weights=0.075, alone=6, registers=60)
+TOGETHER = Costs(
+    latency=750,
+    an_input=4.3,
+    barrier=35,
+    fetch=0.3,
+    add_up=290,
+    store=120,
+    begin=5400,
+    product=0.96,
+    load=0.98,
+    weights=0.075,
+    alone=6,
+    registers=60,
+)
 #: Where subgroups are on their own, if they can be: a fit to 725 kernels. Of the tiles that were timed for a layer, the
 #: ones that it chooses take 3 % longer than the best ones in three pruned nets, 6 % in single layers.
-IN_STEP = Costs(252, 1.2, 44, 0.41, 178, 204, 187, product=1.5, load=0.13, weights=0.023, alone=8.2, registers=90)
+IN_STEP = Costs(
+    latency=252,
+    an_input=1.2,
+    barrier=44,
+    fetch=0.41,
+    add_up=178,
+    store=204,
+    begin=187,
+    product=1.5,
+    load=0.13,
+    weights=0.023,
+    alone=8.2,
+    registers=90,
+)
 
 
 @dataclass(frozen=True)
@@ -81,12 +107,17 @@ class ConvShape:
     bytes: int
 
 
+def costs_of(target: GpuTarget) -> Costs:
+    """The numbers of the model."""
+    return IN_STEP if target.in_step else TOGETHER
+
+
 def choose_tile(shape: ConvShape, target: GpuTarget) -> GpuTile:
     """The tile of the least time by the model."""
-    return min(_tiles(shape, target), key=lambda tile: model_cycles(shape, tile, target))
+    return min(tiles(shape, target), key=lambda tile: model_cycles(shape, tile, target))
 
 
-def _tiles(shape: ConvShape, target: GpuTarget) -> list[GpuTile]:
+def tiles(shape: ConvShape, target: GpuTarget) -> list[GpuTile]:
     """All tiles that fill a subgroup, whose sums fit the registers, and whose weights fit the shared memory."""
     found = []
     depths = DEPTHS if shape.bytes == 4 else DEPTHS[-1:]  # f16 is summed up over a part's round, which has its price
@@ -114,9 +145,9 @@ def shared_bytes(shape: ConvShape, tile: GpuTile) -> int:
     return weights + sums
 
 
-def model_cycles(shape: ConvShape, tile: GpuTile, target: GpuTarget) -> float:
-    """Cycles of one processor: the time of a layer, if they were all that counts."""
-    costs = IN_STEP if target.in_step else TOGETHER
+def model_cycles(shape: ConvShape, tile: GpuTile, target: GpuTarget, costs: Costs | None = None) -> float:
+    """Cycles of one processor: the time of a layer, if they were all that counts. `costs` are those of the target."""
+    costs = costs or costs_of(target)
     subgroups = ceil(tile.lanes * tile.splits * tile.halves / target.subgroup)
     workgroups = ceil(shape.positions / (tile.lanes * tile.columns)) * shape.rows
     taps = tile.splits * tile.depth

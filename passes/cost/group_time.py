@@ -4,6 +4,7 @@ Larger groups keep more of the weights, smaller ones use less of the registers. 
 register tiles (cpu_tile), a tap of 4 channels with 4, 8, 16 and 32 filters takes 4.1, 2.1, 1.03 and 1 times as long a
 multiplication with AVX-512, where 4.6, 2.3, 1.16 and 1 were measured. A tap of 1 channel has the overhead of one of 4;
 on NEON its input is loaded into all lanes, which leaves 0.58 of the speed by the model and by llvm-mca (neoverse-n1).
+fit/group_time.py compares the two.
 """
 
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from math import gcd, prod
 
 import numpy as np
 
-from rt3d_mlir.passes.cost.cpu_tile import timed_tiles
+from rt3d_mlir.passes.cost.cpu_tile import DirectConv, timed_tiles
 from rt3d_mlir.passes.cost.winograd import Shape, choose
 from rt3d_mlir.passes.ir.match import defining_op, pad_amounts
 from rt3d_mlir.passes.ops.conv import Conv
@@ -93,11 +94,11 @@ class GroupTime:
         channels = min(group.n, self.conv.weight.type.shape[1])
         packed = self.half and self.conv.strides[2] == 1 and channels == self.block
         a_load = lanes // self.block if packed else int(group.n > 1)
-        kernel = self.conv.weight.type.shape[2:4]
-        size, pool = self.conv.shape[2:], (1, 1, 1)
-        tiles = timed_tiles(
-            self.target, group.m, channels, size, self._halo, (kernel[0], kernel[1]), pool, lanes, a_load
+        kernel, size = self.conv.weight.type.shape[2:4], tuple(self.conv.shape[2:])
+        direct = DirectConv(
+            group.m, channels, size, self._halo, (kernel[0], kernel[1]), lanes=lanes, columns_a_load=a_load
         )
+        tiles = timed_tiles(direct, self.target)
         read = (2 if self.half else 4) * group.m * channels / self.target.core.weights
         return self.conv.shape[0] * tiles[0][0] + read
 

@@ -1,7 +1,8 @@
 """Which tile a Winograd conv gets, how its tiles are grouped, and whether it is faster than the direct conv.
 
-Time is counted in cycles: FMAs at two a cycle, the core's sustained bytes a cycle for what passes through memory. Both
-were fitted to C3D's layers on the machine of docs/results.md, and only ratios are used.
+Time is counted in cycles: FMAs, and the core's sustained bytes a cycle for what passes through memory (`Core` in
+rt3d_mlir/targets/cpu.py), fitted to C3D's layers on the machine of docs/results.md. Only ratios are used, and
+fit/winograd.py compares them with what was timed.
 """
 
 from collections.abc import Sequence
@@ -14,8 +15,12 @@ from rt3d_mlir.passes.ops.winograd_matrices import KERNEL
 from rt3d_mlir.passes.ops.winograd_tiling import Tiling
 from rt3d_mlir.targets import CpuTarget
 
-#: Share of the FMA peak that the direct conv reaches.
+#: Share of the FMA peak that the direct conv reaches: 86 to 110 % of C3D's layers (docs/results.md, "C3D by layer").
 DIRECT_PEAK = 0.92
+#: Cycles of the product besides its FMAs, for a channel of a tile: the loop.
+CHANNEL_OVERHEAD = 0.5
+#: What a tile takes longer whose lines of V compete for one place of the first cache; it only breaks ties.
+ALIASED = 1.05
 #: Winograd has to take at most this share of the direct conv's time, for V, M and the larger weights take memory.
 WORTH = 2 / 3
 #: The larger tile has to take at most this share of the smaller one's: its weights are 2.25 times as large.
@@ -66,7 +71,7 @@ def choose(shape: Shape, target: CpuTarget, tiles: Sequence[int], always: bool =
     """The fastest plan of the tile sizes; None where none fits or, unless `always`, the direct conv is fast enough."""
     best: Plan | None = None
     for tile in sorted(tiles):
-        plan = _plan(shape, target, tile)
+        plan = plan_tile(shape, target, tile)
         if plan is not None and (best is None or plan.cycles < LARGER_WORTH * best.cycles):
             best = plan
     if best is None or always or best.cycles < WORTH * direct_cycles(shape, target):
@@ -85,7 +90,7 @@ def direct_cycles(shape: Shape, target: CpuTarget) -> float:
     return macs / (core.fmas * target.lanes) / DIRECT_PEAK + 4 * weights / core.weights
 
 
-def _plan(shape: Shape, target: CpuTarget, tile: int) -> Plan | None:
+def plan_tile(shape: Shape, target: CpuTarget, tile: int) -> Plan | None:
     """The fastest grouping for a tile size; None where the plane is smaller than a tile, or filters do not group."""
     core = target.core
     depth, height, width = shape.size
@@ -101,10 +106,10 @@ def _plan(shape: Shape, target: CpuTarget, tile: int) -> Plan | None:
         each = columns * tiling.groups * tiling.points * shape.batch  # columns of V in a plane, and of M in a row of it
         reduced = shape.channels * shape.kernel_depth * shape.inside[0]
         runs = tiling.groups * tiling.points * shape.batch * depth * rows * reduced
-        channel = max(columns * registers / core.fmas, core.chain) + 0.5  # FMAs, or the chain of one sum
+        channel = max(columns * registers / core.fmas, core.chain) + CHANNEL_OVERHEAD
         moved = 4 * each * (shape.planes * shape.channels + 2 * depth * rows * filters)
         weights = 4 * tiling.points * rows * filters * shape.channels * shape.kernel_depth
         cycles = runs * channel + moved / core.activations + weights / core.weights
         aliased = 4 * shape.channels * columns % target.cache_way == 0
-        plans.append((cycles * (1.05 if aliased else 1), -columns, Plan(tiling, filters, shape.block, cycles)))
+        plans.append((cycles * (ALIASED if aliased else 1), -columns, Plan(tiling, filters, shape.block, cycles)))
     return min(plans, key=lambda entry: entry[:2])[2]

@@ -6,7 +6,7 @@ from math import ceil
 
 import numpy as np
 
-from rt3d_mlir.passes.cost.cpu_tile import tile_key, timed_tiles
+from rt3d_mlir.passes.cost.cpu_tile import DirectConv, tile_key, timed_tiles
 from rt3d_mlir.passes.cpu.pool_window import NO_POOL, Window
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.halo import Halo
@@ -74,21 +74,24 @@ class ConvKernel:
         dtype = "f16" if self.half else "f32"
         return tile_key(self.filters, len(self.taps.channels), self.size, self.taps.kernel, self.window.kernel, dtype)
 
+    @property
+    def direct(self) -> DirectConv:
+        """What the choice of a tile depends on."""
+        return DirectConv(
+            filters=self.filters,
+            channels=len(self.taps.channels),
+            size=self.size,
+            halo=self.halo,
+            kernel=self.taps.kernel,
+            pool=self.window.kernel,
+            lanes=self.lanes,
+            columns_a_load=self.columns_a_load,
+        )
+
     @cached_property
     def tiles_by_model(self) -> list[tuple[int, int]]:
         """Tiles whose sums fit the registers, the fastest by the model of the core first."""
-        ranked = timed_tiles(
-            self.target,
-            self.filters,
-            len(self.taps.channels),
-            self.size,
-            self.halo,
-            self.taps.kernel,
-            self.window.kernel,
-            self.lanes,
-            self.columns_a_load,
-        )
-        return [tile for _, tile in ranked]
+        return [tile for _, tile in timed_tiles(self.direct, self.target)]
 
     @cached_property
     def tile(self) -> tuple[int, int]:

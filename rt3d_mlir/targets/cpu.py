@@ -127,10 +127,10 @@ class CpuTarget:
 def _neon(name: str, cpu: str, description: str, cores: str = "", more_dots: tuple[str, ...] = ()) -> CpuTarget:
     """A core of Armv8.2 or later: it has f16, and sdot."""
     features = frozenset({"fullfp16", "dotprod", *more_dots})
-    return replace(_arm(CoreFacts(_ANDROID, cpu, 128, features)), name=name, description=description, cores=cores)
+    return replace(arm_target(CoreFacts(_ANDROID, cpu, 128, features)), name=name, description=description, cores=cores)
 
 
-def _arm(core: CoreFacts) -> CpuTarget:
+def arm_target(core: CoreFacts) -> CpuTarget:
     """32 NEON registers: groups of 8x4, 8 columns x 2 registers of sums, lane FMAs."""
     return CpuTarget(
         name="host",
@@ -148,7 +148,7 @@ def _arm(core: CoreFacts) -> CpuTarget:
     )
 
 
-def _x86(core: CoreFacts) -> CpuTarget:
+def x86_target(core: CoreFacts) -> CpuTarget:
     """Two registers of filters, as on NEON: each number of the input that is loaded serves two FMAs. Of 32 registers
     of 512 bits, 14 columns take 28; of 16 of 256 bits, 6 columns take 12."""
     filters, wide = 2 * core.vector_bits // 32, core.vector_bits >= 512
@@ -211,4 +211,4 @@ def _tuned(target: CpuTarget) -> CpuTarget:
 def _host() -> CpuTarget:
     found = ask_host()
     description = f"this machine: {found.cpu}, {found.vector_bits}-bit vectors"
-    return replace(_arm(found) if found.is_arm else _x86(found), description=description)
+    return replace(arm_target(found) if found.is_arm else x86_target(found), description=description)
