@@ -40,9 +40,9 @@ from rt3d_mlir.passes.ops.epilogue import Epilogue, elementwise, epilogue_after
 from rt3d_mlir.passes.ops.halo import note_halos
 from rt3d_mlir.passes.ops.max_pool import MaxPool
 from rt3d_mlir.passes.ops.packed_conv import NOT_AT_HAND, PackedConv
-from rt3d_mlir.passes.schedule.casts import hold_casts
 from rt3d_mlir.passes.schedule.const_eval import hold_constants
 from rt3d_mlir.passes.schedule.destination import Destination, destination, mark_concatenations, pad_links
+from rt3d_mlir.passes.schedule.factors import hold_factors
 from rt3d_mlir.passes.schedule.gpu_choice import conv_kernel
 from rt3d_mlir.targets import GpuTarget, get_gpu_target
 
@@ -65,7 +65,7 @@ class ScheduleVulkan(Pass):
         apply_patterns(module, {"linalg.generic": rules.elementwise})
         pad_links(module)
         hold_constants(module)
-        hold_casts(module)
+        hold_factors(module)
 
 
 @dataclass(frozen=True, eq=False)

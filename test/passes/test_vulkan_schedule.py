@@ -171,6 +171,22 @@ def test_attention_over_inputs_that_are_cast(kind: torch.dtype, tmp_path: Path):
     assert numerics.relative_error(answer, Net()(x).numpy()) < 1e-5
 
 
+def test_attention_with_heads_of_one_channel(tmp_path: Path):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.attention = nn.MultiheadAttention(7, 7, batch_first=True)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.attention(x, x, x)[0]
+
+    torch.manual_seed(0)
+    net, x = Net().eval(), torch.randn(1, 2, 7)
+    rt3d_mlir.export(net, (x,)).compile(tmp_path / "artifact", "vulkan-lavapipe")
+    (answer,) = vulkan.load(tmp_path / "artifact" / "module.vmfb", 1)([x.numpy()])
+    assert numerics.relative_error(answer, numerics.reference(net, [x])[0]) < 1e-5
+
+
 def test_integers_are_exact(tmp_path: Path):
     torch.manual_seed(0)
     exact = {name: NETS[name] for name in ("sheets", "splits", "strides", "linear", "residual")}
