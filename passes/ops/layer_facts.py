@@ -4,7 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from rt3d_mlir.kernel_names import symbol_of
 from rt3d_mlir.passes.framework.base import LayerFacts, State
+
+#: The symbol of the module's function.
+ENTRY = "main"
 
 
 def layer_facts(
@@ -23,11 +27,15 @@ def layer_facts(
 
 
 def layer_name(state: State, key: str | None) -> str:
-    """`conv2` for weights that come from `conv2.weight`; `conv_3` for the fourth layer without a name."""
+    """`conv2` for weights that come from `conv2.weight`; `conv_3` for the fourth layer without a name.
+
+    Two layers never have kernels of one symbol: neither a layer that the model runs twice, nor `a.b` and `a_b`.
+    """
     if key is None:
         return f"conv_{len(state.layers)}"
     base = state.weights.origin(key).removesuffix(".weight")
+    taken = {ENTRY, *map(symbol_of, state.layers)}
     name, n = base, 1
-    while name in state.layers:  # a layer that the model runs twice
+    while symbol_of(name) in taken:
         name, n = f"{base}.{n}", n + 1
     return name

@@ -1,6 +1,7 @@
 """Choices of schedule-cpu that depend on a target or on sizes beyond a readable lit test."""
 
 import dataclasses
+import re
 from pathlib import Path
 
 import iree.compiler.ir as ir
@@ -9,10 +10,12 @@ import numpy as np
 import pytest
 import torch
 from cases import conv
+from cases.base import Net
 from torch import nn
 
 from rt3d_mlir import targets
 from rt3d_mlir.frontend.torch_import import import_torch
+from rt3d_mlir.kernel_names import symbol_of
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.pipeline import default_pipeline, run_pipeline
 from rt3d_mlir.sparsity import GroupSize
@@ -38,6 +41,24 @@ def kernel(text: str, name: str) -> str:
 def grid(text: str, name: str) -> list[int]:
     counts = kernel(text, name).split("hal.return ")[1].split(" :")[0].split(", ")
     return [int(count.removeprefix("%c").partition("_")[0]) for count in counts]
+
+
+def test_kernels_of_layers_whose_names_are_near_to_each_other():
+    """Tune, bench, static and --explain find a layer's kernel by its name alone."""
+    block = nn.ModuleDict({"b": nn.Conv3d(4, 4, 1), "main": nn.Conv3d(4, 4, 1)})
+    model = Net(
+        lambda net, x: net.main(net.a_b(net.a["main"](net.a["b"](x)))),
+        a=block,
+        a_b=nn.Conv3d(4, 4, 1),
+        main=nn.Conv3d(4, 4, 1),
+    )
+    with ir.Context(), ir.Location.unknown():
+        module, weights = import_torch(model.eval(), (torch.zeros(1, 4, 1, 1, 8),))
+        state = State(weights)
+        run_pipeline(module, default_pipeline(GroupSize(8, 4), NEON), state)
+        found = set(re.findall(r"hal\.executable\.source private @(\w+)", str(module)))
+    assert {layer.removesuffix(".1") for layer in state.layers} == {"a.b", "a_b", "a.main", "main"}
+    assert {symbol_of(layer) for layer in state.layers} == found - {"block_layout", "channel_layout"}
 
 
 def test_a_target_that_broadcasts_from_memory_loads_single_numbers():
