@@ -34,7 +34,8 @@ shot-cuts: .venv/.ready ## find the shot cuts of a film with a compiled TransNet
 	$(BIN)/python samples/shot_cuts.py $(ARGS)
 
 # As many processes as cores, each with one thread: PyTorch's threads wait by spinning, and took cores from each other.
-test: test-packages lint aarch64 build/nets/.ready ## lint, then all tests
+test: test-packages ## lint, then all tests
+	$(MAKE) --jobs=2 --output-sync=target lint aarch64 build/nets/.ready
 	PATH="$(CURDIR)/$(BIN):$$PATH" OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses=auto --dist=loadfile --no-loadscope-reorder $(ARGS)
 
 # N cases; or SEED and CASE, to see a failure again.

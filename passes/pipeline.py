@@ -101,8 +101,11 @@ ENTRIES = (
     _always(FoldBatchNorm),
     _always(FuseEpilogue),
     Entry(PackDepthwise, lambda at: PackDepthwise(at.group)),
-    Entry(SortFilters, lambda at: SortFilters(at.cpu, at.half) if at.cpu and at.choose else None),
-    Entry(ChooseGroups, lambda at: ChooseGroups(at.cpu, at.half, at.transforms) if at.cpu and at.choose else None),
+    Entry(SortFilters, lambda at: SortFilters(at.cpu, at.half) if at.cpu and at.choose and not at.dense else None),
+    Entry(
+        ChooseGroups,
+        lambda at: ChooseGroups(at.cpu, at.half, at.transforms, at.dense) if at.cpu and at.choose else None,
+    ),
     Entry(PackKgs, lambda at: PackKgs(at.group, at.dense)),
     _always(BlockLayout),
     _always(TrimWindows),

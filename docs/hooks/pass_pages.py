@@ -90,7 +90,8 @@ def _options(cls: type[Pass]) -> str:
         return "It has none: `rt3d-mlir-opt IN.mlir --passes=" + cls.name + "`."
     values = " ".join(f"{each.name}={_default(each)}" for each in fields(cls))
     table = "\n".join(["| option | type | default |", "|---|---|---|", *rows])
-    return f"{table}\n\n```text\nrt3d-mlir-opt IN.mlir --passes='{cls.name}{{{values}}}'\n```"
+    end = " \\\n  " if len(values) > 45 else " "  # a page shows 92 characters of a line
+    return f"{table}\n\n```text\nrt3d-mlir-opt IN.mlir{end}--passes='{cls.name}{{{values}}}'\n```"
 
 
 def _default(option: Field) -> str:

@@ -91,7 +91,7 @@ class PackKgs(Pass):
             windows = WindowGrid(conv.shape[2:], conv.strides, conv.dilations)
             result = packed_conv.build(state, x, packed, layer, windows, key)
             plain = unpack_channels(result, conv.shape)
-        how = f"packed in groups of {group}" if chosen else ""
+        how = f"packed in groups of {group}" if chosen and share < 1 else ""
         state.layers[layer] = layer_facts(state, key, array, conv.shape, share, how)
         rewriter.replace_op(conv.result.owner.opview, [plain])
         return None

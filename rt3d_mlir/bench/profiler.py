@@ -32,8 +32,8 @@ class Call:
         return self.wall - sum(seconds for _, seconds in self.dispatches)
 
 
-def profile_calls(vmfb: Path, clip: Path, count: int) -> list[Call]:
-    """`count` calls of a module's `main`, after half a second of warm-up.
+def profile_calls(vmfb: Path, clip: Path, count: int, warm_up: float = 0.5) -> list[Call]:
+    """`count` calls of a module's `main`, after `warm_up` seconds of others.
 
     Raises CompileError if a tool fails, DeviceError where there is none.
     """
@@ -48,7 +48,7 @@ def profile_calls(vmfb: Path, clip: Path, count: int) -> list[Call]:
             internals.PROFILING_MODE + "host-execution",
             f"{internals.PROFILING_OUTPUT}{trace}",
             "--benchmark_min_time=1x",
-            "--benchmark_min_warmup_time=0.5",
+            f"--benchmark_min_warmup_time={warm_up}",
             f"--benchmark_repetitions={count}",
             "--benchmark_format=json",
         ]

@@ -161,7 +161,7 @@ class Exported:
         fill half of a register or less. Two of them as one may be faster, or Winograd with all weights.
         """
         if self.group or self.dense:
-            return self.group or target.group
+            return self.group
         masks, own = self.mask_group, target.group
         if masks is None or masks.m < NARROWEST:
             return None

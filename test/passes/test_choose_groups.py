@@ -1,7 +1,9 @@
 """Zeros of known structures: which group is chosen, what is said, and that the numbers stay right."""
 
+import re
 from pathlib import Path
 
+import iree.compiler.ir as ir
 import numerics
 import numpy as np
 import pytest
@@ -11,7 +13,11 @@ from torch import nn
 from torch.nn import functional as F
 
 import rt3d_mlir
+from rt3d_mlir.frontend.torch_import import import_torch
+from rt3d_mlir.passes.framework.base import State
+from rt3d_mlir.passes.pack.choose_groups import ChooseGroups
 from rt3d_mlir.passes.packing_report import Report
+from rt3d_mlir.passes.pipeline import run_pipeline
 from rt3d_mlir.sparsity import GroupSize, MaskSet, expand
 from rt3d_mlir.targets import get_target
 
@@ -138,6 +144,25 @@ def test_masks_of_single_filters_fill_registers():
     assert layer.reason == ""
 
 
+@pytest.mark.parametrize("dense", [False, True])
+@pytest.mark.parametrize(("filters", "group"), [(4, (4, 4)), (8, None), (16, None)])
+def test_filters_that_are_not_there_count_as_zeros(filters: int, group: tuple[int, int] | None, dense: bool):
+    model = nn.Conv3d(8, filters, 3, bias=False)
+    numerics.draw(model, "8x4", "integers")
+    with ir.Context(), ir.Location.unknown():
+        module, weights = import_torch(model.eval(), (torch.zeros(CLIP),))
+        run_pipeline(module, [ChooseGroups(get_target("cortex-a76"), winograd=False, dense=dense)], State(weights))
+        found = re.findall(r"kgs_group = {group = array<i64: (\d+), (\d+)>", str(module))
+    assert found == ([] if group is None else [tuple(map(str, group))])
+
+
+def narrow() -> nn.Module:
+    """Dense layers whose filters fill no group of the target's, one of them with channels that fill no block."""
+    net = nn.Sequential(nn.Conv3d(8, 6, 3, padding=1), nn.ReLU(), nn.Conv3d(6, 40, 1), nn.ReLU(), nn.Conv3d(40, 12, 1))
+    numerics.draw(net, "8x4", "integers")
+    return net
+
+
 STRUCTURES = ("16x1", "8x2", "4x4", "filters")
 SMALL = (1, 8, 2, 6, 10)
 
@@ -152,7 +177,7 @@ SMALL = (1, 8, 2, 6, 10)
     ],
 )
 def test_numbers(upto: str, target: str, dtype: str, tmp_path: Path):
-    nets = {f"part-{name}": chain(name) for name in STRUCTURES} | {"residual": residual()}
+    nets = {f"part-{name}": chain(name) for name in STRUCTURES} | {"residual": residual(), "narrow": narrow()}
     model = numerics.Several(nets).eval()
     inputs = [numerics.draw_input(SMALL, "integers", seed) for seed in range(len(nets))]
     group = str(get_target(target).group)
