@@ -101,7 +101,7 @@ SUITES = [
     Suite("random", "8x4", "schedule-cpu", ("foreign",)),
     Suite("random", "8x4", "schedule-cpu", ("transposed",), target="cortex-a76"),
     Suite("random", "8x4", "schedule-cpu", ("moved", "foreign"), target="cortex-a76", slow=True),
-    Suite("random", "8x4", "schedule-cpu", ("attention", "recurrent")),
+    Suite("random", "8x4", "schedule-cpu", ("attention", "recurrent"), slow=True),
     Suite("random", "8x4", "schedule-cpu", ("normed",)),
     Suite("random", "8x4", "schedule-cpu", ("windowed",), slow=True),
     Suite("random", "8x4", "schedule-cpu", ("normed",), target="cortex-a76"),
@@ -110,10 +110,11 @@ SUITES = [
     Suite("random", "8x4", "schedule-cpu", ("pooled",), target="cortex-a76", dtype="f16"),
     # f16: floor 2 and the kernels; one register of filters and two; sums on the stack, in chunks of several rows.
     Suite("units", "8x4", "narrow-f16", ("channels",), target="cortex-a76", dtype="f16"),
-    Suite("units", "8x4", "schedule-cpu", ("kernels", "channels", "graphs"), target="cortex-a76", dtype="f16"),
+    Suite("units", "8x4", "schedule-cpu", ("kernels", "channels"), target="cortex-a76", dtype="f16"),
+    Suite("units", "8x4", "schedule-cpu", ("graphs",), target="cortex-a76", dtype="f16", slow=True),
     Suite("units", "16x4", "schedule-cpu", ("widths",), target="cortex-a76", dtype="f16"),
     Suite("units", "8x4", "narrow-f16", ("grouped",), "cortex-a76", dtype="f16", slow=True),
-    Suite("units", "8x4", "schedule-cpu", ("grouped",), "cortex-a76", dtype="f16"),
+    Suite("units", "8x4", "schedule-cpu", ("grouped",), "cortex-a76", dtype="f16", slow=True),
     Suite("units", "8x4", "schedule-cpu", ("widths",), "cortex-a76", limits=(("core_cache", 0),), dtype="f16"),
     Suite("random", "8x4", "schedule-cpu", ("rounded",), target="cortex-a76", dtype="f16"),
 ]

@@ -64,6 +64,7 @@ def test_a_device_that_is_not_there(device: str, tmp_path: Path):
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_runs_stop_in_time_and_go_on(tmp_path: Path):
     rng = np.random.default_rng(0)
     arrays = {f"x_{part}": rng.integers(0, 9, (16, 3, 16, 32, 32), np.uint8) for part in ("train", "test")}
