@@ -10,21 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-import iree.compiler.ir as ir
-
 from fit import cpus
+from fit.convs import packed_convs
 from fit.cpus import kernel_times
-from fit.judge import Sample, compare, fit, judge, read, write
+from fit.judge import Sample, read, show, write
 from rt3d_mlir.compile.exported import Exported, export_config
 from rt3d_mlir.kernel_names import symbol_of
 from rt3d_mlir.passes.cost import cpu_tile
 from rt3d_mlir.passes.cost.cpu_tile import DirectConv, tile_cycles, timed_tiles
 from rt3d_mlir.passes.cpu.conv_kernel import ConvKernel
-from rt3d_mlir.passes.framework.base import State
-from rt3d_mlir.passes.ops.halo import Halo, note_halos
-from rt3d_mlir.passes.ops.packed_conv import PackedConv
-from rt3d_mlir.passes.pipeline import run_pipeline
-from rt3d_mlir.passes.schedule.destination import mark_concatenations
+from rt3d_mlir.passes.ops.halo import Halo
 from rt3d_mlir.passes.schedule.plan import plan_conv
 from rt3d_mlir.targets import CpuTarget, get_target
 
@@ -62,24 +57,9 @@ def samples(data: Mapping[str, Any]) -> list[Sample]:
 
 def kernels(exported: Exported, target: CpuTarget) -> dict[str, ConvKernel]:
     """The kernel of each packed conv, by layer."""
-    found: dict[str, ConvKernel] = {}
-    passes = exported.pipeline(target)
-    end = [step.name for step in passes].index("schedule-cpu")
-    with ir.Context(), ir.Location.unknown():
-        module, table = exported.floor1.parse()
-        state = State(table)
-        run_pipeline(module, passes[:end], state)
-        note_halos(module)
-        mark_concatenations(module)
-
-        def visit(op: ir.Operation) -> ir.WalkResult:
-            conv = PackedConv.match(op.opview) if op.name == "linalg.generic" else None
-            if conv is not None and (plan := plan_conv(conv, state, target)) is not None:
-                found[conv.layer] = plan.kernel
-            return ir.WalkResult.ADVANCE
-
-        module.operation.walk(visit)
-    return found
+    with packed_convs(exported, target) as (convs, state):
+        plans = {conv.layer: plan_conv(conv, state, target) for conv in convs}
+    return {layer: plan.kernel for layer, plan in plans.items() if plan is not None}
 
 
 def time_layers() -> list[dict[str, Any]]:
@@ -123,11 +103,7 @@ def main(argv: Sequence[str]) -> None:
     data = read(NAME)
     target, timed = cpus.x86(data["vector_bits"]), samples(data)
     ours = numbers(target)
-    print(judge(timed, lambda facts: model(ours, facts, target)))
-    if args.fit:
-        better = fit(ours, timed, lambda tried, facts: model(tried, facts, target))
-        compare(ours, better)
-        print(judge(timed, lambda facts: model(better, facts, target)))
+    show(ours, timed, lambda tried, facts: model(tried, facts, target), args.fit)
 
 
 if __name__ == "__main__":

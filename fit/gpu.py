@@ -15,25 +15,21 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-import iree.compiler.ir as ir
 import numpy as np
 
-from fit.judge import Sample, compare, fit, judge, read, write
+from fit.convs import packed_convs
+from fit.judge import Sample, read, show, write
 from rt3d_mlir.compile.artifact_writer import write_artifact
 from rt3d_mlir.compile.exported import Exported, export_source
 from rt3d_mlir.frontend.open_source import open_source
 from rt3d_mlir.passes.cost.gpu_matrix_tile import MATRIX, MatrixCosts, MatrixTile, matrix_cycles, matrix_tiles
 from rt3d_mlir.passes.cost.gpu_tile import IN_STEP, TOGETHER, ConvShape, Costs, GpuTile, model_cycles, tiles
-from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.gpu import conv as gpu_conv
 from rt3d_mlir.passes.gpu import matrix_conv as gpu_matrix_conv
 from rt3d_mlir.passes.gpu.conv import GpuConvKernel
 from rt3d_mlir.passes.gpu.matrix_conv import GpuMatrixKernel
 from rt3d_mlir.passes.ops.epilogue import epilogue_after
-from rt3d_mlir.passes.ops.halo import note_halos
-from rt3d_mlir.passes.ops.packed_conv import PackedConv
-from rt3d_mlir.passes.pipeline import run_pipeline
-from rt3d_mlir.passes.schedule.destination import destination, mark_concatenations
+from rt3d_mlir.passes.schedule.destination import destination
 from rt3d_mlir.passes.schedule.gpu_choice import conv_kernel
 from rt3d_mlir.sparsity import load_config, masks_for
 from rt3d_mlir.targets import GpuTarget, get_gpu_target
@@ -113,28 +109,17 @@ def chosen_tiles(exported: Exported, model: Model) -> dict[str, dict[str, Any]]:
     """`shape` and `tile` of each conv that the model is asked for, by layer."""
     found: dict[str, dict[str, Any]] = {}
     target = model.target
-    passes = exported.pipeline(target)
-    end = [step.name for step in passes].index("schedule-vulkan")
-    with ir.Context(), ir.Location.unknown():
-        module, table = exported.floor1.parse()
-        state = State(table)
-        run_pipeline(module, passes[:end], state)
-        note_halos(module)
-        mark_concatenations(module)
-
-        def visit(op: ir.Operation) -> ir.WalkResult:
-            conv = PackedConv.match(op.opview) if op.name == "linalg.generic" else None
-            if conv is not None and (constants := conv.constants(state.weights)) is not None:
-                epilogue = epilogue_after(conv.op.results[0], state)
-                value = epilogue.result if epilogue else conv.op.results[0]
-                out = destination(value, target.offset_alignment).out
-                kernel = conv_kernel(conv, constants[0], out, target)
-                tile = _tile(kernel)
-                if isinstance(kernel, GpuConvKernel) and isinstance(tile, model.tile):
-                    found[conv.layer] = {"shape": asdict(kernel.shape), "tile": asdict(tile)}
-            return ir.WalkResult.ADVANCE
-
-        module.operation.walk(visit)
+    with packed_convs(exported, target) as (convs, state):
+        for conv in convs:
+            constants = conv.constants(state.weights)
+            if constants is None:
+                continue
+            epilogue = epilogue_after(conv.op.results[0], state)
+            out = destination(epilogue.result if epilogue else conv.op.results[0], target.offset_alignment).out
+            kernel = conv_kernel(conv, constants[0], out, target)
+            tile = _tile(kernel)
+            if isinstance(kernel, GpuConvKernel) and isinstance(tile, model.tile):
+                found[conv.layer] = {"shape": asdict(kernel.shape), "tile": asdict(tile)}
     return found
 
 
@@ -163,18 +148,15 @@ def read_times(folder: Path) -> None:
             write(name, {**where, "command": measured["machine"]["command"], "kernels": kernels})
 
 
-def show(name: str, better: bool) -> None:
+def show_model(name: str, better: bool) -> None:
     model = MODELS[name]
     ours = {key: float(number) for key, number in asdict(model.costs).items()}
     timed = [
         Sample(kernel["layer"], kernel["ms"], {"shape": kernel["shape"], "tile": kernel["tile"]})
         for kernel in read(name)["kernels"]
     ]
-    print(f"{name}: {judge(timed, lambda facts: model.time(ours, facts))}")
-    if better:
-        found = fit(ours, timed, model.time)
-        compare(ours, found)
-        print(judge(timed, lambda facts: model.time(found, facts)))
+    print(name)
+    show(ours, timed, model.time, better)
 
 
 def main(argv: Sequence[str]) -> None:
@@ -191,7 +173,7 @@ def main(argv: Sequence[str]) -> None:
     if args.what == "read":
         read_times(args.folder)
     for name in MODELS:
-        show(name, args.fit)
+        show_model(name, args.fit)
 
 
 if __name__ == "__main__":

@@ -98,7 +98,21 @@ def write(name: str, found: Mapping[str, Any]) -> None:
     print(f"{DATA / name}.json")
 
 
-def compare(before: Mapping[str, float], after: Mapping[str, float]) -> None:
+def show(
+    numbers: Mapping[str, float],
+    samples: Sequence[Sample],
+    model: Callable[[Mapping[str, float], Any], float],
+    better: bool,
+) -> None:
+    """Prints how good the model is with the code's numbers and, if `better`, with those of a fit."""
+    print(judge(samples, lambda facts: model(numbers, facts)))
+    if better:
+        found = fit(numbers, samples, model)
+        _compare(numbers, found)
+        print(judge(samples, lambda facts: model(found, facts)))
+
+
+def _compare(before: Mapping[str, float], after: Mapping[str, float]) -> None:
     """Prints the numbers that are in the code next to those of a fit."""
     for name, number in before.items():
         print(f"{name:20} {number:10.4g} -> {after[name]:10.4g}")

@@ -12,7 +12,7 @@ from typing import Any
 
 from fit import cpus
 from fit.cpus import kernel_times
-from fit.judge import Sample, compare, fit, judge, read, write
+from fit.judge import Sample, read, show, write
 from rt3d_mlir.compile.exported import export_config
 from rt3d_mlir.kernel_names import symbol_of
 from rt3d_mlir.passes.cost.winograd import DIRECT_PEAK, Shape, direct_cycles, plan_tile
@@ -99,11 +99,7 @@ def main(argv: Sequence[str]) -> None:
             print(
                 f"{layer:7} {choice:7} {ms:6.1f} ms, {timed_share:.2f} of the direct conv, {by_model:.2f} by the model"
             )
-    print(judge(timed, lambda facts: model(ours, facts, target)))
-    if args.fit:
-        better = fit(ours, timed, lambda tried, facts: model(tried, facts, target))
-        compare(ours, better)
-        print(judge(timed, lambda facts: model(better, facts, target)))
+    show(ours, timed, lambda tried, facts: model(tried, facts, target), args.fit)
 
 
 if __name__ == "__main__":

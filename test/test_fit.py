@@ -102,7 +102,7 @@ def test_times_of_a_gpu_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     measured = {"device": {"name": "GPU"}, "machine": {"date": "today", "command": "bench"}, "rows": rows}
     (tmp_path / "gpu.json").write_text(json.dumps(measured))
     gpu.read_times(tmp_path)
-    gpu.show(name, better=False)
+    gpu.show_model(name, better=False)
     assert "5 timed kernels of 1 layers: the model's choices take 0.0% longer" in capsys.readouterr().out
     with pytest.raises(SystemExit, match=r"gpu_matrix_tile.json is not there yet: fit/README.md has the command"):
-        gpu.show("gpu_matrix_tile", better=False)
+        gpu.show_model("gpu_matrix_tile", better=False)

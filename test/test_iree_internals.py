@@ -26,7 +26,7 @@ from torch_mlir import ir as torch_ir
 from torch_mlir import passmanager as torch_passmanager
 from torch_mlir.dialects import torch as torch_dialect
 
-from rt3d_mlir.bench.profiler import profile_calls
+from rt3d_mlir.bench import profiler
 from rt3d_mlir.compile.arena import compile_with_arena
 from rt3d_mlir.frontend.onnx_import import to_linalg
 from rt3d_mlir.frontend.torch_import import import_torch
@@ -223,7 +223,7 @@ def run(vmfb: Path, *arrays: np.ndarray) -> np.ndarray:
     return np.array(iree.runtime.load_vm_module(module, config)["main"](*arrays).to_host())
 
 
-def test_a_kernel_in_an_arena(tmp_path: Path):
+def test_a_kernel_in_an_arena(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     """Text of hal ops, the arena's size in IREE's text and in the module, the assembly, and a profile of each call."""
     x, source, vmfb = np.arange(SIZE, dtype=np.float32), tmp_path / "module.mlirbc", tmp_path / "module.vmfb"
     flags = [*find_target("host").iree_flags, f"{internals.DUMP_FILES}{tmp_path}"]
@@ -236,8 +236,9 @@ def test_a_kernel_in_an_arena(tmp_path: Path):
     with moved("DUMP_FILES", why="leaves no assembly"):
         assert any("\none:" in path.read_text() for path in tmp_path.glob("*.s"))
     np.save(tmp_path / "x.npy", x)
+    monkeypatch.setattr(profiler, "WARM_UP", 0.001)  # so small a kernel would run some 100,000 times
     with moved("PROFILING_MODE", "PROFILING_OUTPUT", "DISPATCH_EVENTS", why="do not show the time of each kernel"):
-        (call,) = profile_calls(vmfb, tmp_path / "x.npy", 1, warm_up=0.001)
+        (call,) = profiler.profile_calls(vmfb, tmp_path / "x.npy", 1)
         assert len(call.dispatches) == 2
 
 

@@ -3,10 +3,9 @@
 imports.svg has the folders of passes/ as they are; with a COMMIT, imports-before.svg has the files of passes/ in it.
 """
 
-import ast
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from runpy import run_path
 from xml.etree import ElementTree as ET
@@ -15,7 +14,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 PACKAGE = "rt3d_mlir.passes"
 TITLE = "passes/, the folders"
-_draw = run_path(str(HERE / "draw.py"))
+_draw, _imports = (run_path(str(HERE / name)) for name in ("draw.py", "imports.py"))
 
 Arrows = Mapping[str, set[str]]
 """For each box those that it imports from."""
@@ -23,16 +22,17 @@ Arrows = Mapping[str, set[str]]
 
 def folders() -> Arrows:
     """The folders of passes/; what lies beside them is left out."""
-    names = sorted(path.name for path in (ROOT / "passes").iterdir() if (path / "__init__.py").is_file())
-    sources = {name: [file.read_text() for file in (ROOT / "passes" / name).glob("*.py")] for name in names}
-    return {name: {*_imports(texts)} & {*names} - {name} for name, texts in sources.items()}
+    parts = {name: path for name, path in _imports["parts_of"](PACKAGE).items() if path.is_dir()}
+    return _imports["arrows_between"]({name: _imports["texts"](path) for name, path in sorted(parts.items())}, PACKAGE)
 
 
 def files_of(commit: str) -> Arrows:
     """The files of passes/ in a commit in which it had no folders."""
     listed = _git("ls-tree", "--name-only", commit, "passes/").split()
-    names = sorted(Path(path).stem for path in listed if path.endswith(".py") and "__init__" not in path)
-    return {name: {*_imports([_git("show", f"{commit}:passes/{name}.py")])} & {*names} - {name} for name in names}
+    paths = {Path(path).stem: path for path in sorted(listed) if path.endswith(".py") and "__init__" not in path}
+    return _imports["arrows_between"](
+        {name: [_git("show", f"{commit}:{path}")] for name, path in paths.items()}, PACKAGE
+    )
 
 
 def picture(arrows: Arrows, title: str) -> str:
@@ -68,15 +68,6 @@ def _rows(arrows: Arrows) -> list[list[str]]:
 
 def _count(arrows: Arrows) -> int:
     return sum(map(len, arrows.values()))
-
-
-def _imports(texts: list[str]) -> Iterator[str]:
-    """The first name below passes of each import."""
-    for text in texts:
-        for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(PACKAGE):
-                below = (node.module or "").removeprefix(PACKAGE).lstrip(".")
-                yield from [below.split(".")[0]] if below else (alias.name for alias in node.names)
 
 
 def _git(*words: str) -> str:

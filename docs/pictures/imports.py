@@ -6,7 +6,7 @@ page with this file.
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -19,8 +19,8 @@ _TABLE = re.compile(r"(<!-- imports of (\S+): python docs/pictures/imports\.py -
 
 def table(package: str) -> str:
     """A row for each folder; what it imports from stands above it."""
-    parts = _parts(package)
-    arrows = {name: {*_imports(path, package)} & parts.keys() - {name} for name, path in parts.items()}
+    parts = parts_of(package)
+    arrows = arrows_between({name: texts(path) for name, path in parts.items()}, package)
     order = [name for name in _from_the_lowest(arrows) if parts[name].is_dir()]
     rows = ["| folder | files | what is in it | imports from |", "|---|---|---|---|"]
     for name in order:
@@ -31,7 +31,7 @@ def table(package: str) -> str:
     return "\n".join(rows) + "\n"
 
 
-def _parts(package: str) -> dict[str, Path]:
+def parts_of(package: str) -> dict[str, Path]:
     """Modules and folders right in a package, by name."""
     found = {}
     for folder in PACKAGES[package]:
@@ -47,10 +47,20 @@ def _files(path: Path) -> list[Path]:
     return [path] if path.is_file() else sorted(path.rglob("*.py"))
 
 
-def _imports(path: Path, package: str) -> Iterator[str]:
-    """The first name below `package` of all that the files of `path` import, wherever in them."""
-    for file in _files(path):
-        for node in ast.walk(ast.parse(file.read_text())):
+def texts(path: Path) -> list[str]:
+    """Of a file, or of all files of a folder."""
+    return [file.read_text() for file in _files(path)]
+
+
+def arrows_between(sources: Mapping[str, Sequence[str]], package: str) -> dict[str, set[str]]:
+    """For each part of `package`, of which `sources` has the texts of its files, the parts that it imports from."""
+    return {name: {*_imports(files, package)} & sources.keys() - {name} for name, files in sources.items()}
+
+
+def _imports(files: Sequence[str], package: str) -> Iterator[str]:
+    """The first name below `package` of each import, wherever in a file it stands."""
+    for text in files:
+        for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith(f"{package}."):
                 below = (node.module or "").removeprefix(package).lstrip(".")
                 yield from [below.split(".")[0]] if below else (alias.name for alias in node.names)

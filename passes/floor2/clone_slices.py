@@ -27,9 +27,9 @@ from typing import ClassVar
 
 import iree.compiler.ir as ir
 
-from rt3d_mlir.iree import internals
 from rt3d_mlir.passes.framework.base import Pass, State
-from rt3d_mlir.passes.ir.match import integers, static_shape
+from rt3d_mlir.passes.ir.build import clone, clone_for_readers
+from rt3d_mlir.passes.ir.match import integers, ops_named, static_shape
 
 #: What moves no data, and what IREE takes for the same copy.
 _RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape")
@@ -43,30 +43,16 @@ class CloneSlices(Pass):
     name: ClassVar[str] = "clone-slices"
 
     def run(self, module: ir.Module, state: State) -> None:
-        found: dict[str, list[ir.Operation]] = {"tensor.insert_slice": [], "tensor.extract_slice": []}
-
-        def visit(op: ir.Operation) -> ir.WalkResult:
-            if op.name in found:
-                found[op.name].append(op)
-            return ir.WalkResult.ADVANCE
-
-        module.operation.walk(visit)
-        for op in found["tensor.insert_slice"]:
+        for op in ops_named(module, "tensor.insert_slice"):
             part, whole = op.operands[0], op.operands[1]
             if static_shape(part) is not None and _origin(part, _COPIES) == _origin(whole, _RESHAPES):
                 with ir.InsertionPoint(op), op.location:
-                    op.operands[0] = _clone(part)
-        for op in found["tensor.extract_slice"]:
+                    op.operands[0] = clone(part)
+        for op in ops_named(module, "tensor.extract_slice"):
             _drop_steps_of_one(op)
             part = op.results[0]
             if static_shape(part) is not None and any(_is_gathered(use.owner) for use in part.uses):
-                with ir.InsertionPoint.after(op), op.location:
-                    copy = _clone(part)
-                part.replace_all_uses_except(copy, copy.owner.operation)
-
-
-def _clone(part: ir.Value) -> ir.Value:
-    return ir.Operation.create(internals.CLONE, [part.type], [part]).results[0]
+                clone_for_readers(part)
 
 
 def _origin(value: ir.Value, through: Container[str]) -> ir.Value:

@@ -20,12 +20,17 @@ def keys(op: ir.OpView) -> set[str]:
     return found
 
 
-def tensor_ops(module: ir.Module) -> Iterator[ir.OpView]:
-    """The ops that functions consist of, in order, without what is inside them and without returns."""
+def function_blocks(module: ir.Module) -> Iterator[ir.Block]:
+    """The blocks that functions consist of, in order."""
     for function in module.body.operations:
         if function.operation.name == "func.func":
-            for block in function.operation.regions[0]:
-                yield from (op for op in block.operations if op.operation.name != "func.return")
+            yield from function.operation.regions[0]
+
+
+def tensor_ops(module: ir.Module) -> Iterator[ir.OpView]:
+    """The ops that functions consist of, in order, without what is inside them and without returns."""
+    for block in function_blocks(module):
+        yield from (op for op in block.operations if op.operation.name != "func.return")
 
 
 def _names(location: ir.Location) -> Iterator[str]:

@@ -7,6 +7,7 @@ import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler.dialects import arith, linalg, tensor
 
+from rt3d_mlir.iree import internals
 from rt3d_mlir.passes.framework.base import State
 
 
@@ -40,6 +41,19 @@ def filled(shape: Sequence[int], number: float, element: ir.Type | None = None) 
     """A tensor of one number: linalg.fill of a tensor.empty."""
     kind = element or f32()
     return linalg.fill(arith.constant(kind, float(number)), outs=[empty(shape, kind)])
+
+
+def clone(value: ir.Value) -> ir.Value:
+    """A copy of a tensor in memory of its own, which IREE does not fuse with what it copies."""
+    return ir.Operation.create(internals.CLONE, [value.type], [value]).result
+
+
+def clone_for_readers(value: ir.Value) -> ir.Value:
+    """A clone of an op's result, right after the op, that all its readers get."""
+    with ir.InsertionPoint.after(value.owner), value.owner.location:
+        copy = clone(value)
+    value.replace_all_uses_except(copy, copy.owner.operation)
+    return copy
 
 
 def padded(source: ir.Value, low: Sequence[int], high: Sequence[int], number: float) -> ir.Value:

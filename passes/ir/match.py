@@ -31,6 +31,19 @@ def reads_any(op: ir.OpView, values: Set[ir.Value]) -> bool:
     return found
 
 
+def ops_named(module: ir.Module, *names: str) -> list[ir.Operation]:
+    """All ops of these names, inside of others too, in the module's order; what comes of it may change the module."""
+    found: list[ir.Operation] = []
+
+    def visit(op: ir.Operation) -> ir.WalkResult:
+        if op.name in names:
+            found.append(op)
+        return ir.WalkResult.ADVANCE
+
+    module.operation.walk(visit)
+    return found
+
+
 def op_in_block(op: ir.OpView | ir.Operation, block: ir.Block) -> ir.OpView:
     """The op of the block that `op` is, or is in the body of."""
     inner = op.operation

@@ -12,7 +12,7 @@ import iree.compiler.ir as ir
 from iree.compiler.dialects import arith
 
 from rt3d_mlir.passes.emit import vectors as k
-from rt3d_mlir.passes.ir.match import integers, is_fill
+from rt3d_mlir.passes.ir.match import integers, is_fill, ops_named
 from rt3d_mlir.passes.ops.activation import view
 from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.ops.insert_chain import insert_chain
@@ -61,15 +61,7 @@ class _HaloMark(Marked):
 
 def note_halos(module: ir.Module) -> None:
     """Writes down where each conv's input is padding, while the insert_slices that say so are still there."""
-    found: list[ir.OpView] = []
-
-    def visit(op: ir.Operation) -> ir.WalkResult:
-        if PackedConv.marks(op) or DepthwiseConv.marks(op):
-            found.append(op.opview)
-        return ir.WalkResult.ADVANCE
-
-    module.operation.walk(visit)
-    for conv in (PackedConv.match(op) or DepthwiseConv.match(op) for op in found):
+    for conv in [PackedConv.match(op) or DepthwiseConv.match(op) for op in ops_named(module, "linalg.generic")]:
         if conv is not None:
             low, size = _real(conv.x)
             _HaloMark.mark(conv.op, low=low, size=size)

@@ -25,7 +25,7 @@ import numpy as np
 from rt3d_mlir.passes.cost.group_time import GAIN, GroupTime
 from rt3d_mlir.passes.framework.base import Pass, State
 from rt3d_mlir.passes.ir.constant_folding import constant_value
-from rt3d_mlir.passes.ir.match import layer_obstacle
+from rt3d_mlir.passes.ir.match import layer_obstacle, ops_named
 from rt3d_mlir.passes.ops.conv import PLAIN, Conv
 from rt3d_mlir.passes.pack.pack_kgs import AllTaps, ChosenGroup
 from rt3d_mlir.sparsity import live_weights
@@ -90,16 +90,8 @@ class ChooseGroups(Pass):
 
 def plain_convs(module: ir.Module) -> list[Conv]:
     """All convs of one group, in the order of the module."""
-    found: list[Conv] = []
-
-    def visit(op: ir.Operation) -> ir.WalkResult:
-        conv = Conv.match(op.opview) if op.name == PLAIN else None
-        if conv is not None:
-            found.append(conv)
-        return ir.WalkResult.ADVANCE
-
-    module.operation.walk(visit)
-    return found
+    convs = (Conv.match(op.opview) for op in ops_named(module, PLAIN))
+    return [conv for conv in convs if conv is not None]
 
 
 def _report(useless: list[tuple[str, int, int]], name: str, state: State) -> None:

@@ -11,15 +11,14 @@ becomes
 import iree.compiler.ir as ir
 
 from rt3d_mlir.iree import internals
+from rt3d_mlir.passes.framework.provenance import function_blocks
 from rt3d_mlir.passes.ir.match import reads_any
 
 
 def hold_constants(module: ir.Module) -> None:
     """Puts a barrier on the first input of each dispatch that reads nothing else, in all functions, in place."""
-    for function in module.body.operations:
-        if function.operation.name == "func.func":
-            for block in function.operation.regions[0]:
-                _hold(block)
+    for block in function_blocks(module):
+        _hold(block)
 
 
 def _hold(block: ir.Block) -> None:

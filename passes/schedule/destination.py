@@ -31,7 +31,7 @@ from iree.compiler.dialects import arith, tensor
 from rt3d_mlir.iree import internals
 from rt3d_mlir.passes.emit.dispatch import Body, GpuLaunch, KernelCode, emit_dispatch
 from rt3d_mlir.passes.ir.build import empty, filled, fused_location
-from rt3d_mlir.passes.ir.match import defining_op, integers, is_fill, only_user
+from rt3d_mlir.passes.ir.match import defining_op, integers, is_fill, only_user, ops_named
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.insert_chain import insert_chain
 from rt3d_mlir.passes.ops.marked import Marked
@@ -151,15 +151,8 @@ def pad_links(module: ir.Module) -> None:
 
 def _inserts(module: ir.Module) -> list[ir.OpView]:
     """All static insert_slices of blocked tensors into blocked tensors."""
-    found = []
-
-    def visit(op: ir.Operation) -> ir.WalkResult:
-        if op.name == "tensor.insert_slice" and [len(value.type.shape) for value in op.operands[:2]] == [6, 6]:
-            found.append(op.opview)
-        return ir.WalkResult.ADVANCE
-
-    module.operation.walk(visit)
-    return found
+    inserts = ops_named(module, "tensor.insert_slice")
+    return [op.opview for op in inserts if [len(value.type.shape) for value in op.operands[:2]] == [6, 6]]
 
 
 def _cover(links: list[ir.OpView]) -> bool:

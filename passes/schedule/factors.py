@@ -18,7 +18,8 @@ becomes
 
 import iree.compiler.ir as ir
 
-from rt3d_mlir.iree import internals
+from rt3d_mlir.passes.framework.provenance import function_blocks
+from rt3d_mlir.passes.ir.build import clone, clone_for_readers
 from rt3d_mlir.passes.ir.match import body_ops, reads_any, static_shape
 
 _PRODUCTS = ("linalg.batch_matmul", "linalg.matmul", "linalg.vecmat", "linalg.matvec", "linalg.dot")
@@ -27,10 +28,8 @@ _CASTS = ("arith.sitofp", "arith.uitofp", "arith.extf")
 
 def hold_factors(module: ir.Module) -> None:
     """Clones both, in all functions, in place; what is constant and what has no static shape stays."""
-    for function in module.body.operations:
-        if function.operation.name == "func.func":
-            for block in function.operation.regions[0]:
-                _hold(block)
+    for block in function_blocks(module):
+        _hold(block)
 
 
 def _hold(block: ir.Block) -> None:
@@ -44,16 +43,9 @@ def _hold(block: ir.Block) -> None:
             for i, factor in enumerate(op.inputs):
                 if factor in variable - given and static_shape(factor) is not None:
                     with ir.InsertionPoint(op), op.operation.location:
-                        op.operation.operands[i] = _clone(factor).result
+                        op.operation.operands[i] = clone(factor)
         elif op.operation.name == "linalg.generic" and static_shape(op.results[0]) is not None and _only_casts(op):
-            with ir.InsertionPoint.after(op), op.operation.location:
-                clone = _clone(op.results[0])
-            op.results[0].replace_all_uses_except(clone.result, clone)
-            variable.add(clone.result)
-
-
-def _clone(value: ir.Value) -> ir.Operation:
-    return ir.Operation.create(internals.CLONE, [value.type], [value])
+            variable.add(clone_for_readers(op.results[0]))
 
 
 def _only_casts(op: ir.OpView) -> bool:

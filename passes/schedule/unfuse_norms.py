@@ -32,12 +32,12 @@ from typing import ClassVar
 
 import iree.compiler.ir as ir
 
-from rt3d_mlir.iree import internals
 from rt3d_mlir.passes.framework.base import Pass, State
-from rt3d_mlir.passes.ir.match import body_ops, is_parallel, static_shape
+from rt3d_mlir.passes.ir.build import clone_for_readers
+from rt3d_mlir.passes.ir.match import body_ops, is_parallel, ops_named, static_shape
 
-#: What moves numbers without computing; IREE fuses beyond it.
-_MOVES = ("tensor.expand_shape", "tensor.collapse_shape", "linalg.transpose", "linalg.broadcast")
+#: What computes, and what moves numbers without computing; IREE fuses beyond it.
+_FUSABLE = ("linalg.generic", "tensor.expand_shape", "tensor.collapse_shape", "linalg.transpose", "linalg.broadcast")
 _INDEXED = ("linalg.index", "tensor.extract")
 
 
@@ -48,26 +48,12 @@ class UnfuseNorms(Pass):
     name: ClassVar[str] = "unfuse-norms"
 
     def run(self, module: ir.Module, state: State) -> None:
-        ops: list[ir.Operation] = []
-
-        def visit(op: ir.Operation) -> ir.WalkResult:
-            if _is_fusable(op):
-                ops.append(op)
-            return ir.WalkResult.ADVANCE
-
-        module.operation.walk(visit)
+        ops = ops_named(module, *_FUSABLE)
         sums, indexed = _sums_ahead(ops), _read_by_index(ops)
         for op in ops:
             for value in op.results:
                 if _may_fuse(op) and len(list(value.uses)) > 1 and sums[value] >= (1 if value in indexed else 2):
-                    _clone(value)
-
-
-def _clone(value: ir.Value) -> None:
-    """All readers of a value get a clone of it."""
-    with ir.InsertionPoint.after(value.owner), value.owner.location:
-        clone = ir.Operation.create(internals.CLONE, [value.type], [value])
-    value.replace_all_uses_except(clone.results[0], clone)
+                    clone_for_readers(value)
 
 
 def _may_fuse(op: ir.Operation) -> bool:
@@ -82,7 +68,7 @@ def _sums_ahead(ops: Sequence[ir.Operation]) -> dict[ir.Value, int]:
         for value in op.results:
             readers = [use.owner.operation for use in value.uses]
             ahead[value] = max(
-                (_is_sum(r) + max(ahead[v] for v in r.results) for r in readers if _is_fusable(r)), default=0
+                (_is_sum(r) + max(ahead[v] for v in r.results) for r in readers if r.name in _FUSABLE), default=0
             )
     return ahead
 
@@ -94,10 +80,6 @@ def _read_by_index(ops: Sequence[ir.Operation]) -> set[ir.Value]:
         if not _is_sum(op) and (any(value in found for value in op.operands) or _has_index(op)):
             found.update(op.results)
     return found
-
-
-def _is_fusable(op: ir.Operation) -> bool:
-    return op.name == "linalg.generic" or op.name in _MOVES
 
 
 def _is_sum(op: ir.Operation) -> bool:

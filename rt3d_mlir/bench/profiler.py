@@ -13,6 +13,8 @@ from rt3d_mlir.errors import CompileError
 from rt3d_mlir.iree import internals
 from rt3d_mlir.iree.programs import runtime_program
 
+#: Seconds of calls that are not counted.
+WARM_UP = 0.5
 _UNITS = {"ns": 1e-9, "us": 1e-6, "ms": 1e-3, "s": 1.0}
 
 
@@ -32,8 +34,8 @@ class Call:
         return self.wall - sum(seconds for _, seconds in self.dispatches)
 
 
-def profile_calls(vmfb: Path, clip: Path, count: int, warm_up: float = 0.5) -> list[Call]:
-    """`count` calls of a module's `main`, after `warm_up` seconds of others.
+def profile_calls(vmfb: Path, clip: Path, count: int) -> list[Call]:
+    """`count` calls of a module's `main`, after WARM_UP seconds of others.
 
     Raises CompileError if a tool fails, DeviceError where there is none.
     """
@@ -48,7 +50,7 @@ def profile_calls(vmfb: Path, clip: Path, count: int, warm_up: float = 0.5) -> l
             internals.PROFILING_MODE + "host-execution",
             f"{internals.PROFILING_OUTPUT}{trace}",
             "--benchmark_min_time=1x",
-            f"--benchmark_min_warmup_time={warm_up}",
+            f"--benchmark_min_warmup_time={WARM_UP}",
             f"--benchmark_repetitions={count}",
             "--benchmark_format=json",
         ]

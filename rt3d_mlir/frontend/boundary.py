@@ -12,20 +12,9 @@ from collections.abc import Sequence
 import iree.compiler.ir as ir
 from iree.compiler.dialects import arith
 
+from rt3d_mlir.ir_io.weights import ELEMENT_TYPES
 from rt3d_mlir.passes.ir import build
 
-#: MLIR's element types by numpy's names of what a tensor at the boundary may hold.
-ELEMENT_TYPES = {
-    "float32": "f32",
-    "float16": "f16",
-    "float64": "f64",
-    "uint8": "i8",
-    "int8": "i8",
-    "int16": "i16",
-    "int32": "i32",
-    "int64": "i64",
-    "bool": "i1",
-}
 _UNSIGNED = ("uint8", "bool")
 
 

@@ -17,11 +17,11 @@ from onnx import TensorProto, numpy_helper
 from onnx.inliner import inline_local_functions
 
 from rt3d_mlir.errors import InputError, ModelError
-from rt3d_mlir.frontend.boundary import ELEMENT_TYPES
 from rt3d_mlir.frontend.onnx_rewrites.float32 import in_float32
 from rt3d_mlir.frontend.onnx_rewrites.graph import infer
 from rt3d_mlir.frontend.onnx_rewrites.opset import state_defaults
 from rt3d_mlir.frontend.source import ModelInput
+from rt3d_mlir.ir_io.weights import ELEMENT_TYPES
 
 #: The domains of ONNX's own operators.
 STANDARD = ("", "ai.onnx")

@@ -12,14 +12,13 @@ import torch
 from rt3d_mlir import models
 from rt3d_mlir.errors import InputError, ModelError, did_you_mean
 from rt3d_mlir.files import is_there
-from rt3d_mlir.frontend.boundary import ELEMENT_TYPES
 from rt3d_mlir.frontend.file_kind import Kind, kind_of
 from rt3d_mlir.frontend.model_ops import mlir_ops
 from rt3d_mlir.frontend.no_model import refusal
 from rt3d_mlir.frontend.source import MlirSource, ModelInput, Source, check_input_shapes
 from rt3d_mlir.frontend.torch_source import TorchSource
 from rt3d_mlir.ir_io import mlir_io
-from rt3d_mlir.ir_io.weights import resource_key
+from rt3d_mlir.ir_io.weights import ELEMENT_TYPES, resource_key
 from rt3d_mlir.memory import check_memory
 
 #: numpy's names of what @main may take; an i8 may be either sort, and is taken as what a camera gives.

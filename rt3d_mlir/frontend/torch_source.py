@@ -14,7 +14,7 @@ from torch.func import functional_call
 from torch.utils._pytree import tree_leaves, tree_map
 
 from rt3d_mlir.errors import InputError, ModelError
-from rt3d_mlir.frontend.boundary import ELEMENT_TYPES, cast_boundary
+from rt3d_mlir.frontend.boundary import cast_boundary
 from rt3d_mlir.frontend.model_ops import torch_ops
 from rt3d_mlir.frontend.program import (
     UNUSUAL,
@@ -27,6 +27,7 @@ from rt3d_mlir.frontend.program import (
 from rt3d_mlir.frontend.source import Floor1, ModelInput, Parameters, draw
 from rt3d_mlir.frontend.torch_import import import_torch
 from rt3d_mlir.ir_io.mlir_io import without_numbers
+from rt3d_mlir.ir_io.weights import ELEMENT_TYPES
 
 
 class TorchSource:

@@ -14,7 +14,8 @@ import numpy as np
 #: than handles. What comes from a parameter keeps its name, whatever its size: reports and masks go by it.
 INLINE_ELEMENTS = 64
 
-_ELEMENT_TYPES = {
+#: MLIR's element types by numpy's names of what a constant, an input or an output may hold.
+ELEMENT_TYPES = {
     "float32": "f32",
     "float16": "f16",
     "float64": "f64",
@@ -108,7 +109,7 @@ def resource_key(attribute: ir.Attribute) -> str | None:
 
 def element_type(dtype: np.dtype) -> ir.Type:
     """The MLIR scalar type of a numpy dtype."""
-    return ir.Type.parse(_ELEMENT_TYPES[np.dtype(dtype).name])
+    return ir.Type.parse(ELEMENT_TYPES[np.dtype(dtype).name])
 
 
 def tensor_type(array: np.ndarray) -> ir.RankedTensorType:
