@@ -6,8 +6,8 @@ filters. The model in group_time says which size is fastest, and pack-kgs then p
 leaves out enough weights to save time, as after unstructured pruning, the pass says so. Winograd's algorithm needs all
 taps. Where it is faster than the taps that are left, all taps are kept.
 
-Filters that a layer does not have count as zeros do: one of 16 filters, dense, takes half of the time in groups of 16
-that it takes in groups of 32.
+Filters that a layer does not have count as zeros do. A dense layer of 16 filters fills groups of 16, and half of groups
+of 32.
 
 Given, on a target with groups of 16x4, a layer pruned in groups of 8x1:
     %y = linalg.conv_3d_ncdhw_fcdhw ins(%x, %w) outs(%zero)
