@@ -16,6 +16,7 @@ from rt3d_mlir.passes.floor1.fold_mask import FoldMask
 from rt3d_mlir.passes.floor1.fuse_epilogue import FuseEpilogue
 from rt3d_mlir.passes.floor1.lift_to_3d import LiftTo3d
 from rt3d_mlir.passes.floor1.linear_to_conv import LinearToConv
+from rt3d_mlir.passes.floor1.trim_taps import TrimTaps
 from rt3d_mlir.passes.floor2.block_layout import BlockLayout
 from rt3d_mlir.passes.floor2.clone_slices import CloneSlices
 from rt3d_mlir.passes.floor2.fuse_elementwise import FuseElementwise
@@ -97,6 +98,7 @@ def _always(cls: type[Pass]) -> Entry:
 ENTRIES = (
     _always(LiftTo3d),
     _always(FoldMask),
+    _always(TrimTaps),
     _always(LinearToConv),
     _always(FoldBatchNorm),
     _always(FuseEpilogue),

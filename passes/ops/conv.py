@@ -108,13 +108,24 @@ class Conv:
         """The same conv of other weights that starts from `init`, [N, M, D, H, W]; its result."""
         return build_conv(self.x, weight, init, self.groups, self.strides, self.dilations)
 
+    def build_on(self, x: ir.Value, weight: ir.Value) -> ir.Value:
+        """The same conv of another input and another kernel, with an output of the same shape; its result."""
+        return _build(x, weight, self.op.operands[2], self.groups, self.strides, self.dilations)
+
 
 def build_conv(
     x: ir.Value, weight: ir.Value, init: ir.Value, groups: int, strides: Sequence[int], dilations: Sequence[int]
 ) -> ir.Value:
     """A conv of `x` [N, C, D, H, W] with `weight` [M, C/G, Kd, Kh, Kw] that starts from `init` [N, M, D, H, W]."""
+    return _build(x, weight, init if groups == 1 else _split(init, 1, groups, _CHANNELS), groups, strides, dilations)
+
+
+def _build(
+    x: ir.Value, weight: ir.Value, sums: ir.Value, groups: int, strides: Sequence[int], dilations: Sequence[int]
+) -> ir.Value:
+    """As build_conv; the `sums` of a grouped conv are [N, G, M/G, D, H, W]."""
     if groups == 1:
-        return linalg.conv_3d_ncdhw_fcdhw(x, weight, outs=[init], strides=strides, dilations=dilations)
+        return linalg.conv_3d_ncdhw_fcdhw(x, weight, outs=[sums], strides=strides, dilations=dilations)
     window = zip("dhw", strides, dilations, strict=True)
     read = ", ".join(f"{at} * {stride} + k{at} * {dilation}" for at, stride, dilation in window)
     loops = "(n, g, m, d, h, w, c, kd, kh, kw)"
@@ -122,9 +133,10 @@ def build_conv(
         f"{loops} -> (n, g, c, {read})", f"{loops} -> (g, m, c, kd, kh, kw)", f"{loops} -> (n, g, m, d, h, w)"
     )
     inputs = [_split(x, 1, groups, _CHANNELS), _split(weight, 0, groups, _FILTERS)]
-    sums = _split(init, 1, groups, _CHANNELS)
     op = generic(inputs, sums, mapping, 4, lambda a, b, total: arith.addf(arith.mulf(a, b), total))
-    return tensor.collapse_shape(init.type, op.results[0], _CHANNELS)
+    batch, _, filters, *spatial = sums.type.shape
+    kind = ir.RankedTensorType.get([batch, groups * filters, *spatial], sums.type.element_type)
+    return tensor.collapse_shape(kind, op.results[0], _CHANNELS)
 
 
 ConvPattern = Callable[[Conv, rewrite.PatternRewriter], Failure | None]

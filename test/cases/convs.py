@@ -33,6 +33,12 @@ def axes() -> dict[str, Case]:
         "stride-h": Case(conv(8, 8, stride=(1, 2, 1), padding=1), x),
         "stride-1x1x1": Case(conv(8, 8, 1, stride=2), x),
         "dilation": Case(conv(8, 8, dilation=(1, 2, 3), padding=(1, 2, 3)), x),
+        # Some outer taps read only padding; those of the grouped conv and of the one with strides are cut, too.
+        "far-apart": Case(conv(8, 16, dilation=(9, 4, 5), padding=(9, 4, 5)), (1, 8, 2, 5, 4)),
+        "far-apart-grouped": Case(conv(16, 16, dilation=6, padding=6, groups=2, bias=False), (1, 16, 2, 3, 9)),
+        "far-apart-stride": Case(
+            conv(8, 8, (1, 3, 5), dilation=(1, 5, 4), stride=2, padding=(0, 7, 7)), (1, 8, 2, 4, 3)
+        ),
     }
 
 
