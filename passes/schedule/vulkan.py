@@ -44,6 +44,7 @@ from rt3d_mlir.passes.schedule.const_eval import hold_constants
 from rt3d_mlir.passes.schedule.destination import Destination, destination, mark_concatenations, pad_links
 from rt3d_mlir.passes.schedule.factors import hold_factors
 from rt3d_mlir.passes.schedule.gpu_choice import conv_kernel
+from rt3d_mlir.passes.schedule.sums import hold_sums
 from rt3d_mlir.targets import GpuTarget, get_gpu_target
 
 
@@ -66,6 +67,7 @@ class ScheduleVulkan(Pass):
         pad_links(module)
         hold_constants(module)
         hold_factors(module)
+        hold_sums(module)
 
 
 @dataclass(frozen=True, eq=False)

@@ -11,6 +11,7 @@ import onnx
 
 from rt3d_mlir.errors import ModelError
 from rt3d_mlir.frontend.boundary import cast_boundary
+from rt3d_mlir.frontend.empty_parts import drop_empty_parts
 from rt3d_mlir.frontend.model_ops import onnx_ops
 from rt3d_mlir.frontend.onnx_import import LoweringError, failing_nodes, to_linalg
 from rt3d_mlir.frontend.onnx_model import OnnxModel, filled, read_onnx
@@ -58,6 +59,7 @@ class OnnxSource:
         with ir.Context(), ir.Location.unknown():
             module, table = parse_text(text, "torch-mlir's output")
             round_scalars(module)
+            drop_empty_parts(module)
             self._check_outputs(module)
             cast_boundary(module, [each.dtype for each in self.inputs], self._model.output_types)
             weights = {key: table[key] for key in table}

@@ -23,6 +23,7 @@ from torch_mlir.extras import fx_importer
 from rt3d_mlir.errors import ModelError
 from rt3d_mlir.frontend.adaptive_pool import lower_adaptive_pools
 from rt3d_mlir.frontend.depthwise_conv import lower_depthwise_convs
+from rt3d_mlir.frontend.empty_parts import drop_empty_parts
 from rt3d_mlir.frontend.model_ops import torch_ops, with_locations
 from rt3d_mlir.frontend.program import export_program, first_words, tensors_only
 from rt3d_mlir.frontend.scalars import round_scalars
@@ -89,6 +90,7 @@ def import_torch(
     text = module.operation.get_asm(enable_debug_info=True, large_resource_limit=0, large_elements_limit=None)
     parsed, weights = parse_text(text, "torch-mlir's output")
     round_scalars(parsed)
+    drop_empty_parts(parsed)
     for name, array in hooks.arrays.items():
         if name not in weights:
             weights.add(name, array)

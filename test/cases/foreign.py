@@ -159,6 +159,7 @@ def moved() -> dict[str, Case]:
         "channels-by-list": Case(Between(lambda x: x[:, [3, 1, 0, 2] * 2]), SHAPE),
         "reversed": Case(Between(lambda x: x.flip(2, 4)), SHAPE),
         "rolled": Case(Between(lambda x: torch.roll(x, (1, -2), (2, 4))), SHAPE),
+        "rolled-by-nothing": Case(Between(lambda x: torch.roll(x + 1, 0, 1)), (2, 3, 2, 3, 4)),
         "strided-slice": Case(Between(lambda x: x[:, :, 1:, ::2, 1::3]), SHAPE),
         "column-reversed": Case(Between(lambda x: x[..., 1:2].flip(2)), SHAPE),
         "every-second-resized": Case(Between(lambda x: F.interpolate(x[..., ::2], scale_factor=2)), SHAPE),

@@ -190,6 +190,23 @@ def test_attention_with_heads_of_one_channel(tmp_path: Path):
     assert numerics.relative_error(answer, numerics.reference(net, [x])[0]) < 1e-5
 
 
+def test_norm_over_channels_at_positions_that_fill_no_tile(tmp_path: Path):
+    """IREE fused each sum with its readers, which read the last one before it was there."""
+
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.norm = nn.LayerNorm(2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return F.elu(self.norm(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2))
+
+    torch.manual_seed(0)
+    net, x = Net().eval(), torch.randn(2, 2, 3, 3)
+    answer = answer_in_dirty_memory(net, x, tmp_path)
+    assert numerics.relative_error(answer, numerics.reference(net, [x])[0]) < 1e-5
+
+
 def test_integers_are_exact(tmp_path: Path):
     torch.manual_seed(0)
     exact = {name: NETS[name] for name in ("sheets", "splits", "strides", "linear", "residual")}
