@@ -14,6 +14,7 @@ from rt3d_mlir.errors import PassError, did_you_mean
 from rt3d_mlir.passes.floor1.fold_batch_norm import FoldBatchNorm
 from rt3d_mlir.passes.floor1.fold_mask import FoldMask
 from rt3d_mlir.passes.floor1.fuse_epilogue import FuseEpilogue
+from rt3d_mlir.passes.floor1.interleave_last import InterleaveLast
 from rt3d_mlir.passes.floor1.lift_to_3d import LiftTo3d
 from rt3d_mlir.passes.floor1.linear_to_conv import LinearToConv
 from rt3d_mlir.passes.floor1.trim_taps import TrimTaps
@@ -100,6 +101,7 @@ ENTRIES = (
     _always(FoldMask),
     _always(TrimTaps),
     _always(LinearToConv),
+    _always(InterleaveLast),
     _always(FoldBatchNorm),
     _always(FuseEpilogue),
     Entry(PackDepthwise, lambda at: PackDepthwise(at.group)),

@@ -31,6 +31,7 @@ from iree.compiler import rewrite
 from iree.compiler.dialects import arith, linalg, tensor
 
 from rt3d_mlir.passes.floor1 import lift_grouped
+from rt3d_mlir.passes.floor1.lift_interleave import lift_interleave, lift_slice
 from rt3d_mlir.passes.floor1.lifting import (
     GROUPED,
     RANK,
@@ -44,7 +45,7 @@ from rt3d_mlir.passes.floor1.lifting import (
     reads_axes,
 )
 from rt3d_mlir.passes.floor1.window_counts import fold_window_counts
-from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
+from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns, first_match
 from rt3d_mlir.passes.ir.build import clone_body, empty, filled, generic, maps
 from rt3d_mlir.passes.ir.match import (
     body_ops,
@@ -83,7 +84,8 @@ class LiftTo3d(Pass):
                     _generic(op, rewriter, state) and fold_window_counts(op, rewriter, state)
                 ),
                 "tensor.concat": _concat,
-                "tensor.collapse_shape": _flatten,
+                "tensor.collapse_shape": first_match(_flatten, lift_interleave),
+                "tensor.extract_slice": lift_slice,
                 "tensor.expand_shape": _cancel,
             },
         )

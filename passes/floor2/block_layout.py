@@ -8,7 +8,7 @@ whole blocks. A pad by less than nothing is a slice:
 
 One conversion on entry and one on exit are left. Padding becomes an insert into a zero-filled tensor, which the
 producer's kernel writes, border included: no padded copy is made between layers. The rules are in block_elementwise,
-block_pool, block_avg_pool and block_concat.
+block_pool, block_avg_pool, block_concat and block_interleave.
 
 Given:
     %u = linalg.unpack %yb ... : tensor<1x4x4x4x4x4xf32> -> tensor<1x16x4x4x4xf32>
@@ -31,6 +31,7 @@ from iree.compiler.dialects import tensor
 from rt3d_mlir.passes.floor2.block_avg_pool import block_avg_pool, block_mean
 from rt3d_mlir.passes.floor2.block_concat import block_concat, block_slice
 from rt3d_mlir.passes.floor2.block_elementwise import block_elementwise
+from rt3d_mlir.passes.floor2.block_interleave import block_interleave, cut_interleave
 from rt3d_mlir.passes.floor2.block_pool import block_max_pool
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns, first_match
 from rt3d_mlir.passes.ir.build import filled, padded
@@ -52,7 +53,8 @@ class BlockLayout(Pass):
             "linalg.generic": first_match(*generic),
             "linalg.transpose": partial(block_avg_pool, state=state),
             "tensor.concat": partial(block_concat, state=state),
-            "tensor.extract_slice": block_slice,
+            "tensor.collapse_shape": block_interleave,
+            "tensor.extract_slice": first_match(cut_interleave, block_slice),
         }
         apply_patterns(module, patterns)
         self._report_conversions(module, state)

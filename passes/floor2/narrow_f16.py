@@ -59,11 +59,12 @@ from rt3d_mlir.passes.ir.match import (
     is_float,
     is_pure_scalar,
 )
-from rt3d_mlir.passes.ops import avg_pool, depthwise_conv, max_pool, packed_conv
+from rt3d_mlir.passes.ops import avg_pool, depthwise_conv, interleave, max_pool, packed_conv
 from rt3d_mlir.passes.ops.avg_pool import AvgPool
 from rt3d_mlir.passes.ops.channel_layout import is_channel_layout, pack_channels, unpack_channels
 from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.ops.epilogue import epilogue_after
+from rt3d_mlir.passes.ops.interleave import Interleave
 from rt3d_mlir.passes.ops.max_pool import MaxPool
 from rt3d_mlir.passes.ops.packed_conv import PackedConv
 
@@ -80,7 +81,7 @@ class NarrowF16(Pass):
     def run(self, module: ir.Module, state: State) -> None:
         layers = (partial(rule, state=state) for rule in (self._conv, self._depthwise, _average))
         patterns = {
-            "linalg.generic": first_match(*layers, _pool, _elementwise),
+            "linalg.generic": first_match(*layers, _pool, _interleave, _elementwise),
             "linalg.pack": _pack,
             "linalg.unpack": _unpack,
             "tensor.insert_slice": _insert,
@@ -195,6 +196,18 @@ def _pool(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
     with rewriter.ip, op.operation.location:
         spatial = op.results[0].type.shape[2:5]
         new = widened(max_pool.build(half, spatial, pool.kernel, pool.strides, pool.low))
+    rewriter.replace_op(op, [new])
+    return None
+
+
+def _interleave(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+    found = Interleave.match(op)
+    half = found and _half_source(found.x)
+    if found is None or half is None:
+        return NO_MATCH
+    with rewriter.ip, op.operation.location:
+        size = op.results[0].type.shape[2:5]
+        new = widened(interleave.build(half, *found.channels, size, found.phases, found.low))
     rewriter.replace_op(op, [new])
     return None
 

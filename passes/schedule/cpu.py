@@ -36,6 +36,7 @@ from rt3d_mlir.passes.ops.packed_conv import NOT_AT_HAND, PackedConv
 from rt3d_mlir.passes.schedule.const_eval import hold_constants
 from rt3d_mlir.passes.schedule.depthwise import schedule_depthwise
 from rt3d_mlir.passes.schedule.destination import Destination, destination, mark_concatenations, pad_links
+from rt3d_mlir.passes.schedule.interleave import schedule_interleave
 from rt3d_mlir.passes.schedule.plan import plan_conv
 from rt3d_mlir.passes.schedule.pool import schedule_pool
 from rt3d_mlir.passes.schedule.winograd import schedule_winograd
@@ -58,13 +59,14 @@ class ScheduleCpu(Pass):
         depthwise = partial(schedule_depthwise, module=module, state=state, target=self.target)
         conv = first_match(packed, winograd, depthwise)
         pool = partial(schedule_pool, module=module, state=state, target=self.target)
+        interleave = partial(schedule_interleave, module=module, state=state)
         pack = partial(self._pack, module=module, state=state)
         rest = partial(self._elementwise, module=module, state=state)
         unpack = partial(_unpack, module=module)
         note_halos(module)
         mark_concatenations(module)
         apply_patterns(module, {"linalg.generic": conv})  # first: a conv may take the pool behind it
-        apply_patterns(module, {"linalg.generic": pool, "linalg.pack": pack})
+        apply_patterns(module, {"linalg.generic": first_match(pool, interleave), "linalg.pack": pack})
         apply_patterns(module, {"linalg.generic": rest, "linalg.unpack": unpack})
         pad_links(module)
         hold_constants(module)

@@ -25,6 +25,7 @@ from rt3d_mlir.passes.emit.dispatch import GpuLaunch
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns, first_match
 from rt3d_mlir.passes.gpu.depthwise import GpuDepthwiseKernel
 from rt3d_mlir.passes.gpu.elementwise import GpuElementwiseKernel
+from rt3d_mlir.passes.gpu.interleave import GpuInterleaveKernel
 from rt3d_mlir.passes.gpu.matrix_conv import GpuMatrixKernel
 from rt3d_mlir.passes.gpu.pack import GpuPackKernel, GpuUnpackKernel
 from rt3d_mlir.passes.gpu.pool import GpuPoolKernel
@@ -38,6 +39,7 @@ from rt3d_mlir.passes.ops.channel_layout import is_channel_layout
 from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.ops.epilogue import Epilogue, elementwise, epilogue_after
 from rt3d_mlir.passes.ops.halo import note_halos
+from rt3d_mlir.passes.ops.interleave import Interleave
 from rt3d_mlir.passes.ops.max_pool import MaxPool
 from rt3d_mlir.passes.ops.packed_conv import NOT_AT_HAND, PackedConv
 from rt3d_mlir.passes.schedule.const_eval import hold_constants
@@ -62,7 +64,8 @@ class ScheduleVulkan(Pass):
         apply_patterns(
             module, {"linalg.generic": first_match(rules.packed, rules.depthwise)}
         )  # first: a conv takes the epilogue behind it
-        apply_patterns(module, {"linalg.generic": rules.pool, "linalg.pack": rules.pack, "linalg.unpack": rules.unpack})
+        moved = first_match(rules.pool, rules.interleave)
+        apply_patterns(module, {"linalg.generic": moved, "linalg.pack": rules.pack, "linalg.unpack": rules.unpack})
         apply_patterns(module, {"linalg.generic": rules.elementwise})
         pad_links(module)
         hold_constants(module)
@@ -143,6 +146,19 @@ class _Rules:
             inputs += self._operands(epilogue, pool.name, to)
             body = partial(kernel.body, epilogue=epilogue)
             to.dispatch(rewriter, self.module, pool.name, inputs, kernel.grid, body, launch)
+        return None
+
+    def interleave(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+        found = Interleave.match(op)
+        if found is None or not self._fits(op, found.name):
+            return NO_MATCH
+        x, source = view(found.x)
+        epilogue, to = self._behind(op)
+        kernel = GpuInterleaveKernel(found, source, to.out)
+        with to.place(op, epilogue and epilogue.op):
+            inputs = [x, *self._operands(epilogue, found.name, to)]
+            body, launch = partial(kernel.body, epilogue=epilogue), GpuLaunch(kernel.threads, kernel.scalar)
+            to.dispatch(rewriter, self.module, found.name, inputs, kernel.grid, body, launch)
         return None
 
     def elementwise(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:

@@ -120,31 +120,6 @@ def _shuffled(x: torch.Tensor) -> torch.Tensor:
     return x.view(n, 2, c // 2, *size).transpose(1, 2).reshape(n, c, *size)
 
 
-def transposed() -> dict[str, Case]:
-    """Transposed convs, which IREE computes."""
-    layers = {
-        "k2s2": nn.ConvTranspose3d(8, 8, 2, 2),
-        "k3s2-output-padding": nn.ConvTranspose3d(8, 6, 3, 2, 1, output_padding=1),
-        "k4s2-grouped": nn.ConvTranspose3d(8, 8, 4, 2, 1, groups=4),
-        "k3s1-dilated": nn.ConvTranspose3d(8, 8, 3, padding=2, dilation=2),
-        "depthwise": nn.ConvTranspose3d(8, 8, 2, 2, groups=8, bias=False),
-        "depthwise-multiplied": nn.ConvTranspose3d(8, 16, (1, 4, 3), (1, 2, 3), (0, 1, 2), (0, 1, 2), groups=8),
-        "depthwise-cut": nn.ConvTranspose3d(8, 8, (1, 2, 3), (2, 1, 1), (1, 1, 2), dilation=(1, 1, 1), groups=8),
-        "uneven-stride": nn.ConvTranspose3d(8, 5, (1, 3, 2), (1, 3, 1)),
-    }
-    found = {name: Case(Between(layer, after=layer.out_channels), (1, 3, 2, 3, 4)) for name, layer in layers.items()}
-    return {
-        **found,
-        "2d": Case(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ConvTranspose2d(8, 4, 4, 2, 1)), (1, 3, 5, 6)),
-        "2d-depthwise": Case(
-            nn.Sequential(nn.Conv2d(3, 8, 3), nn.ConvTranspose2d(8, 8, 4, 2, 1, groups=8)), (1, 3, 5, 6)
-        ),
-        "1d-depthwise": Case(nn.Sequential(nn.Conv1d(3, 8, 3), nn.ConvTranspose1d(8, 8, 4, 2, 1, groups=8)), (1, 3, 9)),
-        "2d-grouped": Case(nn.Sequential(nn.Conv2d(3, 8, 3), nn.ConvTranspose2d(8, 6, 3, 2, groups=2)), (1, 3, 5, 6)),
-        "1d": Case(nn.Sequential(nn.Conv1d(3, 8, 3), nn.ConvTranspose1d(8, 4, 4, 2, 1)), (1, 3, 9)),
-    }
-
-
 def moved() -> dict[str, Case]:
     """Pads, slices, shuffles, resizing, indices: numbers that move, and stay whole."""
     pads = {f"pad-{mode}": mode for mode in ("replicate", "reflect", "circular")}

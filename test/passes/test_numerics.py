@@ -23,6 +23,7 @@ from cases import (
     placed,
     planar,
     relu_after,
+    upsampled,
 )
 from torch import nn
 from torch.nn import functional as F
@@ -68,7 +69,7 @@ class Suite:
 
 
 #: Where families of cases are.
-FAMILIES = (convs, graphs, planar, grouped, placed, activations, batch_norms, foreign, attention)
+FAMILIES = (convs, graphs, planar, grouped, placed, activations, batch_norms, foreign, attention, upsampled)
 EXACT = ("kernels", "axes", "widths", "channels", "epilogues", "graphs", "planar")
 #: Besides 8x4: whole registers, one block a row, blocks of 4 and 2 and 1, and blocks of 8.
 GROUPS = ("16x4", "32x4", "4x4", "4x8", "6x4", "5x3", "8x8")
@@ -98,6 +99,13 @@ SUITES = [
     Suite("random", "8x4", "schedule-cpu", ("pooled",)),
     # What other people's networks have: left to IREE or evaluated, between layers that are packed.
     Suite("integers", "8x4", "schedule-cpu", ("transposed", "moved")),
+    Suite("integers", "8x4", "schedule-cpu", ("upsampled",)),
+    Suite("integers", "8x4", "place-activations", ("transposed", "upsampled"), slow=True),
+    Suite("integers", "16x4", "schedule-cpu", ("transposed", "upsampled"), slow=True),
+    Suite("integers", "5x3", "schedule-cpu", ("transposed",), slow=True),
+    Suite("random", "8x4", "schedule-cpu", ("upsampled_rounded",)),
+    Suite("random", "8x4", "schedule-cpu", ("upsampled", "upsampled_rounded"), target="cortex-a76"),
+    Suite("random", "8x4", "schedule-cpu", ("transposed", "upsampled_rounded"), target="cortex-a76", dtype="f16"),
     Suite("random", "8x4", "schedule-cpu", ("foreign",)),
     Suite("random", "8x4", "schedule-cpu", ("transposed",), target="cortex-a76"),
     Suite("random", "8x4", "schedule-cpu", ("moved", "foreign"), target="cortex-a76", slow=True),
