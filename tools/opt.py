@@ -44,7 +44,9 @@ def _passes() -> str:
         lines += [
             "",
             f"  {title}",
-            *textwrap.wrap(", ".join(names), 96, initial_indent="    ", subsequent_indent="    "),
+            *textwrap.wrap(
+                ", ".join(names), 92, initial_indent="    ", subsequent_indent="    ", break_on_hyphens=False
+            ),
         ]
     return "\n".join(lines)
 

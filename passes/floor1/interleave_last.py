@@ -1,6 +1,6 @@
 """interleave-last: what is computed element by element of interleaved channels is computed before they are interleaved.
 
-    f(interleave(x), a per channel) = interleave(f(x, a of the channel that each channel of x goes to))
+    f(interleave(x), a) = interleave(f(x, a of the channel that each of x goes to))
 
 A transposed conv is a conv whose channels are then interleaved in space (ops/phases.py). Its bias, batch norm and
 activation stand behind that, where no pass looks for them. In front of it they are the conv's: the batch norm goes into

@@ -42,7 +42,7 @@ def cut_interleave(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure 
         return NO_MATCH
     with rewriter.ip, fused_location(owner, op):
         low = [a + b for a, b in zip(found.low, offsets[2:], strict=True)]
-        new = interleave.build(found.x, *found.channels, sizes[2:], found.phases, low)
+        new = interleave.build(found.x, found.channels[0], sizes[2:], found.phases, low)
         plain = unpack_channels(new, sizes)
     rewriter.replace_op(op, [plain])
     return None

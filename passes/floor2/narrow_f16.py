@@ -207,7 +207,7 @@ def _interleave(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | N
         return NO_MATCH
     with rewriter.ip, op.operation.location:
         size = op.results[0].type.shape[2:5]
-        new = widened(interleave.build(half, *found.channels, size, found.phases, found.low))
+        new = widened(interleave.build(half, found.channels[0], size, found.phases, found.low))
     rewriter.replace_op(op, [new])
     return None
 

@@ -77,9 +77,10 @@ class PlainInterleave:
         found = _channels_by_group(groups, axes)
         if found is None:
             return None
-        steps = [1] * (5 - len(groups)) + [prod(sizes[at] for at in group) for group in found[1:]]
-        filters = _neighbours(_table(found, axes, sizes), steps)
-        return None if filters is None else PlainInterleave(source, Phases(*steps, filters))
+        d, h, w = [1] * (5 - len(groups)) + [prod(sizes[at] for at in group) for group in found[1:]]
+        table = _table(found, axes, sizes)
+        phases = Phases(d, h, w, int(table[0, 1]) if table.shape[1] > 1 else 0)
+        return PlainInterleave(source, phases) if _describes(phases, table) else None
 
 
 def interleaved(x: ir.Value, phases: Phases) -> ir.Value:
@@ -127,13 +128,11 @@ def _table(found: Sequence[Sequence[int]], axes: Sequence[int], sizes: Sequence[
     return ordered.reshape(prod(sizes[at] for at in found[0]), -1)
 
 
-def _neighbours(table: np.ndarray, steps: Sequence[int]) -> int | None:
-    """F of such a table; None for one phase, or where channels are in another order."""
-    outputs, count = table.shape
-    filters = int(table[0, 1]) if count > 1 else 0
+def _describes(phases: Phases, table: np.ndarray) -> bool:
+    """Whether a table is that of some phases; not if it has one phase, or channels in another order."""
+    outputs, _ = table.shape
+    filters, count = phases.filters, phases.count
     if filters < 1 or outputs % filters:
-        return None
-    phases = Phases(*steps, filters)
+        return False
     m, p = np.arange(outputs)[:, None], np.arange(count)
-    same = np.array_equal(table, (m // filters * phases.count + p) * filters + m % filters)
-    return filters if same else None
+    return np.array_equal(table, (m // filters * count + p) * filters + m % filters)

@@ -237,4 +237,10 @@ def _kind(dispatch: str) -> str:
     return next((kind for start, kind in _KINDS.items() if dispatch.startswith(start)), "other")
 
 
-_KINDS = {"max_pool": "pool", "avg_pool": "pool", "elementwise": "elementwise", "block_layout": "layout entry"}
+_KINDS = {
+    "max_pool": "pool",
+    "avg_pool": "pool",
+    "elementwise": "elementwise",
+    "interleave": "interleave",
+    "block_layout": "layout entry",
+}

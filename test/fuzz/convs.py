@@ -87,6 +87,7 @@ class Transposed(Op):
     groups: int = 1
     bias: bool = False
     act: str = ""
+    norm: bool = False
 
     def module(self, shape: Shape) -> nn.Module:
         rank = len(self.kernel)
@@ -97,7 +98,8 @@ class Transposed(Op):
             bias=self.bias,
             dilation=self.dilation or ones,
         )
-        return nn.Sequential(layer, *([ACTIVATIONS[self.act]()] if self.act else []))
+        norm = [of_rank("BatchNorm", rank)(self.filters)] if self.norm else []
+        return nn.Sequential(layer, *norm, *([ACTIVATIONS[self.act]()] if self.act else []))
 
 
 @dataclass(frozen=True, repr=False)

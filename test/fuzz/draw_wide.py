@@ -7,7 +7,7 @@ from fuzz.base import Op, Shape
 from fuzz.convs import Transposed, WeightNorm
 from fuzz.draw_packed import CHANNELS, EXACT_ACTIVATIONS, convs, some, unless_ones
 from fuzz.joins import Join
-from fuzz.moves import Flip, Literal, Pad, Pick, Resize, Roll, Shift, Shuffle, Slice
+from fuzz.moves import Flip, Literal, Pad, Pick, PixelShuffle, Resize, Roll, Shift, Shuffle, Slice
 from fuzz.nets import Meet
 from fuzz.norms import Attention, Norm
 from hypothesis import strategies as st
@@ -43,6 +43,10 @@ def moves(shape: Shape) -> list[st.SearchStrategy[Op]]:
     shuffles = [g for g in range(2, channels) if channels % g == 0]
     if shuffles:
         found.append(st.sampled_from(shuffles).map(Shuffle))
+    steps = [(1, 2), (2, 1), (2, 2), (3,), (2,), (2, 2, 2), (1, 2, 2), (2, 1, 3)]
+    fitting = [each for each in steps if len(each) == len(shape) - 2 and channels % math.prod(each) == 0]
+    if fitting:
+        found.append(st.builds(PixelShuffle, st.sampled_from(fitting), st.booleans()))
     longer = [axis for axis in range(2, len(shape)) if shape[axis] > 1]
     if channels > 1 and longer:
         found.append(st.builds(Shift, st.integers(1, channels - 1), st.sampled_from(longer)))
@@ -72,6 +76,7 @@ def transposed(draw: st.DrawFn, shape: Shape, exact: bool) -> Transposed:
         groups,
         draw(st.booleans()),
         draw(st.sampled_from(EXACT_ACTIVATIONS if exact else ["", "relu", *ACTIVATIONS])),
+        draw(st.booleans()) and not exact,
     )
 
 

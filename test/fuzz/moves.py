@@ -1,5 +1,6 @@
 """Ops that move numbers: pads, slices, indices, resizing; and tensor literals."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -74,6 +75,26 @@ class Shuffle(Op):
 
     def module(self, shape: Shape) -> nn.Module:
         return _Fn(lambda x: x.unflatten(1, (self.groups, -1)).transpose(1, 2).flatten(1, 2))
+
+
+@dataclass(frozen=True, repr=False)
+class PixelShuffle(Op):
+    """Channels go to places in a step of each axis; the channels of a place lie apart, or side by side."""
+
+    steps: Sizes
+    together: bool
+
+    def module(self, shape: Shape) -> nn.Module:
+        return _Fn(self._moved)
+
+    def _moved(self, x: torch.Tensor) -> torch.Tensor:
+        n, c, *size = x.shape
+        axes, left = range(len(size)), c // math.prod(self.steps)
+        split = (*self.steps, left) if self.together else (left, *self.steps)
+        first, channel = (1, 1 + len(size)) if self.together else (2, 1)
+        places = [axis for i in axes for axis in (2 + len(size) + i, first + i)]
+        joined = [extent * step for extent, step in zip(size, self.steps, strict=True)]
+        return x.reshape(n, *split, *size).permute(0, channel, *places).reshape(n, left, *joined)
 
 
 @dataclass(frozen=True, repr=False)

@@ -8,7 +8,7 @@ from fuzz.activations import Act
 from fuzz.base import Described, Op, Shape, chain, walk
 from fuzz.convs import Conv, Frames, Linear, Transposed, WeightNorm
 from fuzz.joins import Gate, Join, Pool, Squeeze
-from fuzz.moves import Flip, Literal, Pad, Pick, Resize, Roll, Shift, Shuffle, Slice
+from fuzz.moves import Flip, Literal, Pad, Pick, PixelShuffle, Resize, Roll, Shift, Shuffle, Slice
 from fuzz.norms import Attention, Norm
 from torch import nn
 
@@ -28,6 +28,7 @@ __all__ = [
     "Norm",
     "Pad",
     "Pick",
+    "PixelShuffle",
     "Pool",
     "Resize",
     "Roll",

@@ -265,6 +265,23 @@ def test_nothing_is_converted_around_a_grouped_conv(name: str):
     assert notes == []
 
 
+@pytest.mark.parametrize(
+    ("family", "name"),
+    [
+        *(("upsampled_rounded", name) for name in ("small-unet", "small-unet-normed", "2d-batch-norm-behind", "gate")),
+        *(("upsampled", name) for name in ("two-odd-ones", "joined-cut", "several-readers", "pixel-shuffle")),
+        *(("transposed", name) for name in ("k3s2-cut", "one-filter", "k2s2-wide-groups", "2d-cut-in-between")),
+    ],
+)
+def test_nothing_is_left_around_a_transposed_conv(family: str, name: str):
+    """Neither the interleaving nor what stands behind it."""
+    text, notes = _rewrite(_family(family)[name], kind="random")
+    assert text.count("flow.dispatch @block_layout") == 1
+    assert text.count("flow.dispatch @channel_layout") == 1
+    assert "linalg." not in text.replace("#linalg", "").replace("linalg.fill", "")
+    assert notes == []
+
+
 @pytest.mark.parametrize(("family", "kind"), [("placed", "integers"), ("pooled", "random")])
 def test_nothing_is_left_between_the_kernels(bench: Bench, family: str, kind: str):
     """All of residuals, concatenations, average pools, gates and activations are kernels' business."""

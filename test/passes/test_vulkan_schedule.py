@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 import vulkan
-from cases import foreign
+from cases import foreign, upsampled
 from numerics import Several
 from torch import nn
 from torch.nn import functional as F
@@ -144,7 +144,7 @@ def test_numbers(tmp_path: Path, dtype: str, keep: float, bound: float):
 @pytest.mark.parametrize("step", [4, pytest.param(1, marks=pytest.mark.slow)])
 def test_what_is_left_to_iree(step: int, tmp_path: Path):
     """Between layers that are kernels of ours, in one module; each fourth case, and all."""
-    families = (foreign.transposed(), foreign.moved(), foreign.foreign())
+    families = (foreign.moved(), foreign.foreign())
     found = [case for family in families for case in family.items()]
     cases = dict(found[::step])
     model = numerics.draw(Several({name: case.model for name, case in cases.items()}), "8x4", "random")
@@ -153,6 +153,28 @@ def test_what_is_left_to_iree(step: int, tmp_path: Path):
     answers = vulkan.load(tmp_path / "module.vmfb", len(cases))([x.numpy() for x in inputs])
     for name, answer, want in zip(cases, answers, numerics.reference(model, inputs), strict=True):
         assert numerics.relative_error(answer, want) < 1e-5, name
+
+
+@pytest.mark.parametrize(
+    ("dtype", "first", "step", "bound"),
+    [
+        ("f32", 0, 4, 1e-5),
+        ("f16", 2, 4, 5e-3),
+        pytest.param("f32", 0, 1, 1e-5, marks=pytest.mark.slow),
+        pytest.param("f16", 0, 1, 5e-3, marks=pytest.mark.slow),
+    ],
+)
+def test_transposed_convs(dtype: str, first: int, step: int, bound: float, tmp_path: Path):
+    """With what stands behind them, in one module; each fourth case, and all."""
+    families = (upsampled.transposed(), upsampled.upsampled(), upsampled.upsampled_rounded())
+    found = [case for family in families for case in family.items()]
+    cases = dict(found[first::step])
+    model = numerics.draw(Several({name: case.model for name, case in cases.items()}), "8x4", "random")
+    inputs = [numerics.draw_input(case.shape, "random", seed) for seed, case in enumerate(cases.values())]
+    build(model, inputs, tmp_path, dtype)
+    answers = vulkan.load(tmp_path / "module.vmfb", len(cases))([x.numpy() for x in inputs])
+    for name, answer, want in zip(cases, answers, numerics.reference(model, inputs), strict=True):
+        assert numerics.relative_error(answer, want) < bound, name
 
 
 def answer_in_dirty_memory(model: nn.Module, x: torch.Tensor, folder: Path) -> np.ndarray:
