@@ -11,8 +11,8 @@
 A workgroup takes one row p and a chunk of output rows. Where all weights of a layer fit a shared cache, p runs fastest
 and the input is read once; else the chunks do. Where the weights of one row p are too large for the cache of a core and
 several tiles use them, the loops are turned (`streamed`): for each kernel position (kd, kh), all tiles of the chunk,
-their sums kept on the stack in between. A max pool behind it may be inside (conv_pool). One extra chunk writes the
-zero border.
+their sums kept on the stack in between. A max pool behind it may be inside (conv_pool), or an interleave
+of its channels (interleaved_store). One extra chunk writes the zero border.
 """
 
 import iree.compiler.ir as ir
@@ -25,9 +25,16 @@ from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.ops.epilogue import Epilogue
 
 
-def conv_body(kernel: ConvKernel, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue | None) -> None:
-    """Bindings: input, weights, offsets, starts, then the epilogue's inputs, then the output."""
-    work = ConvTile(kernel, bindings, ids, epilogue)
+def conv_body(
+    kernel: ConvKernel,
+    bindings: list[ir.Value],
+    ids: list[ir.Value],
+    epilogue: Epilogue | None,
+    behind: Epilogue | None = None,
+) -> None:
+    """Bindings: input, weights, offsets, starts, then the inputs of the epilogue and of what is `behind` an interleave,
+    then the output."""
+    work = ConvTile(kernel, bindings, ids, epilogue, behind)
 
     def compute() -> None:
         if kernel.streamed:

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from functools import cached_property
-from math import ceil
+from math import ceil, prod
 
 import numpy as np
 
 from rt3d_mlir.passes.cost.cpu_tile import DirectConv, tile_key, timed_tiles
+from rt3d_mlir.passes.cpu.interleaved_store import Places
 from rt3d_mlir.passes.cpu.pool_window import NO_POOL, Window
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.halo import Halo
@@ -20,7 +21,7 @@ class ConvKernel:
     """All a kernel depends on.
 
     `source` is the padded input, `halo` where its zeros are; `size` is the (D, H, W) that the conv computes, `out` what
-    is written: the same, or its maximum over the places of `window`.
+    is written: the same, its maximum over the places of `window`, or its channels interleaved to `places`.
     """
 
     target: CpuTarget
@@ -32,11 +33,17 @@ class ConvKernel:
     size: tuple[int, ...]
     out: Blocked
     window: Window = NO_POOL
+    places: Places | None = None
 
     @property
     def rows(self) -> int:
-        """Rows that are written: D * H of the output."""
-        return self.out.rows
+        """Rows that chunks are made of: D * H of the output, or of the conv where it is interleaved."""
+        return self.out.rows if self.places is None else prod(self.size[:2])
+
+    @property
+    def blocks(self) -> int:
+        """Channel blocks that are computed."""
+        return self.out.blocks if self.places is None else self.places.blocks
 
     @property
     def filters(self) -> int:

@@ -8,6 +8,7 @@ from iree.compiler.dialects import arith, memref
 
 from rt3d_mlir.passes.cpu.conv_kernel import ConvKernel
 from rt3d_mlir.passes.cpu.epilogue import Finisher
+from rt3d_mlir.passes.cpu.interleaved_store import InterleavedStore
 from rt3d_mlir.passes.cpu.tap_loop import TapLoop
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.ops.epilogue import Epilogue
@@ -18,17 +19,36 @@ Sums = Sequence[ir.Value]
 class ConvTile:
     """Builds what a workgroup does with a tile: where it reads, its sums over the taps, where it writes."""
 
-    def __init__(self, kernel: ConvKernel, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue | None):
+    def __init__(
+        self,
+        kernel: ConvKernel,
+        bindings: list[ir.Value],
+        ids: list[ir.Value],
+        epilogue: Epilogue | None,
+        behind: Epilogue | None = None,
+    ):
+        """`behind` is what follows where channels are interleaved."""
         self.kernel = kernel
         self.x, self.weights, self.offsets, self.starts, *operands, self.target = bindings
         self.p, self.chunk, self.n = (ids[0], ids[1], ids[2]) if kernel.shared else (ids[1], ids[0], ids[2])
         self.per_row = kernel.filters // kernel.out.block
-        self.finisher = Finisher(epilogue, operands, kernel.taps.rows * self.per_row)
+        own = len(epilogue.operands) if epilogue else 0
+        self.finisher = Finisher(epilogue, operands[:own], kernel.taps.rows * self.per_row)
+        self.interleaved = None
+        if kernel.places is not None:
+            last = Finisher(behind, operands[own:], kernel.out.blocks)
+            self.interleaved = InterleavedStore(kernel.places, self.target, last)
 
     def border(self) -> None:
         """The zeros around the interior."""
         for r in range(self.per_row):
-            self._if_exists(r, lambda where: self.kernel.out.zero_border(self.target, self.n, where))
+            self._if_exists(r, self._border)
+
+    def _border(self, where: ir.Value) -> None:
+        if self.interleaved is None:
+            self.kernel.out.zero_border(self.target, self.n, where)
+        else:
+            self.interleaved.border(self.n, where)
 
     def stack(self, size: int, element: ir.Type) -> ir.Value:
         """Room for as many numbers as `size` bytes of sums are."""
@@ -116,6 +136,11 @@ class ConvTile:
         for r in range(self.per_row):
 
             def write(where: ir.Value, r: int = r) -> None:
+                if self.interleaved is not None:
+                    parts = [k.slice_vector(value, r * block, block) for value in values]
+                    lines = [parts[i * columns : (i + 1) * columns] for i in range(len(rows))]
+                    self.interleaved.write(self.n, where, rows, column, lines)
+                    return
                 for i, row in enumerate(rows):
                     line = k.at(f"a + b * {block}", kernel.out.row_offset(self.n, where, row), column)
                     for c in range(columns):
@@ -128,7 +153,7 @@ class ConvTile:
         """Calls `write` with block r of row p, which may lie behind the last output channel."""
         kernel = self.kernel
         where = k.at(f"a * {self.per_row} + {r}", self.p)
-        if kernel.taps.rows * self.per_row == kernel.out.blocks:
+        if kernel.taps.rows * self.per_row == kernel.blocks:
             write(where)
         else:
-            k.if_else(k.less(where, k.index(kernel.out.blocks)), lambda: write(where))
+            k.if_else(k.less(where, k.index(kernel.blocks)), lambda: write(where))

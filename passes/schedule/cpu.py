@@ -83,17 +83,17 @@ class ScheduleCpu(Pass):
         kernel, epilogue, to = plan.kernel, plan.epilogue, plan.to
         state.tiles[conv.layer] = (kernel.tile_key, kernel.tiles_by_model)
         filters = kernel.taps.rows * kernel.filters
-        with to.place(conv.op, epilogue and epilogue.op, plan.pool and plan.pool.op):
+        with to.place(conv.op, epilogue and epilogue.op, *plan.taken):
             inputs = [
                 plan.x,
                 constant(state, f"{conv.layer}.weights", kernel.taps.weights, origin=plan.key),
                 constant(state, f"{conv.layer}.offsets", kernel.offsets),
                 constant(state, f"{conv.layer}.starts", kernel.taps.starts),
                 *(epilogue.inputs(state, conv.layer, filters) if epilogue else ()),
+                *(plan.behind.inputs(state, conv.layer, to.out.blocks * to.out.block) if plan.behind else ()),
             ]
-            to.dispatch(
-                rewriter, module, conv.layer, inputs, kernel.grid, partial(conv_body, kernel, epilogue=epilogue)
-            )
+            body = partial(conv_body, kernel, epilogue=epilogue, behind=plan.behind)
+            to.dispatch(rewriter, module, conv.layer, inputs, kernel.grid, body)
         return None
 
     def _elementwise(

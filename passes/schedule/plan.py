@@ -2,7 +2,7 @@
 
 A max pool whose windows tile its input, as all but the last of C3D, or share a row with the next one, as in the stems
 of S3D and ResNets, is taken into the conv's kernel: the conv's own output, the largest tensor of the network, is then
-never in memory.
+never in memory. So is an interleave of its channels, as behind a transposed conv, if its phases have whole blocks.
 """
 
 from dataclasses import dataclass, replace
@@ -11,12 +11,14 @@ import iree.compiler.ir as ir
 
 from rt3d_mlir.passes.cpu.conv_kernel import ConvKernel
 from rt3d_mlir.passes.cpu.conv_pool import worth_it
+from rt3d_mlir.passes.cpu.interleaved_store import Places
 from rt3d_mlir.passes.cpu.pool_window import Window
 from rt3d_mlir.passes.framework.base import State
 from rt3d_mlir.passes.ir.match import only_user
 from rt3d_mlir.passes.ops.activation import view
 from rt3d_mlir.passes.ops.epilogue import Epilogue, epilogue_after
 from rt3d_mlir.passes.ops.halo import conv_halo
+from rt3d_mlir.passes.ops.interleave import Interleave
 from rt3d_mlir.passes.ops.max_pool import MaxPool
 from rt3d_mlir.passes.ops.packed_conv import PackedConv
 from rt3d_mlir.passes.ops.tap_layout import arrange
@@ -26,14 +28,24 @@ from rt3d_mlir.targets import CpuTarget
 
 @dataclass(frozen=True)
 class ConvPlan:
-    """A conv's kernel, the tensor `x` that it reads, what it takes along, and the name of its packed weights."""
+    """A conv's kernel, the tensor `x` that it reads, what it takes along, and the name of its packed weights.
+
+    `behind` is the arithmetic behind an interleave that it takes along.
+    """
 
     kernel: ConvKernel
     x: ir.Value
     epilogue: Epilogue | None
-    pool: MaxPool | None
     to: Destination
     key: str | None
+    pool: MaxPool | None = None
+    interleave: Interleave | None = None
+    behind: Epilogue | None = None
+
+    @property
+    def taken(self) -> list[ir.OpView]:
+        """The ops that are computed behind the epilogue."""
+        return [each.op for each in (self.pool, self.interleave, self.behind) if each is not None]
 
 
 def plan_conv(conv: PackedConv, state: State, target: CpuTarget) -> ConvPlan | None:
@@ -63,8 +75,16 @@ def plan_conv(conv: PackedConv, state: State, target: CpuTarget) -> ConvPlan | N
         sizes = kernel.size, pooled.out.size
         tiled = pooled.window.tiles(*sizes) and pooled.row_sums <= target.stack
         if tiled or (pooled.window.shares_rows(*sizes) and worth_it(pooled)):
-            return ConvPlan(pooled, x, epilogue, pool, pooled_to, key)
-    return ConvPlan(kernel, x, epilogue, None, to, key)
+            return ConvPlan(pooled, x, epilogue, pooled_to, key, pool)
+    interleave = _interleave_after(value)
+    if interleave is not None:
+        behind = epilogue_after(interleave.op.results[0], state)
+        to = destination(behind.result if behind else interleave.op.results[0])
+        places = Places(kernel.size, interleave.phases, interleave.low, to.out)
+        return ConvPlan(
+            replace(kernel, out=to.out, places=places), x, epilogue, to, key, interleave=interleave, behind=behind
+        )
+    return ConvPlan(kernel, x, epilogue, to, key)
 
 
 def tiling_pool_after(value: ir.Value) -> MaxPool | None:
@@ -78,8 +98,21 @@ def tiling_pool_after(value: ir.Value) -> MaxPool | None:
 
 def _pool_after(value: ir.Value) -> MaxPool | None:
     """The only user of a conv's value, if it is a max pool."""
+    reader = _reader(value)
+    pool = MaxPool.match(reader) if reader is not None else None
+    return pool if pool is not None and pool.x == value else None
+
+
+def _interleave_after(value: ir.Value) -> Interleave | None:
+    """The only user of a conv's value, if it is an interleave of whole channel blocks."""
+    reader = _reader(value)
+    found = Interleave.match(reader) if reader is not None else None
+    return found if found is not None and found.by_blocks else None
+
+
+def _reader(value: ir.Value) -> ir.OpView | None:
+    """The only user of a value, if it reads it at computed indices."""
     read = only_user(value)
     if read is None or read.name != "tensor.extract" or read.operation.parent is None:
         return None
-    pool = MaxPool.match(read.operation.parent.opview)
-    return pool if pool is not None and pool.x == value else None
+    return read.operation.parent.opview

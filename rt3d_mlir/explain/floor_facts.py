@@ -15,6 +15,7 @@ from rt3d_mlir.passes.framework.provenance import tensor_ops
 from rt3d_mlir.passes.ir.match import body_ops, generic_body, reads_any
 from rt3d_mlir.passes.ops.avg_pool import AvgPool
 from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
+from rt3d_mlir.passes.ops.interleave import Interleave
 from rt3d_mlir.passes.ops.max_pool import MaxPool
 from rt3d_mlir.passes.ops.packed_conv import PackedConv
 from rt3d_mlir.passes.ops.winograd_steps import Step
@@ -25,6 +26,7 @@ ROLES = {
     "written": "written in place by its producers",
     "epilogue": "in its epilogue",
     "pool": "in its kernel: its output is never in memory",
+    "interleave": "in its kernel, which writes each phase to its places",
     "weights": "in its weights and epilogue",
 }
 #: What moves no data.
@@ -81,6 +83,8 @@ def role(op: ir.OpView) -> str:
         return "weights"
     if MaxPool.marks(op) or AvgPool.marks(op):
         return "pool"
+    if Interleave.marks(op):
+        return "interleave"
     return {"linalg.generic": "epilogue", "tensor.insert_slice": "written"}.get(op.name, "")
 
 

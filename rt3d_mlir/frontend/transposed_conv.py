@@ -21,55 +21,13 @@ zero is multiplied. torch-mlir puts zeros between the inputs instead, and has no
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import Any, NamedTuple
 
 import torch
 from torch.nn import functional as F
 
-
-@dataclass(frozen=True)
-class _Axis:
-    """One axis: the input's size, the kernel's, and the options of the transposed conv."""
-
-    size: int
-    kernel: int
-    stride: int
-    padding: int
-    dilation: int
-    output_padding: int
-
-    @property
-    def out(self) -> int:
-        """Outputs of the transposed conv."""
-        return (
-            (self.size - 1) * self.stride
-            - 2 * self.padding
-            + self.dilation * (self.kernel - 1)
-            + (self.output_padding + 1)
-        )
-
-    @property
-    def steps(self) -> int:
-        """Outputs of the plain conv: those of the phase that has most."""
-        return -(-self.out // self.stride)
-
-    def taps(self, phase: int) -> dict[int, int]:
-        """The taps of a phase, by their distance i - q."""
-        reached = {k: phase + self.padding - k * self.dilation for k in range(self.kernel)}
-        return {distance // self.stride: k for k, distance in reached.items() if distance % self.stride == 0}
-
-    @property
-    def distances(self) -> range:
-        """From the least to the largest of all phases."""
-        found = [distance for phase in range(self.stride) for distance in self.taps(phase)]
-        return range(min(found), max(found) + 1)
-
-    @property
-    def margins(self) -> tuple[int, int]:
-        """Zeros before and after the input; negative where some of it is not read."""
-        return -self.distances[0], self.steps + self.distances[-1] - self.size
+from rt3d_mlir.frontend.transposed_axis import TransposedAxis
 
 
 class _Options(NamedTuple):
@@ -82,10 +40,15 @@ class _Options(NamedTuple):
     output_padding: Sequence[int]
     groups: int
 
-    def axes(self, sizes: Sequence[int], kernel: Sequence[int]) -> list[_Axis]:
+    def axes(self, sizes: Sequence[int], kernel: Sequence[int]) -> list[TransposedAxis]:
         """Each axis of an input and a kernel of these sizes."""
-        by_axis = (self.stride, self.padding, self.dilation, self.output_padding)
-        return [_Axis(*numbers) for numbers in zip(sizes, kernel, *by_axis, strict=True)]
+        by_axis = zip(sizes, kernel, self.stride, self.padding, self.dilation, self.output_padding, strict=True)
+        return [
+            TransposedAxis(
+                size, k, stride, padding, dilation, (size - 1) * stride - 2 * padding + dilation * (k - 1) + more + 1
+            )
+            for size, k, stride, padding, dilation, more in by_axis
+        ]
 
 
 def transposed_conv(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None, *operands: Any) -> torch.Tensor:
@@ -111,15 +74,14 @@ def transposed_conv(x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | 
     return y
 
 
-def _filters(weight: torch.Tensor, axes: Sequence[_Axis], groups: int) -> torch.Tensor:
+def _filters(weight: torch.Tensor, axes: Sequence[TransposedAxis], groups: int) -> torch.Tensor:
     """The weights of the plain conv: [G * phases * M/G, C/G, *distances]."""
     rank = len(axes)
     channels, filters, *_ = weight.shape
     for i, axis in enumerate(axes):  # each axis of taps becomes one of phases, each with all distances
         dim = 2 + i
         none = torch.zeros_like(weight.narrow(dim, 0, 1))
-        taps = [axis.taps(phase).get(distance) for phase in range(axis.stride) for distance in axis.distances]
-        weight = torch.cat([none if k is None else weight.narrow(dim, k, 1) for k in taps], dim)
+        weight = torch.cat([none if k is None else weight.narrow(dim, k, 1) for k in axis.filter_taps], dim)
     shape = [extent for axis in axes for extent in (axis.stride, len(axis.distances))]
     weight = weight.view(groups, channels // groups, filters, *shape)
     phases, distances = [3 + 2 * i for i in range(rank)], [4 + 2 * i for i in range(rank)]

@@ -211,8 +211,31 @@ def test_grid_sample(mode: str, size: tuple[int, ...], aligned: int, padding: st
 def test_transposed_convs(attributes: dict[str, object], tmp_path: Path):
     inputs = {"w": _array(4, 3, 3, 3), "b": _array(3 * int(attributes.get("group", 1)))}
     graph = _check("ConvTranspose", (1, 4, 4, 3), tmp_path, inputs, ("x", "w", "b"), strides=[2, 2], **attributes)
-    kept = {attribute.name for node in graph.graph.node for attribute in node.attribute}
-    assert not kept & {"auto_pad", "output_shape", "group"}
+    assert "ConvTranspose" not in _operators(graph)
+
+
+@pytest.mark.parametrize(
+    ("size", "weight", "attributes"),
+    [
+        ((5,), (4, 3, 4), {"strides": [2], "pads": [1, 1]}),
+        ((2, 3, 4), (4, 4, 2, 2, 2), {"strides": [2, 2, 2]}),
+        ((2, 3, 4), (4, 2, 1, 3, 3), {"strides": [1, 2, 3], "group": 2, "output_padding": [0, 1, 2]}),
+        ((6, 6), (4, 1, 1, 2), {"strides": [1, 1], "pads": [2, 1, 1, 0], "group": 4}),
+        ((3, 4), (4, 3, 2, 2), {"strides": [3, 3]}),
+    ],
+    ids=str,
+)
+def test_transposed_convs_of_one_to_three_dimensions(
+    size: tuple[int, ...], weight: tuple[int, ...], attributes: dict[str, object], tmp_path: Path
+):
+    graph = _check("ConvTranspose", (2, 4, *size), tmp_path, {"w": _array(*weight)}, ("x", "w"), **attributes)
+    assert "ConvTranspose" not in _operators(graph)
+
+
+@pytest.mark.parametrize("mode", ["DCR", "CRD"])
+def test_depth_to_space(mode: str, tmp_path: Path):
+    """Of another number of channels than places."""
+    _check("DepthToSpace", (2, 12, 3, 4), tmp_path, {}, ("x",), blocksize=2, mode=mode)
 
 
 # Recurrent layers

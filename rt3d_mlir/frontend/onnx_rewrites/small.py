@@ -144,3 +144,18 @@ def batchless_matmul(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | 
     else:
         right = builder.add("Unsqueeze", [right, builder.array([1])])
     return [builder.add("Squeeze", [builder.add("MatMul", [left, right]), builder.array([axis])])]
+
+
+def depth_to_space(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | None:
+    """As a reshape, a transpose and a reshape; torch-mlir takes the channels for places in the mode CRD."""
+    shape, given = builder.values.shapes.get(node.input[0]), attributes(node)
+    if shape is None:
+        return None
+    batch, channels, height, width = shape
+    step = given["blocksize"]
+    left = channels // step**2
+    inside = given.get("mode", "DCR") == "CRD"
+    split, order = ([left, step, step], [0, 1, 4, 2, 5, 3]) if inside else ([step, step, left], [0, 3, 4, 1, 5, 2])
+    y = builder.add("Reshape", [node.input[0], builder.array([batch, *split, height, width])])
+    y = builder.add("Transpose", [y], perm=order)
+    return [builder.add("Reshape", [y, builder.array([batch, left, height * step, width * step])])]

@@ -1,54 +1,86 @@
-"""ConvTranspose without `auto_pad`, `output_shape`, uneven padding and groups, which torch-mlir does not lower.
+"""ConvTranspose as a Conv of all phases, whose channels are then interleaved: frontend/transposed_conv.py in ONNX.
 
-Padding takes outputs away at both ends: an uneven one is a slice of what there is without padding. A group is a
-ConvTranspose of its own channels.
+    Conv (filters of each phase) -> Reshape -> Transpose -> Reshape -> Slice
+
+torch-mlir puts zeros between the inputs, and lowers neither `auto_pad` nor `output_shape`, uneven padding or groups.
+Padding takes outputs away at both ends, so that an uneven one is no other case.
 """
 
 from collections.abc import Sequence
+from math import prod
 
 import onnx
 
 from rt3d_mlir.frontend.onnx_rewrites.graph import Builder, attributes
+from rt3d_mlir.frontend.transposed_axis import TransposedAxis
 
 
 def transposed_conv(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | None:
     given = attributes(node)
     x, weight, *bias = node.input
     shape, kernel = builder.values.shapes.get(x), builder.values.shapes.get(weight)
-    if shape is None or kernel is None:
+    if shape is None or kernel is None or not 1 <= len(shape) - 2 <= 3:
         return None
-    rank = len(shape) - 2
-    group, pads = given.get("group", 1), _pads(given, shape[2:], kernel[2:])
-    even = all(begin == end and begin >= 0 for begin, end in pads)
-    plain = given.get("auto_pad", "NOTSET") == "NOTSET" and "output_shape" not in given
-    if group == 1 and even and plain:
-        return None
-    said = {
-        "strides": given.get("strides"),
-        "dilations": given.get("dilations"),
-        "pads": [*(begin for begin, _ in pads), *(end for _, end in pads)] if even else [0] * (2 * rank),
-        "output_padding": given.get("output_padding"),
-    }
-    parts = [
-        builder.add("ConvTranspose", [_part(x, 1, i, group, builder), _part(weight, 0, i, group, builder)], **said)
-        for i in range(group)
-    ]
-    whole = builder.add("Concat", parts, axis=1) if group > 1 else parts[0]
-    if not even:
-        cut = [-begin for begin, _ in pads], [-end for _, end in pads]
-        whole = builder.add("Pad", [whole, builder.array([0, 0, *cut[0], 0, 0, *cut[1]])])
+    groups, filters = given.get("group", 1), kernel[1]
+    axes = _axes(given, shape[2:], kernel[2:])
+    phases, steps = [axis.stride for axis in axes], [axis.steps for axis in axes]
+    inputs = [_padded(x, axes, builder), _filters(weight, kernel, axes, groups, builder)]
     if bias and bias[0]:
-        along = builder.add("Reshape", [bias[0], builder.array([-1, *[1] * rank])])
-        whole = builder.add("Add", [whole, along])
-    return [whole]
+        split = builder.add("Reshape", [bias[0], builder.array([groups, 1, filters])])
+        repeated = builder.add("Concat", [split] * prod(phases), axis=1)
+        inputs.append(builder.add("Reshape", [repeated, builder.array([-1])]))
+    y = builder.add("Conv", inputs, group=groups)
+    rank = len(axes)
+    y = builder.add("Reshape", [y, builder.array([shape[0], groups, *phases, filters, *steps])])
+    places = [at for i in range(rank) for at in (3 + rank + i, 2 + i)]
+    y = builder.add("Transpose", [y], perm=[0, 1, 2 + rank, *places])
+    whole = [count * step for count, step in zip(phases, steps, strict=True)]
+    y = builder.add("Reshape", [y, builder.array([shape[0], groups * filters, *whole])])
+    for i, axis in enumerate(axes):
+        y = builder.slice(y, 2 + i, 0, axis.out) if axis.out < whole[i] else y
+    return [y]
 
 
-def _part(name: str, axis: int, number: int, count: int, builder: Builder) -> str:
-    """One of `count` equal parts along an axis."""
-    if count == 1:
-        return name
-    size = builder.values.shapes[name][axis] // count
-    return builder.slice(name, axis, number * size, (number + 1) * size)
+def _axes(given: dict, size: Sequence[int], kernel: Sequence[int]) -> list[TransposedAxis]:
+    ones = [1] * len(size)
+    strides, dilations = (given.get(name) or ones for name in ("strides", "dilations"))
+    extra = given.get("output_padding") or [0] * len(size)
+    found = []
+    for axis, (begin, end) in enumerate(_pads(given, size, kernel)):
+        whole = (size[axis] - 1) * strides[axis] + (kernel[axis] - 1) * dilations[axis] + 1 + extra[axis]
+        out = whole - begin - end
+        found.append(TransposedAxis(size[axis], kernel[axis], strides[axis], begin, dilations[axis], out))
+    return found
+
+
+def _padded(x: str, axes: Sequence[TransposedAxis], builder: Builder) -> str:
+    """x with zeros around it, and without what no window reads."""
+    margins = [axis.margins for axis in axes]
+    for i, (axis, (before, after)) in enumerate(zip(axes, margins, strict=True)):
+        if min(before, after) < 0:
+            x = builder.slice(x, 2 + i, max(0, -before), axis.size - max(0, -after))
+    amounts = [[max(0, side) for side in sides] for sides in zip(*margins, strict=True)]
+    if not any(max(side) for side in amounts):
+        return x
+    return builder.add("Pad", [x, builder.array([0, 0, *amounts[0], 0, 0, *amounts[1]])])
+
+
+def _filters(weight: str, shape: Sequence[int], axes: Sequence[TransposedAxis], groups: int, builder: Builder) -> str:
+    """The weights of the plain conv: [G * phases * M/G, C/G, *distances]."""
+    rank, sizes = len(axes), list(shape)
+    for i, axis in enumerate(axes):  # each axis of taps becomes one of phases, each with all distances
+        dim, taps = 2 + i, axis.filter_taps
+        sizes[dim] = 1
+        none = builder.add("ConstantOfShape", [builder.array(sizes)]) if None in taps else ""
+        parts = [none if tap is None else builder.slice(weight, dim, tap, tap + 1) for tap in taps]
+        weight = builder.add("Concat", parts, axis=dim)
+        sizes[dim] = len(taps)
+    split = [extent for axis in axes for extent in (axis.stride, len(axis.distances))]
+    weight = builder.add("Reshape", [weight, builder.array([groups, shape[0] // groups, shape[1], *split])])
+    phases, distances = [3 + 2 * i for i in range(rank)], [4 + 2 * i for i in range(rank)]
+    weight = builder.add("Transpose", [weight], perm=[0, *phases, 2, 1, *distances])
+    kernel = [len(axis.distances) for axis in axes]
+    return builder.add("Reshape", [weight, builder.array([-1, shape[0] // groups, *kernel])])
 
 
 def _pads(given: dict, size: Sequence[int], kernel: Sequence[int]) -> list[tuple[int, int]]:
