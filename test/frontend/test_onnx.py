@@ -222,6 +222,30 @@ def test_pools_whose_windows_hang_over_are_packed(write: Write, tmp_path: Path):
     assert [fate.name for fate in exported.explain().fates if fate.kind.endswith("Pool")] == ["average", "max"]
 
 
+def test_transposed_convs_are_packed(write: Write, tmp_path: Path):
+    """With uneven padding and what stands behind them; no MACs are spent on zeros between the inputs."""
+    m = WEIGHT.shape[0]
+    said = {"strides": [2, 2, 2], "pads": [1, 0, 1, 0, 1, 1], "output_padding": [0, 1, 0]}
+    nodes = [
+        helper.make_node("Conv", ["x", "c.weight"], ["c"], name="conv"),
+        helper.make_node("ConvTranspose", ["c", "t.weight", "b"], ["t"], name="up", **said),
+        helper.make_node("BatchNormalization", ["t", "s", "b", "b", "s"], ["n"], name="norm"),
+        helper.make_node("Relu", ["n"], ["r"], name="relu"),
+        helper.make_node("Conv", ["r", "d.weight"], ["y"], name="last"),
+    ]
+    rng = np.random.default_rng(0)
+    arrays = {"c.weight": WEIGHT, "s": np.full(6, 2, np.float32), "b": np.arange(6, dtype=np.float32)}
+    arrays["t.weight"] = rng.standard_normal((m, 6, 3, 3, 3), np.float32)
+    arrays["d.weight"] = rng.standard_normal((5, 6, 1, 1, 1), np.float32)
+    exported = export_source(open_onnx(write(nodes, arrays, x=(1, 4, 4, 5, 6))))
+    exported.compile(tmp_path / "artifact")
+    explanation = exported.explain()
+    assert not [fate for fate in explanation.fates if fate.macs_off]
+    (up,) = [fate for fate in explanation.fates if fate.name == "up"]
+    outputs = 4 * 7 * 7
+    assert up.macs < outputs * m * 6 * 27 / 2
+
+
 def test_functions_and_backward_layers(write: Write, tmp_path: Path):
     """An attention and a group normalization, each replaced by what ONNX defines it as, under its own name."""
     nodes = [
