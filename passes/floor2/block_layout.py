@@ -8,7 +8,7 @@ whole blocks. A pad by less than nothing is a slice:
 
 One conversion on entry and one on exit are left. Padding becomes an insert into a zero-filled tensor, which the
 producer's kernel writes, border included: no padded copy is made between layers. The rules are in block_elementwise,
-block_pool, block_avg_pool, block_concat and block_interleave.
+block_pool, block_avg_pool, block_concat, block_interleave and block_moments.
 
 Given:
     %u = linalg.unpack %yb ... : tensor<1x4x4x4x4x4xf32> -> tensor<1x16x4x4x4xf32>
@@ -32,10 +32,11 @@ from rt3d_mlir.passes.floor2.block_avg_pool import block_avg_pool, block_mean
 from rt3d_mlir.passes.floor2.block_concat import block_concat, block_slice
 from rt3d_mlir.passes.floor2.block_elementwise import block_elementwise
 from rt3d_mlir.passes.floor2.block_interleave import block_interleave, cut_interleave
+from rt3d_mlir.passes.floor2.block_moments import block_moments
 from rt3d_mlir.passes.floor2.block_pool import block_max_pool
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns, first_match
 from rt3d_mlir.passes.ir.build import filled, padded
-from rt3d_mlir.passes.ir.match import defining_op, integers, op_in_block, pad_amounts, static_shape
+from rt3d_mlir.passes.ir.match import defining_op, integers, op_in_block, ops_named, pad_amounts, static_shape
 from rt3d_mlir.passes.ops.channel_layout import blocked_source, is_channel_layout, pack_channels
 
 
@@ -56,6 +57,10 @@ class BlockLayout(Pass):
             "tensor.collapse_shape": block_interleave,
             "tensor.extract_slice": first_match(cut_interleave, block_slice),
         }
+        block = _block(module)
+        if block is not None:
+            moments = partial(block_moments, block=block)
+            apply_patterns(module, {"linalg.generic": moments, "tensor.collapse_shape": moments})
         apply_patterns(module, patterns)
         self._report_conversions(module, state)
 
@@ -68,6 +73,12 @@ class BlockLayout(Pass):
                     if blocker is not None:
                         reason = "it has no blocked form; its input is converted to NCDHW and back"
                         state.refuse(self.name, blocker.name, reason, blocker)
+
+
+def _block(module: ir.Module) -> int | None:
+    """Channels of a block, where something is packed."""
+    packs = (op for op in ops_named(module, "linalg.pack") if is_channel_layout(op.opview))
+    return next((op.results[0].type.shape[-1] for op in packs), None)
 
 
 def _pack(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:

@@ -16,6 +16,7 @@ from rt3d_mlir.passes.ops.avg_pool import AvgPool
 from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.ops.interleave import Interleave
 from rt3d_mlir.passes.ops.max_pool import MaxPool
+from rt3d_mlir.passes.ops.moments import Mean, Variance
 from rt3d_mlir.passes.ops.packed_conv import PackedConv
 
 
@@ -35,6 +36,10 @@ def _missing(value: ir.Value, known: dict[ir.Value, float | None]) -> float | No
 
 def _left_by(op: ir.OpView, known: dict[ir.Value, float | None]) -> float | None:
     if op.name == "linalg.pack" or PackedConv.marks(op) or DepthwiseConv.marks(op) or Interleave.marks(op):
+        return 0.0
+    if (mean := Mean.match(op)) is not None:
+        return _missing(mean.x, known) if mean.groups.size == 1 else 0.0
+    if Variance.marks(op):
         return 0.0
     if op.name == "tensor.extract_slice":
         return _missing(op.operands[0], known)

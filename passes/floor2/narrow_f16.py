@@ -66,6 +66,7 @@ from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.ops.epilogue import epilogue_after
 from rt3d_mlir.passes.ops.interleave import Interleave
 from rt3d_mlir.passes.ops.max_pool import MaxPool
+from rt3d_mlir.passes.ops.moments import Mean, Variance, build_mean, build_variance
 from rt3d_mlir.passes.ops.packed_conv import PackedConv
 
 #: The largest finite f16.
@@ -81,7 +82,7 @@ class NarrowF16(Pass):
     def run(self, module: ir.Module, state: State) -> None:
         layers = (partial(rule, state=state) for rule in (self._conv, self._depthwise, _average))
         patterns = {
-            "linalg.generic": first_match(*layers, _pool, _interleave, _elementwise),
+            "linalg.generic": first_match(*layers, _pool, _interleave, _moments, _elementwise),
             "linalg.pack": _pack,
             "linalg.unpack": _unpack,
             "tensor.insert_slice": _insert,
@@ -221,6 +222,21 @@ def _average(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> 
         spatial = op.results[0].type.shape[2:5]
         new = avg_pool.build(state, half, spatial, scale, pool.kernel, pool.strides, pool.low)
     _store_half(op, new, rewriter, state)
+    return None
+
+
+def _moments(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+    """Means and variances read f16, and stay f32."""
+    moments = Mean.match(op) or Variance.match(op)
+    half = moments and _half_source(moments.x)
+    if moments is None or half is None:
+        return NO_MATCH
+    with rewriter.ip, op.operation.location:
+        if isinstance(moments, Mean):
+            new = build_mean(half, moments.groups)
+        else:
+            new = build_variance(half, moments.mean, moments.groups)
+    rewriter.replace_op(op, [new])
     return None
 
 

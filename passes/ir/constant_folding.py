@@ -104,7 +104,7 @@ def _evaluate_generic(op: ir.OpView, weights: WeightTable) -> tuple[np.ndarray, 
         return None
     maps = [ir.AffineMapAttr(attribute).value for attribute in op.attributes["indexing_maps"]]
     shape = op.results[0].type.shape
-    aligned = [_align(item[0], mapping, len(shape)) for item, mapping in zip(inputs, maps, strict=False) if item]
+    aligned = [align(item[0], mapping, len(shape)) for item, mapping in zip(inputs, maps, strict=False) if item]
     if any(array is None for array in aligned):
         return None
     numbers = evaluate_body(op, [array for array in aligned if array is not None])
@@ -113,7 +113,7 @@ def _evaluate_generic(op: ir.OpView, weights: WeightTable) -> tuple[np.ndarray, 
     return None if dtype is None or numbers is None else (np.broadcast_to(numbers.astype(dtype), shape), name)
 
 
-def _align(array: np.ndarray, affine_map: ir.AffineMap, rank: int) -> np.ndarray | None:
+def align(array: np.ndarray, affine_map: ir.AffineMap, rank: int) -> np.ndarray | None:
     """Places an operand's axes on the loop axes its map names, so that numpy broadcasts as linalg does."""
     axes: list[int] = []
     for axis, expression in enumerate(affine_map.results):

@@ -21,12 +21,13 @@ from typing import ClassVar
 import iree.compiler.ir as ir
 from iree.compiler import rewrite
 
-from rt3d_mlir.passes.emit.dispatch import GpuLaunch
+from rt3d_mlir.passes.emit.dispatch import GpuLaunch, KernelCode
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns, first_match
 from rt3d_mlir.passes.gpu.depthwise import GpuDepthwiseKernel
 from rt3d_mlir.passes.gpu.elementwise import GpuElementwiseKernel
 from rt3d_mlir.passes.gpu.interleave import GpuInterleaveKernel
 from rt3d_mlir.passes.gpu.matrix_conv import GpuMatrixKernel
+from rt3d_mlir.passes.gpu.moments import GpuMomentPartsKernel, gpu_combination_body
 from rt3d_mlir.passes.gpu.pack import GpuPackKernel, GpuUnpackKernel
 from rt3d_mlir.passes.gpu.pool import GpuPoolKernel
 from rt3d_mlir.passes.gpu.taps import offsets
@@ -41,11 +42,13 @@ from rt3d_mlir.passes.ops.epilogue import Epilogue, elementwise, epilogue_after
 from rt3d_mlir.passes.ops.halo import note_halos
 from rt3d_mlir.passes.ops.interleave import Interleave
 from rt3d_mlir.passes.ops.max_pool import MaxPool
+from rt3d_mlir.passes.ops.moment_parts import Combination
 from rt3d_mlir.passes.ops.packed_conv import NOT_AT_HAND, PackedConv
 from rt3d_mlir.passes.schedule.const_eval import hold_constants
 from rt3d_mlir.passes.schedule.destination import Destination, destination, mark_concatenations, pad_links
 from rt3d_mlir.passes.schedule.factors import hold_factors
 from rt3d_mlir.passes.schedule.gpu_choice import conv_kernel
+from rt3d_mlir.passes.schedule.moments import MomentKernels, moments_of, replace_moments
 from rt3d_mlir.passes.schedule.sums import hold_sums
 from rt3d_mlir.targets import GpuTarget, get_gpu_target
 
@@ -64,7 +67,7 @@ class ScheduleVulkan(Pass):
         apply_patterns(
             module, {"linalg.generic": first_match(rules.packed, rules.depthwise)}
         )  # first: a conv takes the epilogue behind it
-        moved = first_match(rules.pool, rules.interleave)
+        moved = first_match(rules.pool, rules.interleave, rules.moments)
         apply_patterns(module, {"linalg.generic": moved, "linalg.pack": rules.pack, "linalg.unpack": rules.unpack})
         apply_patterns(module, {"linalg.generic": rules.elementwise})
         pad_links(module)
@@ -186,6 +189,19 @@ class _Rules:
         with to.place(op):
             x, launch = _before_truncf(op.operands[0]), GpuLaunch(kernel.threads, frozenset({0}))
             to.dispatch(rewriter, self.module, "block_layout", [x], kernel.grid, kernel.body, launch)
+        return None
+
+    def moments(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+        found = moments_of(op)
+        if found is None or not self._fits(op, "norm"):
+            return NO_MATCH
+        x, source = view(found[0].x)
+        first = GpuMomentPartsKernel(source)
+        second = Combination(first.parts, found[0].groups)
+        launch = GpuLaunch(first.threads)
+        body = partial(gpu_combination_body, second)
+        codes = KernelCode(first.parts.grid, first.body, launch), KernelCode(second.grid, body, launch)
+        replace_moments(found, x, MomentKernels(first.parts, *codes), self.module, rewriter)
         return None
 
     def unpack(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:

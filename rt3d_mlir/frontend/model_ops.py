@@ -16,6 +16,7 @@ from torch.fx import GraphModule, Node
 from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
 from rt3d_mlir.frontend.crop import crop_and_pad
+from rt3d_mlir.frontend.norms import group_norm, instance_norm, native_group_norm
 from rt3d_mlir.frontend.promotion import write_casts
 from rt3d_mlir.frontend.rms_norm import rms_norm
 from rt3d_mlir.frontend.transposed_conv import transposed_conv
@@ -56,6 +57,9 @@ def with_locations(program: ExportedProgram) -> ExportedProgram:
         torch.ops.aten.convolution.default: transposed_conv,
         torch.ops.aten.constant_pad_nd.default: crop_and_pad,
         torch.ops.aten.rms_norm.default: rms_norm,
+        torch.ops.aten.instance_norm.default: instance_norm,
+        torch.ops.aten.group_norm.default: group_norm,
+        torch.ops.aten.native_group_norm.default: native_group_norm,
     }
     table = {**get_decomposition_table(), **own}
     lowered = program.run_decompositions(table)

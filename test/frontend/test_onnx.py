@@ -261,6 +261,42 @@ def test_functions_and_backward_layers(write: Write, tmp_path: Path):
     assert {"norm", "attend"} <= {fate.name for fate in exported.explain().fates}
 
 
+def _norm_nodes(form: str, epsilon: float = 1e-3) -> list[onnx.NodeProto]:
+    """From c to n, of 8 channels: as an operator, or as PyTorch exports a group norm before opset 21."""
+    if form == "instance":
+        return [helper.make_node("InstanceNormalization", ["c", "s", "b"], ["n"], epsilon=epsilon)]
+    if form == "group":
+        return [helper.make_node("GroupNormalization", ["c", "s", "b"], ["n"], num_groups=2, epsilon=epsilon)]
+    return [
+        helper.make_node("Reshape", ["c", "view"], ["v"]),
+        helper.make_node("InstanceNormalization", ["v", "ones", "zeros"], ["w"], epsilon=epsilon),
+        helper.make_node("Shape", ["c"], ["shape"]),
+        helper.make_node("Reshape", ["w", "shape"], ["u"]),
+        helper.make_node("Mul", ["u", "s5"], ["m"]),
+        helper.make_node("Add", ["m", "b5"], ["n"]),
+    ]
+
+
+@pytest.mark.parametrize(("form", "opset"), [("instance", 17), ("group", 21), ("viewed", 17)])
+def test_norms_stay_on_the_packed_path(write: Write, tmp_path: Path, form: str, opset: int):
+    rng = np.random.default_rng(0)
+    arrays = {name: rng.uniform(1, 2, 8).astype(np.float32) for name in "sb"}
+    arrays |= {"s5": arrays["s"].reshape(-1, 1, 1, 1), "b5": arrays["b"].reshape(-1, 1, 1, 1)}
+    arrays |= {"view": np.array([0, 2, -1]), "ones": np.ones(2, np.float32), "zeros": np.zeros(2, np.float32)}
+    arrays |= {"c.weight": WEIGHT, "d.weight": rng.standard_normal((4, 8, 1, 1, 1)).astype(np.float32)}
+    nodes = [
+        helper.make_node("Conv", ["x", "c.weight"], ["c"]),
+        *_norm_nodes(form),
+        helper.make_node("Conv", ["n", "d.weight"], ["y"]),
+    ]
+    read = {name for node in nodes for name in node.input}
+    kept = {name: array for name, array in arrays.items() if name in read}
+    exported = export_source(open_onnx(write(nodes, kept, x=(2, 4, 5, 6, 7), opset=opset)))
+    exported.compile(tmp_path / "artifact")  # compares with onnxruntime
+    numbers = exported.explain().numbers()
+    assert (numbers["left"], numbers["left_in_part"], numbers["conversions"]) == (0, 0, 2)
+
+
 def test_recurrent_layers_are_loops(tmp_path: Path):
     """Two of them after each other, both ways, which need their memory at the same time."""
     rng = np.random.default_rng(0)

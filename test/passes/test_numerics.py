@@ -15,6 +15,7 @@ from cases import (
     activations,
     attention,
     batch_norms,
+    channel_norms,
     conv,
     convs,
     foreign,
@@ -69,7 +70,19 @@ class Suite:
 
 
 #: Where families of cases are.
-FAMILIES = (convs, graphs, planar, grouped, placed, activations, batch_norms, foreign, attention, upsampled)
+FAMILIES = (
+    convs,
+    graphs,
+    planar,
+    grouped,
+    placed,
+    activations,
+    batch_norms,
+    channel_norms,
+    foreign,
+    attention,
+    upsampled,
+)
 EXACT = ("kernels", "axes", "widths", "channels", "epilogues", "graphs", "planar")
 #: Besides 8x4: whole registers, one block a row, blocks of 4 and 2 and 1, and blocks of 8.
 GROUPS = ("16x4", "32x4", "4x4", "4x8", "6x4", "5x3", "8x8")
@@ -97,6 +110,10 @@ SUITES = [
     Suite("integers", "8x4", "place-activations", ("placed",), slow=True),
     Suite("integers", "8x4", "schedule-cpu", ("placed",)),
     Suite("random", "8x4", "schedule-cpu", ("pooled",)),
+    Suite("random", "8x4", "place-activations", ("channel_norms",), slow=True),
+    Suite("random", "8x4", "schedule-cpu", ("channel_norms",)),
+    Suite("random", "8x8", "schedule-cpu", ("channel_norms",), slow=True),
+    Suite("random", "8x4", "schedule-cpu", ("channel_norms",), target="cortex-a76"),
     # What other people's networks have: left to IREE or evaluated, between layers that are packed.
     Suite("integers", "8x4", "schedule-cpu", ("transposed", "moved")),
     Suite("integers", "8x4", "schedule-cpu", ("upsampled",)),
@@ -125,6 +142,7 @@ SUITES = [
     Suite("units", "8x4", "schedule-cpu", ("grouped",), "cortex-a76", dtype="f16", slow=True),
     Suite("units", "8x4", "schedule-cpu", ("widths",), "cortex-a76", limits=(("core_cache", 0),), dtype="f16"),
     Suite("random", "8x4", "schedule-cpu", ("rounded",), target="cortex-a76", dtype="f16"),
+    Suite("random", "8x4", "schedule-cpu", ("channel_norms",), target="cortex-a76", dtype="f16"),
 ]
 
 

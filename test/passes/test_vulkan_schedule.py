@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 import vulkan
-from cases import foreign, upsampled
+from cases import channel_norms, foreign, upsampled
 from numerics import Several
 from torch import nn
 from torch.nn import functional as F
@@ -172,6 +172,20 @@ def test_transposed_convs(dtype: str, first: int, step: int, bound: float, tmp_p
     model = numerics.draw(Several({name: case.model for name, case in cases.items()}), "8x4", "random")
     inputs = [numerics.draw_input(case.shape, "random", seed) for seed, case in enumerate(cases.values())]
     build(model, inputs, tmp_path, dtype)
+
+    answers = vulkan.load(tmp_path / "module.vmfb", len(cases))([x.numpy() for x in inputs])
+    for name, answer, want in zip(cases, answers, numerics.reference(model, inputs), strict=True):
+        assert numerics.relative_error(answer, want) < bound, name
+
+
+@pytest.mark.parametrize(("dtype", "step", "bound"), [("f32", 1, 1e-5), ("f16", 4, 5e-3)])
+def test_channel_norms(dtype: str, step: int, bound: float, tmp_path: Path):
+    """All of them, or each fourth, are kernels of ours."""
+    cases = dict([*channel_norms.channel_norms().items()][::step])
+    model = numerics.draw(Several({name: case.model for name, case in cases.items()}), "8x4", "random")
+    inputs = [numerics.draw_input(case.shape, "random", seed) for seed, case in enumerate(cases.values())]
+    text = build(model, inputs, tmp_path, dtype)
+    assert "linalg.generic" not in text, "an op is left to IREE"
     answers = vulkan.load(tmp_path / "module.vmfb", len(cases))([x.numpy() for x in inputs])
     for name, answer, want in zip(cases, answers, numerics.reference(model, inputs), strict=True):
         assert numerics.relative_error(answer, want) < bound, name

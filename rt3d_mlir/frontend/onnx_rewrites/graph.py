@@ -13,6 +13,8 @@ import onnx
 from onnx import helper, numpy_helper
 
 Shape = tuple[int, ...]
+#: The opset since which a reduction reads its axes.
+AXES_ARE_INPUTS = 18
 
 
 @dataclass
@@ -46,10 +48,12 @@ class Values:
 
 @dataclass
 class Builder:
-    """Makes nodes in place of one; `numbers` gives those of a constant that an operator reads, parameter or not."""
+    """Makes nodes in place of one; `numbers` gives those of a constant that an operator reads, parameter or not, and
+    `producer` the node that a value comes from, in the graph as it was."""
 
     values: Values
     numbers: Callable[[str], np.ndarray | None]
+    producer: Callable[[str], onnx.NodeProto | None]
     opset: int
     _taken: set[str]
     nodes: list[onnx.NodeProto] = field(default_factory=list)

@@ -12,6 +12,7 @@ import onnx
 from rt3d_mlir.frontend.onnx_rewrites.fold import fold
 from rt3d_mlir.frontend.onnx_rewrites.graph import Builder, Values, names_in, opset_of
 from rt3d_mlir.frontend.onnx_rewrites.grid_sample import grid_sample
+from rt3d_mlir.frontend.onnx_rewrites.norms import instance_normalization
 from rt3d_mlir.frontend.onnx_rewrites.opset import expand, lift
 from rt3d_mlir.frontend.onnx_rewrites.pools import average_pool, lp_pool, max_pool
 from rt3d_mlir.frontend.onnx_rewrites.recurrent import recurrent
@@ -41,6 +42,7 @@ RULES: Mapping[str, Rule] = {
     "Dropout": random,
     "GRU": recurrent,
     "GridSample": grid_sample,
+    "InstanceNormalization": instance_normalization,
     "LSTM": recurrent,
     "LpNormalization": lp_normalization,
     "LpPool": lp_pool,
@@ -81,8 +83,10 @@ def _rewrite(model: onnx.ModelProto, arrays: Mapping[str, np.ndarray]) -> bool:
     values, taken, opset = Values.of(graph, arrays), names_in(graph), opset_of(model)
     nodes: list[onnx.NodeProto] = []
     changed = False
+    producers = {name: node for node in graph.node for name in node.output}
     for node in graph.node:
-        builder = Builder(values, lambda name: values.constants.get(name, arrays.get(name)), opset, taken)
+        numbers = lambda name: values.constants.get(name, arrays.get(name))  # noqa: E731
+        builder = Builder(values, numbers, producers.get, opset, taken)
         rule = RULES.get(node.op_type)
         results = rule(node, builder) if rule is not None else None
         if results is None:

@@ -14,6 +14,7 @@ from onnx.inliner import inline_local_functions
 
 from rt3d_mlir.errors import ModelError
 from rt3d_mlir.frontend.onnx_rewrites.graph import Values, infer, opset_of, types_of
+from rt3d_mlir.frontend.onnx_rewrites.norms import group_norm_body
 
 #: torch-mlir lowers all operators of this opset; of older ones it lacks some, as BatchNormalization of opset 14.
 OLDEST = 17
@@ -134,6 +135,10 @@ def _versions(schema: Any, opset: int) -> tuple[int, int]:
 
 def _body(node: onnx.NodeProto, opset: int, types: Mapping[str, onnx.TypeProto]) -> onnx.FunctionProto:
     """What an operator consists of, given the types of its inputs."""
+    if node.op_type == "GroupNormalization":
+        own = group_norm_body(node, opset, types.get(node.input[0], onnx.TypeProto()))
+        if own is not None:
+            return own
     schema = _schema(node, opset)
     plain, dependent = _versions(schema, opset)
     if plain >= dependent:

@@ -7,11 +7,9 @@ import numpy as np
 import onnx
 
 from rt3d_mlir.errors import ModelError
-from rt3d_mlir.frontend.onnx_rewrites.graph import Builder, attributes, described
+from rt3d_mlir.frontend.onnx_rewrites.graph import AXES_ARE_INPUTS, Builder, attributes, described
 
 _LARGEST_DET = 6
-#: The opset since which a reduction reads its axes.
-_AXES_ARE_INPUTS = 18
 
 
 def backward_slice(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | None:
@@ -87,7 +85,7 @@ def lp_normalization(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | 
     """Vectors over their lengths; those of length 0 stay, which torch-mlir divides by it."""
     given, x = attributes(node), node.input[0]
     reduce, axes = f"ReduceL{given.get('p', 2)}", [given.get("axis", -1)]
-    newer = builder.opset >= _AXES_ARE_INPUTS
+    newer = builder.opset >= AXES_ARE_INPUTS
     inputs = [x, builder.array(axes)] if newer else [x]
     lengths = builder.add(reduce, inputs, axes=None if newer else axes, keepdims=1)
     dtype = onnx.helper.tensor_dtype_to_np_dtype(builder.values.types[x])

@@ -1,0 +1,77 @@
+"""Instance and group norms in the form that block-layout knows: means over positions, of volumes.
+
+    mean = mean of x by group             variance = mean of (x - mean)^2 by group
+    y    = (x - mean) * (rsqrt(variance + epsilon) * weight) + bias
+
+torch-mlir's own form computes variances in float64, views a volume as [N, G, C/G, positions], and gathers weights by
+tables of indices.
+"""
+
+import torch
+
+Parameter = torch.Tensor | None
+
+
+def instance_norm(
+    x: torch.Tensor,
+    weight: Parameter,
+    bias: Parameter,
+    running_mean: Parameter,
+    running_var: Parameter,
+    use_input_stats: bool,
+    momentum: float,
+    epsilon: float,
+    cudnn: bool,
+) -> torch.Tensor:
+    """aten.instance_norm of x [N, C, *positions]. As it is where it normalizes by running statistics."""
+    return _normalized(x, x.shape[1], weight, bias, epsilon) if use_input_stats else NotImplemented
+
+
+def group_norm(
+    x: torch.Tensor,
+    groups: int,
+    weight: Parameter = None,
+    bias: Parameter = None,
+    epsilon: float = 1e-5,
+    cudnn: bool = True,
+) -> torch.Tensor:
+    """aten.group_norm of x [N, C, *positions]."""
+    return _normalized(x, groups, weight, bias, epsilon)
+
+
+def native_group_norm(
+    x: torch.Tensor,
+    weight: Parameter,
+    bias: Parameter,
+    batch: int,
+    channels: int,
+    positions: int,
+    groups: int,
+    epsilon: float,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """aten.native_group_norm, whose other results nobody reads in a net that does not train."""
+    y = _normalized(x, groups, weight, bias, epsilon)
+    return (y, y, y) if y is not NotImplemented else NotImplemented
+
+
+def _normalized(x: torch.Tensor, groups: int, weight: Parameter, bias: Parameter, epsilon: float) -> torch.Tensor:
+    """Of a volume; planes and rows are volumes of depth 1, as lift-to-3d has them."""
+    if not 3 <= x.ndim <= 5 or not all(isinstance(size, int) for size in x.shape):
+        return NotImplemented
+    batch, channels, *positions = x.shape
+    volume = x.view(batch, channels, *[1] * (5 - x.ndim), *positions)
+    off = volume - _means(volume, groups)
+    scale = torch.rsqrt(_means(off * off, groups) + epsilon)
+    if weight is not None:
+        scale = scale * weight.view(1, channels, 1, 1, 1)
+    y = off * scale
+    return (y if bias is None else y + bias.view(1, channels, 1, 1, 1)).view(x.shape)
+
+
+def _means(x: torch.Tensor, groups: int) -> torch.Tensor:
+    """The mean of each channel's group over all positions: [N, C, 1, 1, 1] of [N, C, D, H, W]."""
+    batch, channels, *positions = x.shape
+    if groups == channels:
+        return x.mean((2, 3, 4), keepdim=True)
+    means = x.view(batch, groups, -1, *positions).mean((2, 3, 4, 5), keepdim=True)
+    return means.expand(batch, groups, channels // groups, 1, 1, 1).reshape(batch, channels, 1, 1, 1)
