@@ -14,7 +14,7 @@ from iree.compiler.dialects import arith
 
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.ops.activation import Blocked
-from rt3d_mlir.passes.ops.moment_parts import Combination, Machine, Parts, Vectors, part_moments
+from rt3d_mlir.passes.ops.moment_parts import Combination, MomentAccess, Parts, Vectors, part_moments
 from rt3d_mlir.targets import CpuTarget
 
 #: Vectors of sums.
@@ -52,75 +52,95 @@ class MomentPartsKernel:
         """Bindings: the activation, then the parts."""
         x, target = bindings
         part, block, n = ids
-        source, lanes, columns = self.source, self.source.block, self._columns
-        length = self.parts.length(part)
-        first = k.at(f"a * {self.parts.run}", part)
+        source, lanes = self.source, self.source.block
+        length, first = self.parts.length(part), k.at(f"a * {self.parts.run}", part)
 
         def offset(position: ir.Value) -> ir.Value:
             width = source.size[2]
             row = source.row_offset(n, block, k.at(f"a floordiv {width}", position))
             return k.at(f"a + (b mod {width}) * {lanes}", row, position)
 
-        pivot = k.widen(k.load_vector(x, offset(first), lanes))
-        wide_pivot = k.repeat(pivot, columns)
-        zeros = [*[k.splat(0.0, lanes * columns)] * (2 * TURNS), *[k.splat(0.0, lanes)] * 2]
-
-        def add(sums: list[ir.Value], at: int, value: ir.Value, around: ir.Value, squares: int) -> None:
-            off = arith.subf(value, around)
-            sums[at] = arith.addf(sums[at], off)
-            sums[at + squares] = arith.addf(sums[at + squares], arith.mulf(off, off))
-
-        def wide(start: ir.Value, count: int, sums: Vectors) -> list[ir.Value]:
-            added = list(sums)
-            for i in range(count):
-                value = k.widen(k.load_vector(x, k.at(f"a + {i * columns * lanes}", start), columns * lanes))
-                add(added, i, value, wide_pivot, TURNS)
-            return added
-
-        def narrow(start: ir.Value, sums: Vectors) -> list[ir.Value]:
-            added = list(sums)
-            add(added, 2 * TURNS, k.widen(k.load_vector(x, start, lanes)), pivot, 1)
-            return added
-
-        def steps(start: ir.Value, first: ir.Value, last: ir.Value, sums: Vectors) -> Vectors:
-            turn = columns * TURNS
-            return k.reduce_loop(
-                first, last, sums, lambda c, sums: wide(k.at(f"a + b * {lanes}", start, c), TURNS, sums), step=turn
+        adder = _Adder(x, k.widen(k.load_vector(x, offset(first), lanes)), self._columns)
+        if source.padded:
+            last, width = k.at("a + b", first, length), source.size[2]
+            totals = k.reduce_loop(
+                first, last, adder.zeros, lambda at, sums: adder.row(offset(at), width, sums), step=width
             )
+        else:
+            totals = adder.run(offset(first), length, adder.zeros)
+        sums, squares = (adder.folded(totals, which) for which in range(2))
+        for which, value in enumerate(part_moments(adder.pivot, sums, squares, length)):
+            k.store_vector(value, target, k.at(f"a * {lanes}", self.parts.at(n, block, part, which)))
 
-        def row(start: ir.Value, sums: Vectors) -> Vectors:
-            width, turn = source.size[2], columns * TURNS
-            whole = width // turn * turn
-            if whole:
-                sums = steps(start, k.index(0), k.index(whole), sums)
-            sums = wide(k.at(f"a + {whole * lanes}", start), (width - whole) // columns, sums)
-            for column in range(width - (width - whole) % columns, width):
-                sums = narrow(k.at(f"a + {column * lanes}", start), sums)
-            return sums
 
-        def rows() -> Vectors:
-            width = source.size[2]
-            return k.reduce_loop(
-                first, k.at("a + b", first, length), zeros, lambda at, sums: row(offset(at), sums), step=width
-            )
+@dataclass(frozen=True, eq=False)
+class _Adder:
+    """Adds up what is beyond `pivot`, C lanes, and the squares of that.
 
-        def positions() -> Vectors:
-            start, turn = offset(first), columns * TURNS
-            whole = k.at(f"a - a mod {turn}", length)
-            sums = steps(start, k.index(0), whole, zeros)
-            return k.reduce_loop(whole, length, sums, lambda c, sums: narrow(k.at(f"a + b * {lanes}", start, c), sums))
+    Sums are TURNS vectors of `columns` x C lanes, as many of squares, and one of C lanes of each for single columns.
+    """
 
-        totals = rows() if source.padded else positions()
-        sums, squares = (self._folded(totals, i) for i in range(2))
-        for i, value in enumerate(part_moments(pivot, sums, squares, length)):
-            k.store_vector(value, target, k.at(f"a * {lanes}", self.parts.at(n, block, part, i)))
+    x: ir.Value
+    pivot: ir.Value
+    columns: int
 
-    def _folded(self, totals: Vectors, which: int) -> ir.Value:
-        """The sums (0) or the squares (1), C lanes of all columns."""
-        lanes = self.source.block
+    @property
+    def lanes(self) -> int:
+        return ir.VectorType(self.pivot.type).shape[0]
+
+    @property
+    def zeros(self) -> list[ir.Value]:
+        wide, narrow = k.splat(0.0, self.lanes * self.columns), k.splat(0.0, self.lanes)
+        return [wide] * (2 * TURNS) + [narrow] * 2
+
+    def row(self, start: ir.Value, width: int, sums: Vectors) -> Vectors:
+        """A row of so many columns."""
+        whole = width // (self.columns * TURNS) * self.columns * TURNS
+        if whole:
+            sums = self._turns(start, k.index(whole), sums)
+        sums = self._wide(k.at(f"a + {whole * self.lanes}", start), (width - whole) // self.columns, sums)
+        for column in range(width - (width - whole) % self.columns, width):
+            sums = self._narrow(k.at(f"a + {column * self.lanes}", start), sums)
+        return sums
+
+    def run(self, start: ir.Value, length: ir.Value, sums: Vectors) -> Vectors:
+        """So many positions side by side."""
+        whole = k.at(f"a - a mod {self.columns * TURNS}", length)
+        sums = self._turns(start, whole, sums)
+        return k.reduce_loop(
+            whole, length, sums, lambda c, sums: self._narrow(k.at(f"a + b * {self.lanes}", start, c), sums)
+        )
+
+    def folded(self, totals: Vectors, which: int) -> ir.Value:
+        """The sums (0) or the squares (1), C lanes."""
         wide = reduce(arith.addf, totals[which * TURNS : (which + 1) * TURNS])
-        parts = [k.slice_vector(wide, i * lanes, lanes) for i in range(self._columns)]
+        parts = [k.slice_vector(wide, i * self.lanes, self.lanes) for i in range(self.columns)]
         return reduce(arith.addf, parts, totals[2 * TURNS + which])
+
+    def _turns(self, start: ir.Value, last: ir.Value, sums: Vectors) -> Vectors:
+        def turn(column: ir.Value, sums: Vectors) -> Vectors:
+            return self._wide(k.at(f"a + b * {self.lanes}", start, column), TURNS, sums)
+
+        return k.reduce_loop(k.index(0), last, sums, turn, step=self.columns * TURNS)
+
+    def _wide(self, start: ir.Value, count: int, sums: Vectors) -> Vectors:
+        pivot, width = k.repeat(self.pivot, self.columns), self.columns * self.lanes
+        for i in range(count):
+            value = k.widen(k.load_vector(self.x, k.at(f"a + {i * width}", start), width))
+            sums = _with(sums, i, i + TURNS, arith.subf(value, pivot))
+        return sums
+
+    def _narrow(self, start: ir.Value, sums: Vectors) -> Vectors:
+        value = k.widen(k.load_vector(self.x, start, self.lanes))
+        return _with(sums, 2 * TURNS, 2 * TURNS + 1, arith.subf(value, self.pivot))
+
+
+def _with(sums: Vectors, at: int, squares: int, off: ir.Value) -> list[ir.Value]:
+    """The sums with a number and its square added to two of them."""
+    added = list(sums)
+    added[at] = arith.addf(sums[at], off)
+    added[squares] = arith.addf(sums[squares], arith.mulf(off, off))
+    return added
 
 
 def combination_body(kernel: Combination, bindings: list[ir.Value], ids: list[ir.Value]) -> None:
@@ -142,10 +162,10 @@ def combination_body(kernel: Combination, bindings: list[ir.Value], ids: list[ir
         with k.loop(k.index(0), k.index(count)) as i:
             act(i)
 
-    machine = Machine(
+    access = MomentAccess(
         load=lambda at: k.load_vector(parts, k.at(f"a * {lanes}", at), lanes),
         store=lambda value, at: k.store_vector(value, target, k.at(f"a * {lanes}", at)),
         total=total,
         each=each,
     )
-    kernel.body(machine, unit, n)
+    kernel.body(access, unit, n)

@@ -14,7 +14,7 @@ from iree.compiler.dialects import arith, memref
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.gpu import vectors as gpu
 from rt3d_mlir.passes.ops.activation import Blocked
-from rt3d_mlir.passes.ops.moment_parts import Combination, Machine, Parts, Vectors, part_moments
+from rt3d_mlir.passes.ops.moment_parts import Combination, MomentAccess, Parts, Vectors, part_moments
 
 #: Threads of a workgroup.
 TEAM = 64
@@ -88,13 +88,13 @@ def gpu_combination_body(kernel: Combination, bindings: list[ir.Value], ids: lis
     def store(value: ir.Value, at: ir.Value) -> None:
         memref.store(value, target, [at])
 
-    machine = Machine(
+    access = MomentAccess(
         load=lambda at: memref.load(parts, [at]),
         store=store,
         total=total,
         each=each,
     )
-    kernel.body(machine, unit, n)
+    kernel.body(access, unit, n)
 
 
 def _together(mine: Vectors, thread: ir.Value) -> list[ir.Value]:

@@ -75,10 +75,12 @@ def as_f32(number: ir.Value) -> ir.Value:
 
 
 Vectors = Sequence[ir.Value]
+#: A clip, a channel block, a part of it.
+_Part = tuple[ir.Value, ir.Value, ir.Value]
 
 
 @dataclass(frozen=True)
-class Machine:
+class MomentAccess:
     """How a kernel reads and writes vectors of C, and how its threads share what there is to do."""
 
     load: Callable[[ir.Value], ir.Value]
@@ -118,58 +120,58 @@ class Combination:
         """Numbers of a group."""
         return self.parts.positions * self.groups.size
 
-    def body(self, machine: Machine, unit: ir.Value, n: ir.Value) -> None:
+    def body(self, access: MomentAccess, unit: ir.Value, n: ir.Value) -> None:
         """The groups of one workgroup."""
-        (self._groups if self.shares_blocks else self._one_group)(machine, unit, n)
+        (self._groups if self.shares_blocks else self._one_group)(access, unit, n)
 
-    def _one_group(self, machine: Machine, unit: ir.Value, n: ir.Value) -> None:
+    def _one_group(self, access: MomentAccess, unit: ir.Value, n: ir.Value) -> None:
         """A group of whole blocks."""
         count = self.parts.count
 
         def place(i: ir.Value) -> tuple[ir.Value, ir.Value]:
             return k.at(f"a * {self.blocks} + b floordiv {count}", unit, i), k.at(f"a mod {count}", i)
 
-        pivot = self._first(machine, n, k.at(f"a * {self.blocks}", unit))
+        pivot = self._first(access, n, k.at(f"a * {self.blocks}", unit))
 
         def mean_of(i: ir.Value) -> Vectors:
             block, part = place(i)
-            return [self._weighted(machine, n, block, part, pivot)]
+            return [self._weighted(access, (n, block, part), pivot)]
 
         def squares_of(i: ir.Value) -> Vectors:
             block, part = place(i)
-            return [self._squares(machine, n, block, part, mean)]
+            return [self._squares(access, (n, block, part), mean)]
 
-        (sums,) = machine.total(self.blocks * count, mean_of)
+        (sums,) = access.total(self.blocks * count, mean_of)
         mean = arith.addf(self._spread(pivot, self.parts.block), self._spread(sums, self._count))
-        (squares,) = machine.total(self.blocks * count, squares_of)
+        (squares,) = access.total(self.blocks * count, squares_of)
         variance = self._spread(squares, self._count)
 
         def write(i: ir.Value) -> None:
             block = k.at(f"a * {self.blocks} + b", unit, i)
-            machine.store(mean, self._out(n, block, 0))
-            machine.store(variance, self._out(n, block, 1))
+            access.store(mean, self._out(n, block, 0))
+            access.store(variance, self._out(n, block, 1))
 
-        machine.each(self.blocks, write)
+        access.each(self.blocks, write)
 
-    def _groups(self, machine: Machine, unit: ir.Value, n: ir.Value) -> None:
+    def _groups(self, access: MomentAccess, unit: ir.Value, n: ir.Value) -> None:
         """Groups that share blocks."""
         last = k.index(self.parts.blocks - 1)
         blocks = [k.at(f"a * {self.blocks} + {i}", unit) for i in range(self.blocks)]
         inside = [arith.minsi(block, last) for block in blocks]  # a last workgroup may have less
         count = self.parts.count
-        pivots = [self._first(machine, n, block) for block in inside]
-        sums = machine.total(
+        pivots = [self._first(access, n, block) for block in inside]
+        sums = access.total(
             count,
             lambda part: [
-                self._weighted(machine, n, block, part, pivot) for block, pivot in zip(inside, pivots, strict=True)
+                self._weighted(access, (n, block, part), pivot) for block, pivot in zip(inside, pivots, strict=True)
             ],
         )
         centres, offs = self._by_group(pivots, self.groups.size), self._by_group(sums, self._count)
         means = [arith.addf(centre, off) for centre, off in zip(centres, offs, strict=True)]
-        squares = machine.total(
+        squares = access.total(
             count,
             lambda part: [
-                self._squares(machine, n, block, part, mean) for block, mean in zip(inside, means, strict=True)
+                self._squares(access, (n, block, part), mean) for block, mean in zip(inside, means, strict=True)
             ],
         )
         variances = self._by_group(squares, self._count)
@@ -179,25 +181,25 @@ class Combination:
                 whole = self.parts.blocks % self.blocks == 0
 
                 def store(block: ir.Value = block, mean: ir.Value = mean, variance: ir.Value = variance) -> None:
-                    machine.store(self._present(mean, block), self._out(n, block, 0))
-                    machine.store(self._present(variance, block), self._out(n, block, 1))
+                    access.store(self._present(mean, block), self._out(n, block, 0))
+                    access.store(self._present(variance, block), self._out(n, block, 1))
 
                 store() if whole else k.if_else(k.less(block, k.index(self.parts.blocks)), store)
 
-        machine.each(1, write)
+        access.each(1, write)
 
-    def _first(self, machine: Machine, n: ir.Value, block: ir.Value) -> ir.Value:
+    def _first(self, access: MomentAccess, n: ir.Value, block: ir.Value) -> ir.Value:
         """The mean of a block's first part: means of parts are added up around it."""
-        return machine.load(self.parts.at(n, block, k.index(0), 0))
+        return access.load(self.parts.at(n, block, k.index(0), 0))
 
-    def _weighted(self, machine: Machine, n: ir.Value, block: ir.Value, part: ir.Value, pivot: ir.Value) -> ir.Value:
-        weight = k.broadcast(as_f32(self.parts.length(part)), self.parts.block)
-        return arith.mulf(arith.subf(machine.load(self.parts.at(n, block, part, 0)), pivot), weight)
+    def _weighted(self, access: MomentAccess, at: _Part, pivot: ir.Value) -> ir.Value:
+        weight = k.broadcast(as_f32(self.parts.length(at[2])), self.parts.block)
+        return arith.mulf(arith.subf(access.load(self.parts.at(*at, 0)), pivot), weight)
 
-    def _squares(self, machine: Machine, n: ir.Value, block: ir.Value, part: ir.Value, mean: ir.Value) -> ir.Value:
-        weight = k.broadcast(as_f32(self.parts.length(part)), self.parts.block)
-        off = arith.subf(machine.load(self.parts.at(n, block, part, 0)), mean)
-        return arith.addf(machine.load(self.parts.at(n, block, part, 1)), arith.mulf(arith.mulf(off, off), weight))
+    def _squares(self, access: MomentAccess, at: _Part, mean: ir.Value) -> ir.Value:
+        weight = k.broadcast(as_f32(self.parts.length(at[2])), self.parts.block)
+        off = arith.subf(access.load(self.parts.at(*at, 0)), mean)
+        return arith.addf(access.load(self.parts.at(*at, 1)), arith.mulf(arith.mulf(off, off), weight))
 
     def _spread(self, sums: ir.Value, count: int) -> ir.Value:
         """The sum of all lanes over a count, in all lanes."""

@@ -24,9 +24,7 @@ from iree.compiler import rewrite
 
 from rt3d_mlir.passes.cpu.conv import conv_body
 from rt3d_mlir.passes.cpu.elementwise import ElementwiseKernel
-from rt3d_mlir.passes.cpu.moments import MomentPartsKernel, combination_body
 from rt3d_mlir.passes.cpu.pack import PackKernel, UnpackKernel
-from rt3d_mlir.passes.emit.dispatch import KernelCode
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns, first_match
 from rt3d_mlir.passes.ir.build import constant
 from rt3d_mlir.passes.ir.match import defining_op, is_f32, only_user, static_shape
@@ -34,13 +32,12 @@ from rt3d_mlir.passes.ops.activation import view
 from rt3d_mlir.passes.ops.channel_layout import is_channel_layout
 from rt3d_mlir.passes.ops.epilogue import elementwise
 from rt3d_mlir.passes.ops.halo import note_halos
-from rt3d_mlir.passes.ops.moment_parts import Combination
 from rt3d_mlir.passes.ops.packed_conv import NOT_AT_HAND, PackedConv
 from rt3d_mlir.passes.schedule.const_eval import hold_constants
 from rt3d_mlir.passes.schedule.depthwise import schedule_depthwise
 from rt3d_mlir.passes.schedule.destination import Destination, destination, mark_concatenations, pad_links
 from rt3d_mlir.passes.schedule.interleave import schedule_interleave
-from rt3d_mlir.passes.schedule.moments import MomentKernels, moments_of, replace_moments
+from rt3d_mlir.passes.schedule.moments import cpu_moments
 from rt3d_mlir.passes.schedule.plan import plan_conv
 from rt3d_mlir.passes.schedule.pool import schedule_pool
 from rt3d_mlir.passes.schedule.winograd import schedule_winograd
@@ -65,7 +62,7 @@ class ScheduleCpu(Pass):
         pool = partial(schedule_pool, module=module, state=state, target=self.target)
         interleave = partial(schedule_interleave, module=module, state=state)
         pack = partial(self._pack, module=module, state=state)
-        moments = partial(self._moments, module=module)
+        moments = partial(cpu_moments, module=module, target=self.target)
         rest = partial(self._elementwise, module=module, state=state)
         unpack = partial(_unpack, module=module)
         note_halos(module)
@@ -99,17 +96,6 @@ class ScheduleCpu(Pass):
             ]
             body = partial(conv_body, kernel, epilogue=epilogue, behind=plan.behind)
             to.dispatch(rewriter, module, conv.layer, inputs, kernel.grid, body)
-        return None
-
-    def _moments(self, op: ir.OpView, rewriter: rewrite.PatternRewriter, module: ir.Module) -> Failure | None:
-        found = moments_of(op)
-        if found is None:
-            return NO_MATCH
-        x, source = view(found[0].x)
-        first = MomentPartsKernel(self.target, source)
-        second = Combination(first.parts, found[0].groups)
-        codes = KernelCode(first.parts.grid, first.body), KernelCode(second.grid, partial(combination_body, second))
-        replace_moments(found, x, MomentKernels(first.parts, *codes), module, rewriter)
         return None
 
     def _elementwise(

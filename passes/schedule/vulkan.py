@@ -21,13 +21,12 @@ from typing import ClassVar
 import iree.compiler.ir as ir
 from iree.compiler import rewrite
 
-from rt3d_mlir.passes.emit.dispatch import GpuLaunch, KernelCode
+from rt3d_mlir.passes.emit.dispatch import GpuLaunch
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns, first_match
 from rt3d_mlir.passes.gpu.depthwise import GpuDepthwiseKernel
 from rt3d_mlir.passes.gpu.elementwise import GpuElementwiseKernel
 from rt3d_mlir.passes.gpu.interleave import GpuInterleaveKernel
 from rt3d_mlir.passes.gpu.matrix_conv import GpuMatrixKernel
-from rt3d_mlir.passes.gpu.moments import GpuMomentPartsKernel, gpu_combination_body
 from rt3d_mlir.passes.gpu.pack import GpuPackKernel, GpuUnpackKernel
 from rt3d_mlir.passes.gpu.pool import GpuPoolKernel
 from rt3d_mlir.passes.gpu.taps import offsets
@@ -42,13 +41,13 @@ from rt3d_mlir.passes.ops.epilogue import Epilogue, elementwise, epilogue_after
 from rt3d_mlir.passes.ops.halo import note_halos
 from rt3d_mlir.passes.ops.interleave import Interleave
 from rt3d_mlir.passes.ops.max_pool import MaxPool
-from rt3d_mlir.passes.ops.moment_parts import Combination
+from rt3d_mlir.passes.ops.moments import Variance
 from rt3d_mlir.passes.ops.packed_conv import NOT_AT_HAND, PackedConv
 from rt3d_mlir.passes.schedule.const_eval import hold_constants
 from rt3d_mlir.passes.schedule.destination import Destination, destination, mark_concatenations, pad_links
 from rt3d_mlir.passes.schedule.factors import hold_factors
 from rt3d_mlir.passes.schedule.gpu_choice import conv_kernel
-from rt3d_mlir.passes.schedule.moments import MomentKernels, moments_of, replace_moments
+from rt3d_mlir.passes.schedule.moments import gpu_moments
 from rt3d_mlir.passes.schedule.sums import hold_sums
 from rt3d_mlir.targets import GpuTarget, get_gpu_target
 
@@ -67,8 +66,9 @@ class ScheduleVulkan(Pass):
         apply_patterns(
             module, {"linalg.generic": first_match(rules.packed, rules.depthwise)}
         )  # first: a conv takes the epilogue behind it
+        unpack = partial(_unpack, module=module, lanes=self.target.lanes)
         moved = first_match(rules.pool, rules.interleave, rules.moments)
-        apply_patterns(module, {"linalg.generic": moved, "linalg.pack": rules.pack, "linalg.unpack": rules.unpack})
+        apply_patterns(module, {"linalg.generic": moved, "linalg.pack": rules.pack, "linalg.unpack": unpack})
         apply_patterns(module, {"linalg.generic": rules.elementwise})
         pad_links(module)
         hold_constants(module)
@@ -192,32 +192,8 @@ class _Rules:
         return None
 
     def moments(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
-        found = moments_of(op)
-        if found is None or not self._fits(op, "norm"):
-            return NO_MATCH
-        x, source = view(found[0].x)
-        first = GpuMomentPartsKernel(source)
-        second = Combination(first.parts, found[0].groups)
-        launch = GpuLaunch(first.threads)
-        body = partial(gpu_combination_body, second)
-        codes = KernelCode(first.parts.grid, first.body, launch), KernelCode(second.grid, body, launch)
-        replace_moments(found, x, MomentKernels(first.parts, *codes), self.module, rewriter)
-        return None
-
-    def unpack(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
-        x, source = view(op.operands[0])
-        if not is_channel_layout(op) or source.block != self.step.target.lanes:
-            return NO_MATCH
-        kernel = GpuUnpackKernel(op.results[0].type.shape[1], source)
-        user = only_user(op.results[0])
-        widened = user if user is not None and user.name == "arith.extf" else None
-        to = Destination((widened or op).results[0], source)
-        with to.place():
-            launch = GpuLaunch(kernel.threads, frozenset({1}))
-            to.dispatch(rewriter, self.module, "channel_layout", [x], kernel.grid, kernel.body, launch)
-        if widened is not None:
-            rewriter.erase_op(op)
-        return None
+        fits = Variance.marks(op) and self._fits(op, "norm")
+        return gpu_moments(op, rewriter, self.module) if fits else NO_MATCH
 
     def _behind(self, op: ir.OpView) -> tuple[Epilogue | None, Destination]:
         """The epilogue of an op's result, and where it goes."""
@@ -242,6 +218,22 @@ class _Rules:
             )
             self.state.refuse(self.step.name, layer, reason)
         return block == lanes
+
+
+def _unpack(op: ir.OpView, rewriter: rewrite.PatternRewriter, module: ir.Module, lanes: int) -> Failure | None:
+    x, source = view(op.operands[0])
+    if not is_channel_layout(op) or source.block != lanes:
+        return NO_MATCH
+    kernel = GpuUnpackKernel(op.results[0].type.shape[1], source)
+    user = only_user(op.results[0])
+    widened = user if user is not None and user.name == "arith.extf" else None
+    to = Destination((widened or op).results[0], source)
+    with to.place():
+        launch = GpuLaunch(kernel.threads, frozenset({1}))
+        to.dispatch(rewriter, module, "channel_layout", [x], kernel.grid, kernel.body, launch)
+    if widened is not None:
+        rewriter.erase_op(op)
+    return None
 
 
 def _before_truncf(value: ir.Value) -> ir.Value:

@@ -7,23 +7,16 @@ torch-mlir's own form computes variances in float64, views a volume as [N, G, C/
 tables of indices.
 """
 
+from typing import Any
+
 import torch
 
 Parameter = torch.Tensor | None
 
 
-def instance_norm(
-    x: torch.Tensor,
-    weight: Parameter,
-    bias: Parameter,
-    running_mean: Parameter,
-    running_var: Parameter,
-    use_input_stats: bool,
-    momentum: float,
-    epsilon: float,
-    cudnn: bool,
-) -> torch.Tensor:
+def instance_norm(x: torch.Tensor, weight: Parameter, bias: Parameter, *options: Any) -> torch.Tensor:
     """aten.instance_norm of x [N, C, *positions]. As it is where it normalizes by running statistics."""
+    _running_mean, _running_var, use_input_stats, _momentum, epsilon, _cudnn = options
     return _normalized(x, x.shape[1], weight, bias, epsilon) if use_input_stats else NotImplemented
 
 
@@ -40,16 +33,10 @@ def group_norm(
 
 
 def native_group_norm(
-    x: torch.Tensor,
-    weight: Parameter,
-    bias: Parameter,
-    batch: int,
-    channels: int,
-    positions: int,
-    groups: int,
-    epsilon: float,
+    x: torch.Tensor, weight: Parameter, bias: Parameter, *options: Any
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """aten.native_group_norm, whose other results nobody reads in a net that does not train."""
+    _batch, _channels, _positions, groups, epsilon = options
     y = _normalized(x, groups, weight, bias, epsilon)
     return (y, y, y) if y is not NotImplemented else NotImplemented
 
