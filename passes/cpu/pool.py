@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from math import prod
 
 import iree.compiler.ir as ir
+from iree.compiler.dialects import arith
 
 from rt3d_mlir.passes.cpu.epilogue import Finish, Finisher
 from rt3d_mlir.passes.emit import vectors as k
@@ -58,7 +59,8 @@ class PoolKernel:
 
             def window(w: ir.Value, shared: Sequence[ir.Value]) -> Sequence[ir.Value]:
                 columns = [*shared, *(column(w, step) for step in range(len(shared), kernel))]
-                (result,) = finish([k.largest(columns)], row, w)
+                border = [self._border((d, h, w), k.element_type(x))] if self.pool.zeros else []
+                (result,) = finish([k.largest([*border, *columns])], row, w)
                 k.store_vector(result, target, k.at(f"a + b * {lanes}", out_line, w))
                 return columns[self.pool.strides[2] :]
 
@@ -66,6 +68,17 @@ class PoolKernel:
             kernel, zero = self.pool.kernel[2], k.index(0)
             shared = [column(zero, step) for step in range(kernel - self.pool.strides[2])]
             k.reduce_loop(zero, k.index(self.out.size[2]), shared, window)
+
+    def _border(self, out_at: Sequence[ir.Value], element: ir.Type) -> ir.Value:
+        """0 for a window that reaches the zeros around the input, else -inf: what the maximum is taken with."""
+        leaves = None
+        for axis, (at, extent) in enumerate(zip(out_at, self.source.size, strict=True)):
+            first = k.at(f"a * {self.pool.strides[axis]} - {self.pool.low[axis]}", at)
+            last = k.at(f"a + {self.pool.kernel[axis] - 1}", first)
+            outside = arith.ori(k.less(first, k.index(0)), k.less(k.index(extent - 1), last))
+            leaves = outside if leaves is None else arith.ori(leaves, outside)
+        zero, none = (k.splat(number, self.out.block, element) for number in (0.0, float("-inf")))
+        return arith.select(leaves, zero, none)
 
     def _position(self, axis: int, out_at: ir.Value, step: int, extent: int) -> ir.Value:
         """Input position of window element `step`; clamped only where the window can leave the input."""

@@ -32,6 +32,7 @@ from iree.compiler.dialects import arith, linalg, tensor
 
 from rt3d_mlir.passes.floor1 import lift_grouped
 from rt3d_mlir.passes.floor1.lift_interleave import lift_interleave, lift_slice
+from rt3d_mlir.passes.floor1.lift_moves import lift_pad, lift_reads
 from rt3d_mlir.passes.floor1.lifting import (
     GROUPED,
     RANK,
@@ -81,11 +82,14 @@ class LiftTo3d(Pass):
                 "linalg.pooling_nchw_max": lambda op, rewriter: self._max_pool(op, rewriter, state),
                 "linalg.pooling_nchw_sum": lambda op, rewriter: self._sum_pool(op, rewriter, state),
                 "linalg.generic": lambda op, rewriter: (
-                    _generic(op, rewriter, state) and fold_window_counts(op, rewriter, state)
+                    _generic(op, rewriter, state)
+                    and lift_reads(op, rewriter, state)
+                    and fold_window_counts(op, rewriter, state)
                 ),
                 "tensor.concat": _concat,
                 "tensor.collapse_shape": first_match(_flatten, lift_interleave),
                 "tensor.extract_slice": lift_slice,
+                "tensor.pad": lift_pad,
                 "tensor.expand_shape": _cancel,
             },
         )

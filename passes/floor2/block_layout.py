@@ -8,7 +8,7 @@ whole blocks. A pad by less than nothing is a slice:
 
 One conversion on entry and one on exit are left. Padding becomes an insert into a zero-filled tensor, which the
 producer's kernel writes, border included: no padded copy is made between layers. The rules are in block_elementwise,
-block_pool, block_avg_pool, block_concat, block_interleave and block_moments.
+block_pool, block_avg_pool, block_concat, block_interleave, block_moments and block_resample.
 
 Given:
     %u = linalg.unpack %yb ... : tensor<1x4x4x4x4x4xf32> -> tensor<1x16x4x4x4xf32>
@@ -34,6 +34,7 @@ from rt3d_mlir.passes.floor2.block_elementwise import block_elementwise
 from rt3d_mlir.passes.floor2.block_interleave import block_interleave, cut_interleave
 from rt3d_mlir.passes.floor2.block_moments import block_moments
 from rt3d_mlir.passes.floor2.block_pool import block_max_pool
+from rt3d_mlir.passes.floor2.block_resample import block_join, block_pad, block_resample, block_steps, drop_unchanged
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns, first_match
 from rt3d_mlir.passes.ir.build import filled, padded
 from rt3d_mlir.passes.ir.match import defining_op, integers, op_in_block, ops_named, pad_amounts, static_shape
@@ -47,21 +48,22 @@ class BlockLayout(Pass):
     name: ClassVar[str] = "block-layout"
 
     def run(self, module: ir.Module, state: State) -> None:
-        generic = (partial(rule, state=state) for rule in (block_elementwise, block_max_pool, block_mean))
+        generic = (block_resample, block_elementwise, block_max_pool, block_mean)
         patterns = {
             "linalg.pack": _pack,
-            "tensor.pad": _crop,
-            "linalg.generic": first_match(*generic),
+            "tensor.pad": first_match(_crop, partial(block_pad, state=state)),
+            "linalg.generic": first_match(*(partial(rule, state=state) for rule in generic)),
             "linalg.transpose": partial(block_avg_pool, state=state),
-            "tensor.concat": partial(block_concat, state=state),
+            "tensor.concat": first_match(*(partial(rule, state=state) for rule in (block_concat, block_join))),
             "tensor.collapse_shape": block_interleave,
-            "tensor.extract_slice": first_match(cut_interleave, block_slice),
+            "tensor.extract_slice": first_match(cut_interleave, block_slice, partial(block_steps, state=state)),
         }
         block = _block(module)
         if block is not None:
             moments = partial(block_moments, block=block)
             apply_patterns(module, {"linalg.generic": moments, "tensor.collapse_shape": moments})
         apply_patterns(module, patterns)
+        apply_patterns(module, {"linalg.generic": partial(drop_unchanged, state=state)})
         self._report_conversions(module, state)
 
     def _report_conversions(self, module: ir.Module, state: State) -> None:

@@ -18,6 +18,7 @@ from rt3d_mlir.passes.ops.interleave import Interleave
 from rt3d_mlir.passes.ops.max_pool import MaxPool
 from rt3d_mlir.passes.ops.moments import Mean, Variance
 from rt3d_mlir.passes.ops.packed_conv import PackedConv
+from rt3d_mlir.passes.ops.resample import Resample
 
 
 def finite_in_missing_channels(op: ir.OpView, inputs: Sequence[ir.Value | float]) -> bool:
@@ -48,6 +49,8 @@ def _left_by(op: ir.OpView, known: dict[ir.Value, float | None]) -> float | None
     if (pool := MaxPool.match(op) or AvgPool.match(op)) is not None:
         number = _missing(pool.x, known)
         return number if number == 0 or isinstance(pool, MaxPool) else None
+    if (resampled := Resample.match(op)) is not None:
+        return 0.0 if _missing(resampled.x, known) == 0 and resampled.leaves_zeros else None
     if op.name == "linalg.generic":
         return _computed(op, [value if len(value.type.shape) == 6 else 0.0 for value in op.inputs], known)
     return None

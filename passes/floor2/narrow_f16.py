@@ -4,10 +4,10 @@ This halves the bytes, and a core with fullfp16 does twice the multiplications i
 and still sums in f32; its epilogue computes in f32 and ends with a truncf. Every other op of the blocked layout reads
 f16, computes in f32 and stores f16, so that conversions move outwards until they cancel, as in block-layout:
 
-    f(extf(x)) = extf(f(x)) for max pools, padding, concatenations and views
+    f(extf(x)) = extf(f(x)) for max pools, padding, moves, concatenations and views
     truncf(extf(x)) = x
 
-An average pool sums in f32, as a conv does.
+An average pool and an interpolation sum in f32, as a conv does.
 
 The model's inputs and outputs stay f32: the entry conversion truncates, the exit extends.
 
@@ -59,7 +59,7 @@ from rt3d_mlir.passes.ir.match import (
     is_float,
     is_pure_scalar,
 )
-from rt3d_mlir.passes.ops import avg_pool, depthwise_conv, interleave, max_pool, packed_conv
+from rt3d_mlir.passes.ops import avg_pool, depthwise_conv, interleave, max_pool, packed_conv, resample
 from rt3d_mlir.passes.ops.avg_pool import AvgPool
 from rt3d_mlir.passes.ops.channel_layout import is_channel_layout, pack_channels, unpack_channels
 from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
@@ -68,6 +68,7 @@ from rt3d_mlir.passes.ops.interleave import Interleave
 from rt3d_mlir.passes.ops.max_pool import MaxPool
 from rt3d_mlir.passes.ops.moments import Mean, Variance, build_mean, build_variance
 from rt3d_mlir.passes.ops.packed_conv import PackedConv
+from rt3d_mlir.passes.ops.resample import Resample
 
 #: The largest finite f16.
 LARGEST = float(np.finfo(np.float16).max)
@@ -80,7 +81,7 @@ class NarrowF16(Pass):
     name: ClassVar[str] = "narrow-f16"
 
     def run(self, module: ir.Module, state: State) -> None:
-        layers = (partial(rule, state=state) for rule in (self._conv, self._depthwise, _average))
+        layers = (partial(rule, state=state) for rule in (self._conv, self._depthwise, _average, _resample))
         patterns = {
             "linalg.generic": first_match(*layers, _pool, _interleave, _moments, _elementwise),
             "linalg.pack": _pack,
@@ -196,7 +197,7 @@ def _pool(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
         return NO_MATCH
     with rewriter.ip, op.operation.location:
         spatial = op.results[0].type.shape[2:5]
-        new = widened(max_pool.build(half, spatial, pool.kernel, pool.strides, pool.low))
+        new = widened(max_pool.build(half, spatial, pool.kernel, pool.strides, pool.low, pool.zeros))
     rewriter.replace_op(op, [new])
     return None
 
@@ -237,6 +238,22 @@ def _moments(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None
         else:
             new = build_variance(half, moments.mean, moments.groups)
     rewriter.replace_op(op, [new])
+    return None
+
+
+def _resample(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
+    """What is interpolated is summed in f32; numbers that only move are stored as they are."""
+    found = Resample.match(op)
+    half, separable = (found and _half_source(found.x)), (found and found.numbers(state.weights))
+    if found is None or half is None or separable is None:
+        return NO_MATCH
+    with rewriter.ip, op.operation.location:
+        new = resample.build(state, half, separable)
+        moved = widened(new) if separable.moves else None
+    if moved is None:
+        _store_half(op, new, rewriter, state)
+    else:
+        rewriter.replace_op(op, [moved])
     return None
 
 

@@ -82,12 +82,10 @@ class GpuPoolKernel(PointwiseKernel):
         def add(steps: list[ir.Value], total: ir.Value) -> ir.Value:
             axes = list(zip(position, steps, pool.strides, pool.low, size, strict=True))
             value = k.widen(memref.load(x, [gpu.place(self.source, n, block, *(clamped(*axis) for axis in axes))]))
-            if not mean:
-                return k.maximum(total, value)
-            for at, step, stride, low, extent in axes:
+            for at, step, stride, low, extent in axes if isinstance(pool, AvgPool) or pool.zeros else ():
                 inside = gpu.below(k.at(f"a * {stride} + b - {low}", at, step), extent)
                 value = gpu.select(inside, value, gpu.zero(ir.F32Type.get()))
-            return arith.addf(total, value)
+            return arith.addf(total, value) if mean else k.maximum(total, value)
 
         total = _nested(pool.kernel, initial, add)
         if not mean:

@@ -11,7 +11,8 @@ from rt3d_mlir.ir_io.weights import WeightTable
 from rt3d_mlir.passes.ir.evaluate import evaluate_body
 from rt3d_mlir.passes.ir.match import defining_op, integers, is_elementwise, scalar_constant
 
-_DTYPES = {"f16": np.float16, "f32": np.float32, "f64": np.float64}
+_FLOATS = {"f16": np.float16, "f32": np.float32, "f64": np.float64}
+_DTYPES = {**_FLOATS, "i1": np.bool_, "i8": np.int8, "i32": np.int32, "i64": np.int64}
 
 
 def constant_value(value: ir.Value, weights: WeightTable) -> tuple[np.ndarray, str | None] | None:
@@ -100,7 +101,7 @@ def _largest(parts: list[tuple[np.ndarray, str | None]]) -> str | None:
 
 def _evaluate_generic(op: ir.OpView, weights: WeightTable) -> tuple[np.ndarray, str | None] | None:
     inputs = [constant_value(operand, weights) for operand in op.inputs]
-    if not inputs or any(item is None for item in inputs):
+    if any(item is None for item in inputs):
         return None
     maps = [ir.AffineMapAttr(attribute).value for attribute in op.attributes["indexing_maps"]]
     shape = op.results[0].type.shape

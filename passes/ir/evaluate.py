@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import iree.compiler.ir as ir
 import numpy as np
@@ -10,6 +11,7 @@ from rt3d_mlir.passes.ir.match import defining_op, generic_body, scalar_constant
 
 _DTYPES = {
     "i1": np.bool_,
+    "i8": np.int8,
     "i32": np.int32,
     "i64": np.int64,
     "index": np.int64,
@@ -30,9 +32,18 @@ _OPS: dict[str, Callable[..., np.ndarray]] = {
     "arith.subi": np.subtract,
     "arith.muli": np.multiply,
     "arith.floordivsi": np.floor_divide,
+    "arith.divsi": lambda a, b: np.trunc(a / b).astype(a.dtype),
+    "arith.remsi": np.fmod,
+    "arith.andi": np.bitwise_and,
+    "arith.ori": np.bitwise_or,
+    "arith.xori": np.bitwise_xor,
     "arith.minsi": np.minimum,
     "arith.maxsi": np.maximum,
     "math.absf": np.abs,
+    "math.absi": np.abs,
+    "math.floor": np.floor,
+    "math.ceil": np.ceil,
+    "math.roundeven": np.rint,
     "math.exp": np.exp,
     "math.expm1": np.expm1,
     "math.log": np.log,
@@ -44,31 +55,42 @@ _OPS: dict[str, Callable[..., np.ndarray]] = {
     "math.powf": np.power,
     "math.fpowi": np.power,
 }
-_CASTS = {"arith.extf", "arith.truncf", "arith.uitofp", "arith.sitofp", "arith.index_cast"}
+_CASTS = {
+    *("arith.extf", "arith.truncf", "arith.uitofp", "arith.sitofp", "arith.fptosi"),
+    *("arith.index_cast", "arith.extsi", "arith.trunci"),
+}
 #: The orders of arith.cmpf: predicates 1 to 6 are false where a number is NaN, 8 to 13 true.
 _ORDERS = (np.equal, np.greater, np.greater_equal, np.less, np.less_equal, np.not_equal)
+#: Those of arith.cmpi on signed numbers, predicates 0 to 5.
+_INTEGER_ORDERS = (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)
+
+#: What an op of a body gives where `evaluate_body` does not know it: from its operands, None for those not known.
+Other = Callable[[ir.OpView, Sequence[Any]], Any]
 
 
 @np.errstate(all="ignore")
-def evaluate_body(op: ir.OpView, inputs: Sequence[np.ndarray], result: int = 0) -> np.ndarray | None:
+def evaluate_body(op: ir.OpView, inputs: Sequence[Any], result: int = 0, other: Other | None = None) -> Any:
     """What the body of a generic yields as a result for `inputs`, arrays over its parallel loops that broadcast.
 
     A linalg.index is an array too, so the result broadcasts to the loops. None where that result needs an op that is
-    not evaluated here, an input that is not given, a reduction's index, or what the output was.
+    not evaluated here, an input that is not given (None), a reduction's index, or what the output was. With `other`,
+    inputs may be of a kind of its own.
     """
     block = generic_body(op)
-    values: dict[ir.Value, np.ndarray] = dict(zip(block.arguments, inputs, strict=False))
+    values: dict[ir.Value, Any] = {
+        argument: value for argument, value in zip(block.arguments, inputs, strict=False) if value is not None
+    }
     extents = op.results[0].type.shape
 
-    def lookup(value: ir.Value) -> np.ndarray | None:
+    def lookup(value: ir.Value) -> Any:
         return values[value] if value in values else _constant(value)
 
     for inner in block.operations:
         operands = [lookup(value) for value in inner.operands]
         if inner.name == "linalg.yield":
             return operands[result]
-        known = all(operand is not None for operand in operands) and len(inner.results) == 1
-        found = _apply(inner, operands, extents) if known else None
+        known = all(isinstance(operand, np.ndarray | np.generic) for operand in operands) and len(inner.results) == 1
+        found = _apply(inner, operands, extents) if known else other(inner, operands) if other else None
         if found is not None:
             values[inner.results[0]] = found
     raise AssertionError("a generic's body ends with linalg.yield")
@@ -85,6 +107,9 @@ def _apply(op: ir.OpView, operands: list, extents: Sequence[int]) -> np.ndarray 
     if op.name in _CASTS:
         dtype = _DTYPES.get(str(op.results[0].type))
         return None if dtype is None else operands[0].astype(dtype)
+    if op.name == "arith.cmpi":
+        predicate = ir.IntegerAttr(op.attributes["predicate"]).value
+        return _INTEGER_ORDERS[predicate](*operands) if predicate < len(_INTEGER_ORDERS) else None
     if op.name == "arith.cmpf":
         return _compare(ir.IntegerAttr(op.attributes["predicate"]).value, *operands)
     return _OPS[op.name](*operands) if op.name in _OPS else None

@@ -19,10 +19,10 @@ from iree.compiler.dialects import arith, linalg
 
 from rt3d_mlir.ir_io.weights import WeightTable
 from rt3d_mlir.passes.framework.base import State
-from rt3d_mlir.passes.ir.build import constant, empty, f32_constant, filled, generic, index_constant, maps, widened
+from rt3d_mlir.passes.ir.build import constant, empty, f32_constant, filled, generic, maps, widened
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ops.marked import Marked, read
-from rt3d_mlir.passes.ops.max_pool import clamped
+from rt3d_mlir.passes.ops.max_pool import clamped, inside
 
 _LOOPS = "(n, o, d, h, w, c, i, j, k)"
 
@@ -78,17 +78,10 @@ def build(
         value = widened(read("x", x, [n, o, *(clamped(*axis) for axis in axes), c]))
         for axis, may_leave in zip(axes, leaves, strict=True):
             if may_leave:
-                value = arith.select(_inside(*axis), value, f32_constant(0.0))
+                value = arith.select(inside(*axis), value, f32_constant(0.0))
         return arith.addf(acc, arith.mulf(value, factor))
 
     mapping = maps(f"{_LOOPS} -> (i, j, k)", f"{_LOOPS} -> {place}", f"{_LOOPS} -> (n, o, d, h, w, c)")
     op = generic([empty(kernel), table], out, mapping, 3, body)
     AvgPool.mark(op, ["window", "scale"], kernel=kernel, strides=strides, low=low)
     return op.results[0]
-
-
-def _inside(at: ir.Value, k: ir.Value, stride: int, pad: int, extent: int) -> ir.Value:
-    """Whether 0 <= at * stride + k - pad < extent; as an unsigned number, one compare."""
-    start = arith.addi(arith.muli(at, index_constant(stride)), k)
-    position = arith.subi(start, index_constant(pad))
-    return arith.cmpi(arith.CmpIPredicate.ult, position, index_constant(extent))

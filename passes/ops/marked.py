@@ -36,7 +36,7 @@ _INPUTS, _OPERAND = "ins", "operand"
 class Marked:
     """A marked op. A subclass sets `name`, the attribute's, and has a field for each operand and each fact.
 
-    A field of type ir.Value is an operand; a fact is a `str`, a `tuple[int, ...]` or a dataclass of whole numbers.
+    A field of type ir.Value is an operand; a fact is a `str`, `bool`, `tuple[int, ...]` or dataclass of whole numbers.
     """
 
     name: ClassVar[str]
@@ -111,6 +111,8 @@ def _read(kind: Any, key: str, operands: dict[str, ir.Value], facts: ir.DictAttr
         return operands[key]
     if kind is str:
         return ir.StringAttr(facts[key]).value
+    if kind is bool:
+        return ir.BoolAttr(facts[key]).value
     numbers = integers(facts[key])
     return tuple(numbers) if kind == tuple[int, ...] else kind(*numbers)
 
@@ -118,4 +120,6 @@ def _read(kind: Any, key: str, operands: dict[str, ir.Value], facts: ir.DictAttr
 def _attribute(fact: Any) -> ir.Attribute:
     if isinstance(fact, str):
         return ir.StringAttr.get(fact)
+    if isinstance(fact, bool):
+        return ir.BoolAttr.get(fact)
     return ir.DenseI64ArrayAttr.get(list(fact if isinstance(fact, Sequence) else astuple(fact)))

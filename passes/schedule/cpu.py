@@ -40,6 +40,7 @@ from rt3d_mlir.passes.schedule.interleave import schedule_interleave
 from rt3d_mlir.passes.schedule.moments import cpu_moments
 from rt3d_mlir.passes.schedule.plan import plan_conv
 from rt3d_mlir.passes.schedule.pool import schedule_pool
+from rt3d_mlir.passes.schedule.resample import schedule_resample
 from rt3d_mlir.passes.schedule.winograd import schedule_winograd
 from rt3d_mlir.targets import CpuTarget, get_target
 
@@ -59,7 +60,8 @@ class ScheduleCpu(Pass):
         winograd = partial(schedule_winograd, module=module, state=state, target=self.target)
         depthwise = partial(schedule_depthwise, module=module, state=state, target=self.target)
         conv = first_match(packed, winograd, depthwise)
-        pool = partial(schedule_pool, module=module, state=state, target=self.target)
+        spatial = (schedule_pool, schedule_resample)
+        pool = first_match(*(partial(rule, module=module, state=state, target=self.target) for rule in spatial))
         interleave = partial(schedule_interleave, module=module, state=state)
         pack = partial(self._pack, module=module, state=state)
         moments = partial(cpu_moments, module=module, target=self.target)

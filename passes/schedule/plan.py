@@ -97,10 +97,10 @@ def tiling_pool_after(value: ir.Value) -> MaxPool | None:
 
 
 def _pool_after(value: ir.Value) -> MaxPool | None:
-    """The only user of a conv's value, if it is a max pool."""
+    """The only user of a conv's value, if it is a max pool whose padding counts nothing."""
     reader = _reader(value)
     pool = MaxPool.match(reader) if reader is not None else None
-    return pool if pool is not None and pool.x == value else None
+    return pool if pool is not None and pool.x == value and not pool.zeros else None
 
 
 def _interleave_after(value: ir.Value) -> Interleave | None:

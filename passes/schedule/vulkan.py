@@ -29,10 +29,12 @@ from rt3d_mlir.passes.gpu.interleave import GpuInterleaveKernel
 from rt3d_mlir.passes.gpu.matrix_conv import GpuMatrixKernel
 from rt3d_mlir.passes.gpu.pack import GpuPackKernel, GpuUnpackKernel
 from rt3d_mlir.passes.gpu.pool import GpuPoolKernel
+from rt3d_mlir.passes.gpu.resample import GpuResampleKernel
 from rt3d_mlir.passes.gpu.taps import offsets
 from rt3d_mlir.passes.ir.build import constant
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ir.match import defining_op, is_f32, only_user, static_shape
+from rt3d_mlir.passes.ops import resample
 from rt3d_mlir.passes.ops.activation import view
 from rt3d_mlir.passes.ops.avg_pool import AvgPool
 from rt3d_mlir.passes.ops.channel_layout import is_channel_layout
@@ -43,6 +45,7 @@ from rt3d_mlir.passes.ops.interleave import Interleave
 from rt3d_mlir.passes.ops.max_pool import MaxPool
 from rt3d_mlir.passes.ops.moments import Variance
 from rt3d_mlir.passes.ops.packed_conv import NOT_AT_HAND, PackedConv
+from rt3d_mlir.passes.ops.resample import Resample
 from rt3d_mlir.passes.schedule.const_eval import hold_constants
 from rt3d_mlir.passes.schedule.destination import Destination, destination, mark_concatenations, pad_links
 from rt3d_mlir.passes.schedule.factors import hold_factors
@@ -67,7 +70,7 @@ class ScheduleVulkan(Pass):
             module, {"linalg.generic": first_match(rules.packed, rules.depthwise)}
         )  # first: a conv takes the epilogue behind it
         unpack = partial(_unpack, module=module, lanes=self.target.lanes)
-        moved = first_match(rules.pool, rules.interleave, rules.moments)
+        moved = first_match(rules.pool, rules.interleave, rules.moments, rules.resample)
         apply_patterns(module, {"linalg.generic": moved, "linalg.pack": rules.pack, "linalg.unpack": unpack})
         apply_patterns(module, {"linalg.generic": rules.elementwise})
         pad_links(module)
@@ -161,6 +164,25 @@ class _Rules:
         with to.place(op, epilogue and epilogue.op):
             inputs = [x, *self._operands(epilogue, found.name, to)]
             body, launch = partial(kernel.body, epilogue=epilogue), GpuLaunch(kernel.threads, kernel.scalar)
+            to.dispatch(rewriter, self.module, found.name, inputs, kernel.grid, body, launch)
+        return None
+
+    def resample(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+        found = Resample.match(op)
+        if found is None or not self._fits(op, Resample.name):
+            return NO_MATCH
+        separable = found.numbers(self.state.weights)
+        if separable is None:
+            return self.state.refuse(self.step.name, found.name, resample.NOT_AT_HAND)
+        x, source = view(found.x)
+        epilogue, to = self._behind(op)
+        kernel = GpuResampleKernel(separable, source, to.out)
+        with to.place(op, epilogue and epilogue.op):
+            tables = {"positions": kernel.positions, "weights": kernel.weights}
+            inputs = [x, *(constant(self.state, f"resample.{name}", table) for name, table in tables.items())]
+            launch = GpuLaunch(kernel.threads, frozenset({2}))
+            inputs += self._operands(epilogue, found.name, to)
+            body = partial(kernel.body, epilogue=epilogue)
             to.dispatch(rewriter, self.module, found.name, inputs, kernel.grid, body, launch)
         return None
 

@@ -240,6 +240,7 @@ def _kind(dispatch: str) -> str:
 _KINDS = {
     "max_pool": "pool",
     "avg_pool": "pool",
+    "resample": "resampling",
     "elementwise": "elementwise",
     "interleave": "interleave",
     "block_layout": "layout entry",

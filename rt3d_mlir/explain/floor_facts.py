@@ -18,6 +18,7 @@ from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.ops.interleave import Interleave
 from rt3d_mlir.passes.ops.max_pool import MaxPool
 from rt3d_mlir.passes.ops.packed_conv import PackedConv
+from rt3d_mlir.passes.ops.resample import Resample
 from rt3d_mlir.passes.ops.winograd_steps import Step
 
 #: Parts of an op at floor 2, of the least first: one that a generic has and that is a conv's weights, too, is weights.
@@ -85,6 +86,8 @@ def role(op: ir.OpView) -> str:
         return "pool"
     if Interleave.marks(op):
         return "interleave"
+    if Resample.marks(op):
+        return ""
     return {"linalg.generic": "epilogue", "tensor.insert_slice": "written"}.get(op.name, "")
 
 

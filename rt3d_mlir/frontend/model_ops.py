@@ -17,6 +17,7 @@ from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
 from rt3d_mlir.frontend.crop import crop_and_pad
 from rt3d_mlir.frontend.norms import group_norm, instance_norm, native_group_norm
+from rt3d_mlir.frontend.picks import pad, repeated
 from rt3d_mlir.frontend.promotion import write_casts
 from rt3d_mlir.frontend.rms_norm import rms_norm
 from rt3d_mlir.frontend.transposed_conv import transposed_conv
@@ -60,6 +61,8 @@ def with_locations(program: ExportedProgram) -> ExportedProgram:
         torch.ops.aten.instance_norm.default: instance_norm,
         torch.ops.aten.group_norm.default: group_norm,
         torch.ops.aten.native_group_norm.default: native_group_norm,
+        torch.ops.aten.pad.default: pad,
+        torch.ops.aten.repeat_interleave.self_int: repeated,
     }
     table = {**get_decomposition_table(), **own}
     lowered = program.run_decompositions(table)

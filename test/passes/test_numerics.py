@@ -24,6 +24,7 @@ from cases import (
     placed,
     planar,
     relu_after,
+    resampled,
     upsampled,
 )
 from torch import nn
@@ -81,6 +82,7 @@ FAMILIES = (
     channel_norms,
     foreign,
     attention,
+    resampled,
     upsampled,
 )
 EXACT = ("kernels", "axes", "widths", "channels", "epilogues", "graphs", "planar")
@@ -123,6 +125,12 @@ SUITES = [
     Suite("random", "8x4", "schedule-cpu", ("upsampled_rounded",)),
     Suite("random", "8x4", "schedule-cpu", ("upsampled", "upsampled_rounded"), target="cortex-a76"),
     Suite("random", "8x4", "schedule-cpu", ("transposed", "upsampled_rounded"), target="cortex-a76", dtype="f16"),
+    Suite("integers", "8x4", "place-activations", ("resampled",), slow=True),
+    Suite("integers", "8x4", "schedule-cpu", ("resampled",)),
+    Suite("random", "8x4", "schedule-cpu", ("interpolated",)),
+    Suite("integers", "8x8", "schedule-cpu", ("resampled",), slow=True),
+    Suite("random", "8x4", "schedule-cpu", ("resampled", "interpolated"), target="cortex-a76"),
+    Suite("random", "8x4", "schedule-cpu", ("resampled", "interpolated"), target="cortex-a76", dtype="f16"),
     Suite("random", "8x4", "schedule-cpu", ("foreign",)),
     Suite("random", "8x4", "schedule-cpu", ("transposed",), target="cortex-a76"),
     Suite("random", "8x4", "schedule-cpu", ("moved", "foreign"), target="cortex-a76", slow=True),
@@ -300,7 +308,10 @@ def test_nothing_is_left_around_a_transposed_conv(family: str, name: str):
     assert notes == []
 
 
-@pytest.mark.parametrize(("family", "kind"), [("placed", "integers"), ("pooled", "random")])
+@pytest.mark.parametrize(
+    ("family", "kind"),
+    [("placed", "integers"), ("pooled", "random"), ("resampled", "integers"), ("interpolated", "random")],
+)
 def test_nothing_is_left_between_the_kernels(bench: Bench, family: str, kind: str):
     """All of residuals, concatenations, average pools, gates and activations are kernels' business."""
     suite = Suite(kind, "8x4", "schedule-cpu", (family,))
@@ -308,6 +319,18 @@ def test_nothing_is_left_between_the_kernels(bench: Bench, family: str, kind: st
     assert outcome.text.count("flow.dispatch @block_layout") == len(outcome.results)
     assert "linalg.generic" not in outcome.text
     assert outcome.notes == []
+
+
+@pytest.mark.parametrize(("family", "name"), [("resampled", "unet-nearest"), ("interpolated", "unet-trilinear")])
+def test_a_u_net_is_converted_on_entry_and_on_exit(family: str, name: str):
+    """What comes up is resized to the size of what stayed, and joined with it: one dispatch into the concatenation."""
+    text, notes = _rewrite(_family(family)[name], kind="random")
+    assert text.count("flow.dispatch @block_layout") == 1
+    assert text.count("flow.dispatch @channel_layout") == 1
+    assert text.count("flow.dispatch @resample") == 1
+    assert "linalg.generic" not in text
+    assert "tensor.insert_slice" not in text
+    assert notes == []
 
 
 def test_one_entry_and_one_exit_between_pruned_layers():

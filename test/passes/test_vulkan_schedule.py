@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 import vulkan
-from cases import channel_norms, foreign, upsampled
+from cases import channel_norms, foreign, resampled, upsampled
 from numerics import Several
 from torch import nn
 from torch.nn import functional as F
@@ -186,6 +186,19 @@ def test_channel_norms(dtype: str, step: int, bound: float, tmp_path: Path):
     inputs = [numerics.draw_input(case.shape, "random", seed) for seed, case in enumerate(cases.values())]
     text = build(model, inputs, tmp_path, dtype)
     assert "linalg.generic" not in text, "an op is left to IREE"
+    answers = vulkan.load(tmp_path / "module.vmfb", len(cases))([x.numpy() for x in inputs])
+    for name, answer, want in zip(cases, answers, numerics.reference(model, inputs), strict=True):
+        assert numerics.relative_error(answer, want) < bound, name
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [("f32", 1e-5), pytest.param("f16", 5e-3, marks=pytest.mark.slow)])
+def test_resampling(dtype: str, bound: float, tmp_path: Path):
+    cases = resampled.resampled() | resampled.interpolated()
+    model = numerics.draw(Several({name: case.model for name, case in cases.items()}), "8x4", "random")
+    inputs = [numerics.draw_input(case.shape, "random", seed) for seed, case in enumerate(cases.values())]
+    text = build(model, inputs, tmp_path, dtype)
+    assert "linalg.generic" not in text
+    assert text.count("flow.dispatch @channel_layout") == len(cases)
     answers = vulkan.load(tmp_path / "module.vmfb", len(cases))([x.numpy() for x in inputs])
     for name, answer, want in zip(cases, answers, numerics.reference(model, inputs), strict=True):
         assert numerics.relative_error(answer, want) < bound, name

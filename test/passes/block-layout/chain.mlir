@@ -13,7 +13,7 @@
 
 // The pool reads no padded copy: H is clamped to 0..4 (padding 1 below), W to 0..6 (window of 3, stride 3, over 8).
 // CHECK: linalg.fill ins(%[[INF]]
-// CHECK: %[[P:.+]] = linalg.generic {{.*}} ins(%{{.+}} : tensor<1x2x3xf32>) outs(%{{.+}} : tensor<1x1x1x3x2x4xf32>) {{.*}}max_pool = {ins = ["window"], kernel = array<i64: 1, 2, 3>, low = array<i64: 0, 1, 0>, strides = array<i64: 1, 2, 3>}
+// CHECK: %[[P:.+]] = linalg.generic {{.*}} ins(%{{.+}} : tensor<1x2x3xf32>) outs(%{{.+}} : tensor<1x1x1x3x2x4xf32>) {{.*}}max_pool = {ins = ["window"], kernel = array<i64: 1, 2, 3>, low = array<i64: 0, 1, 0>, strides = array<i64: 1, 2, 3>, zeros = false}
 // CHECK: %[[H:.+]] = arith.subi %{{.+}}, %c1
 // CHECK-NEXT: %[[H0:.+]] = arith.maxsi %[[H]], %c0
 // CHECK-NEXT: %[[H1:.+]] = arith.minsi %[[H0]], %c4

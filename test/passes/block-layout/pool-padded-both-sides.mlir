@@ -1,6 +1,6 @@
 // RUN: %opt %s --passes=block-layout | filecheck %s
 
-// CHECK: max_pool = {ins = ["window"], kernel = array<i64: 1, 1, 2>, low = array<i64: 0, 0, 1>, strides = array<i64: 1, 1, 1>}
+// CHECK: max_pool = {ins = ["window"], kernel = array<i64: 1, 1, 2>, low = array<i64: 0, 0, 1>, strides = array<i64: 1, 1, 1>, zeros = false}
 // CHECK: linalg.unpack {{.*}} : tensor<1x1x1x1x3x4xf32> -> tensor<1x4x1x1x3xf32>
 // CHECK-NOT: tensor.pad
 
