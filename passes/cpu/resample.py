@@ -175,8 +175,7 @@ class _Row:
             values = [k.load_vector(self.x, k.at("a + b", start, offset), count) for start in starts]
             if plain:
                 return values[0] if kernel.separable.moves else k.widen(values[0])
-            terms = zip(values, factors, strict=True)
-            return reduce(arith.addf, [arith.mulf(k.widen(value), k.broadcast(by, count)) for value, by in terms])
+            return _sum(values, [k.broadcast(factor, count) for factor in factors])
 
         if scratch is None:
             return lambda position, columns: total(k.at(f"a * {lanes}", position), columns * lanes)
@@ -231,12 +230,15 @@ class _Row:
         depth, rows, width = self.kernel.out.size
         taps_d, taps_h, _ = self.kernel.separable.taps
         first = depth * taps_d + rows * taps_h
-        terms = []
-        for tap, value in enumerate(values):
-            place = k.at(f"a * {lanes} + {first + tap * width * lanes}", w)
-            terms.append(arith.mulf(k.widen(value), k.load_vector(self.weights, place, columns * lanes)))
-        return reduce(arith.addf, terms)
+        places = [k.at(f"a * {lanes} + {first + tap * width * lanes}", w) for tap in range(len(values))]
+        return _sum(values, [k.load_vector(self.weights, place, columns * lanes) for place in places])
 
     def _store(self, finish: Finish, value: ir.Value, row: ir.Value, w: ir.Value, start: ir.Value) -> None:
         (result,) = finish([value], row, w)
         k.store_vector(result, self.target, k.at(f"a + b * {self.kernel.out.block}", start, w))
+
+
+def _sum(values: Sequence[ir.Value], factors: Sequence[ir.Value]) -> ir.Value:
+    """The sum of vectors, each times another, in f32."""
+    (first, by), *rest = zip(map(k.widen, values), factors, strict=True)
+    return reduce(lambda total, term: vector.fma(*term, total), rest, arith.mulf(first, by))
