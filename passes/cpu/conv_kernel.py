@@ -7,10 +7,10 @@ from math import ceil, prod
 import numpy as np
 
 from rt3d_mlir.passes.cost.cpu_tile import DirectConv, tile_key, timed_tiles
-from rt3d_mlir.passes.cpu.interleaved_store import Places
 from rt3d_mlir.passes.cpu.pool_window import NO_POOL, Window
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.halo import Halo
+from rt3d_mlir.passes.ops.places import Places
 from rt3d_mlir.passes.ops.tap_layout import TapLayout
 from rt3d_mlir.sparsity import offsets
 from rt3d_mlir.targets import CpuTarget

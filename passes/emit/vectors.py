@@ -147,6 +147,15 @@ def if_else(condition: ir.Value, then: Callable[[], None], otherwise: Callable[[
             scf.YieldOp([])
 
 
+def if_all(conditions: Sequence[ir.Value | None], then: Callable[[], None]) -> None:
+    """scf.ifs, one inside the other; a condition that is None holds."""
+    missing = [condition for condition in conditions if condition is not None]
+    if not missing:
+        then()
+        return
+    if_else(missing[0], lambda: if_all(missing[1:], then))
+
+
 def true() -> ir.Value:
     return arith.constant(ir.IntegerType.get_signless(1), 1)
 

@@ -27,18 +27,20 @@ from iree.compiler.dialects import arith, math, memref
 from rt3d_mlir.passes.cost.gpu_tile import ConvShape, GpuTile, choose_tile
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.gpu import vectors as gpu
-from rt3d_mlir.passes.gpu.epilogue import GpuFinisher
+from rt3d_mlir.passes.gpu.interleaved_store import conv_finisher
 from rt3d_mlir.passes.gpu.vectors import LANES
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.epilogue import Epilogue
 from rt3d_mlir.passes.ops.halo import Halo
+from rt3d_mlir.passes.ops.places import Places
 from rt3d_mlir.passes.ops.tap_layout import TapLayout
 from rt3d_mlir.targets import GpuTarget
 
 
 @dataclass(frozen=True)
 class GpuConvKernel:
-    """All a kernel depends on; `size` is the (D, H, W) of the output, `source` the input, `out` what is written."""
+    """All a kernel depends on; `size` is the (D, H, W) that is computed, `source` the input, `out` what is written: the
+    same, or its channels interleaved to `places`."""
 
     taps: TapLayout
     source: Blocked
@@ -48,6 +50,7 @@ class GpuConvKernel:
     size: tuple[int, ...]
     out: Blocked
     target: GpuTarget
+    places: Places | None = None
 
     @property
     def workgroup(self) -> "type[Workgroup]":
@@ -148,6 +151,11 @@ class GpuConvKernel:
         return ceil(prod(self.out.full[1:]) / self.threads)
 
     @property
+    def blocks(self) -> int:
+        """Channel blocks that are computed."""
+        return self.out.blocks if self.places is None else self.places.blocks
+
+    @property
     def quads(self) -> int:
         """Vectors of filters of a row."""
         return self.taps.filters // LANES
@@ -157,9 +165,12 @@ class GpuConvKernel:
         """Vectors of weights of a tap."""
         return len(self.taps.channels) * self.quads
 
-    def body(self, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue | None) -> None:
-        """Bindings: input, weights, offsets, starts, then the epilogue's inputs, then the output."""
-        work = self.workgroup(self, bindings, ids, epilogue)
+    def body(
+        self, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue | None, behind: Epilogue | None = None
+    ) -> None:
+        """Bindings: input, weights, offsets, starts, then the inputs of the epilogue and of what is `behind` an
+        interleave, then the output."""
+        work = self.workgroup(self, bindings, ids, epilogue, behind)
 
         def compute() -> None:
             work.take_row()
@@ -174,12 +185,19 @@ class GpuConvKernel:
 class Workgroup(ABC):
     """Builds the code of one thread of a workgroup: which row and positions are its own, and where its sums go."""
 
-    def __init__(self, kernel: GpuConvKernel, bindings: list[ir.Value], ids: list[ir.Value], epilogue: Epilogue | None):
+    def __init__(
+        self,
+        kernel: GpuConvKernel,
+        bindings: list[ir.Value],
+        ids: list[ir.Value],
+        epilogue: Epilogue | None,
+        behind: Epilogue | None,
+    ):
         self.kernel = kernel
         self.x, self.weights, self.offsets, self.starts, *operands, target = bindings
         self.chunk, self.y, self.n, self.thread = ids
         self.p = self.y
-        self.finisher = GpuFinisher(epilogue, operands, kernel.out, target)
+        self.finisher = conv_finisher(kernel.out, kernel.places, operands, target, epilogue, behind)
         self.target = target
         self.half = str(gpu.element(self.x)) == "f16"
         self.f32 = ir.F32Type.get()
@@ -221,7 +239,7 @@ class Workgroup(ABC):
         def clear() -> None:
             for i in range(kernel.quads):
                 block = k.at(f"a * {kernel.quads} + {i}", p)
-                k.if_else(gpu.below(block, kernel.out.blocks), partial(self.finisher.border, self.n, block, at))
+                k.if_else(gpu.below(block, kernel.blocks), partial(self.finisher.border, self.n, block, at))
 
         k.if_else(gpu.below(at, prod(kernel.out.full[1:])), clear)
 
@@ -250,10 +268,10 @@ class Workgroup(ABC):
     def _if_exists(self, block: ir.Value, write: Callable[[], None]) -> None:
         """Calls `write` unless the block lies behind the last output channel."""
         kernel = self.kernel
-        if kernel.taps.rows * kernel.quads == kernel.out.blocks:
+        if kernel.taps.rows * kernel.quads == kernel.blocks:
             write()
         else:
-            k.if_else(gpu.below(block, kernel.out.blocks), write)
+            k.if_else(gpu.below(block, kernel.blocks), write)
 
     def _window(self, position: list[ir.Value]) -> list[ir.Value]:
         """Where the window of an output position begins."""

@@ -16,7 +16,7 @@ import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, linalg
 
 from rt3d_mlir.passes.ir.build import empty, generic, index_constant, maps
-from rt3d_mlir.passes.ops.marked import Marked, read
+from rt3d_mlir.passes.ops.marked import Marked, gathering_user, read
 from rt3d_mlir.passes.ops.phases import Phases
 
 _MAP = "(n, o, d, h, w, c) -> (n, o, d, h, w, c)"
@@ -36,6 +36,13 @@ class Interleave(Marked):
     def by_blocks(self) -> bool:
         """Whether a block of the result is one block of the input, at each position."""
         return self.phases.filters % self.x.type.shape[5] == 0
+
+
+def interleave_after(value: ir.Value) -> Interleave | None:
+    """The only user of a value, if it is an interleave of whole channel blocks."""
+    user = gathering_user(value)
+    found = Interleave.match(user) if user is not None else None
+    return found if found is not None and found.by_blocks else None
 
 
 def build(x: ir.Value, channels: int, size: Sequence[int], phases: Phases, low: Sequence[int]) -> ir.Value:

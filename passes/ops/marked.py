@@ -27,7 +27,7 @@ import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, tensor
 
 from rt3d_mlir.errors import PassError
-from rt3d_mlir.passes.ir.match import body_ops, integers
+from rt3d_mlir.passes.ir.match import body_ops, integers, only_user
 
 _INPUTS, _OPERAND = "ins", "operand"
 
@@ -87,6 +87,14 @@ def read(name: str, source: ir.Value, at: Sequence[ir.Value]) -> ir.Value:
 def read_index(name: str, table: ir.Value, *at: ir.Value) -> ir.Value:
     """The same of a table of whole numbers, as an index."""
     return arith.index_cast(ir.IndexType.get(), read(name, table, at))
+
+
+def gathering_user(value: ir.Value) -> ir.OpView | None:
+    """The only user of a value, if its body reads it by `read`."""
+    user = only_user(value)
+    if user is None or user.name != "tensor.extract" or user.operation.parent is None:
+        return None
+    return user.operation.parent.opview
 
 
 @functools.cache

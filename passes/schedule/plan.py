@@ -11,16 +11,16 @@ import iree.compiler.ir as ir
 
 from rt3d_mlir.passes.cpu.conv_kernel import ConvKernel
 from rt3d_mlir.passes.cpu.conv_pool import worth_it
-from rt3d_mlir.passes.cpu.interleaved_store import Places
 from rt3d_mlir.passes.cpu.pool_window import Window
 from rt3d_mlir.passes.framework.base import State
-from rt3d_mlir.passes.ir.match import only_user
 from rt3d_mlir.passes.ops.activation import view
 from rt3d_mlir.passes.ops.epilogue import Epilogue, epilogue_after
 from rt3d_mlir.passes.ops.halo import conv_halo
-from rt3d_mlir.passes.ops.interleave import Interleave
+from rt3d_mlir.passes.ops.interleave import Interleave, interleave_after
+from rt3d_mlir.passes.ops.marked import gathering_user
 from rt3d_mlir.passes.ops.max_pool import MaxPool
 from rt3d_mlir.passes.ops.packed_conv import PackedConv
+from rt3d_mlir.passes.ops.places import Places
 from rt3d_mlir.passes.ops.tap_layout import arrange
 from rt3d_mlir.passes.schedule.destination import Destination, destination
 from rt3d_mlir.targets import CpuTarget
@@ -76,7 +76,7 @@ def plan_conv(conv: PackedConv, state: State, target: CpuTarget) -> ConvPlan | N
         tiled = pooled.window.tiles(*sizes) and pooled.row_sums <= target.stack
         if tiled or (pooled.window.shares_rows(*sizes) and worth_it(pooled)):
             return ConvPlan(pooled, x, epilogue, pooled_to, key, pool)
-    interleave = _interleave_after(value)
+    interleave = interleave_after(value)
     if interleave is not None:
         behind = epilogue_after(interleave.op.results[0], state)
         to = destination(behind.result if behind else interleave.op.results[0])
@@ -98,21 +98,6 @@ def tiling_pool_after(value: ir.Value) -> MaxPool | None:
 
 def _pool_after(value: ir.Value) -> MaxPool | None:
     """The only user of a conv's value, if it is a max pool whose padding counts nothing."""
-    reader = _reader(value)
+    reader = gathering_user(value)
     pool = MaxPool.match(reader) if reader is not None else None
     return pool if pool is not None and pool.x == value and not pool.zeros else None
-
-
-def _interleave_after(value: ir.Value) -> Interleave | None:
-    """The only user of a conv's value, if it is an interleave of whole channel blocks."""
-    reader = _reader(value)
-    found = Interleave.match(reader) if reader is not None else None
-    return found if found is not None and found.by_blocks else None
-
-
-def _reader(value: ir.Value) -> ir.OpView | None:
-    """The only user of a value, if it reads it at computed indices."""
-    read = only_user(value)
-    if read is None or read.name != "tensor.extract" or read.operation.parent is None:
-        return None
-    return read.operation.parent.opview

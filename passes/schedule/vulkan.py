@@ -41,15 +41,16 @@ from rt3d_mlir.passes.ops.channel_layout import is_channel_layout
 from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.ops.epilogue import Epilogue, elementwise, epilogue_after
 from rt3d_mlir.passes.ops.halo import note_halos
-from rt3d_mlir.passes.ops.interleave import Interleave
+from rt3d_mlir.passes.ops.interleave import Interleave, interleave_after
 from rt3d_mlir.passes.ops.max_pool import MaxPool
 from rt3d_mlir.passes.ops.moments import Variance
 from rt3d_mlir.passes.ops.packed_conv import NOT_AT_HAND, PackedConv
+from rt3d_mlir.passes.ops.places import Places
 from rt3d_mlir.passes.ops.resample import Resample
 from rt3d_mlir.passes.schedule.const_eval import hold_constants
 from rt3d_mlir.passes.schedule.destination import Destination, destination, mark_concatenations, pad_links
 from rt3d_mlir.passes.schedule.factors import hold_factors
-from rt3d_mlir.passes.schedule.gpu_choice import conv_kernel
+from rt3d_mlir.passes.schedule.gpu_choice import conv_kernel, may_interleave
 from rt3d_mlir.passes.schedule.moments import gpu_moments
 from rt3d_mlir.passes.schedule.sums import hold_sums
 from rt3d_mlir.targets import GpuTarget, get_gpu_target
@@ -97,11 +98,16 @@ class _Rules:
         if not self._fits(conv.op, conv.layer):
             return NO_MATCH
         epilogue, to = self._behind(conv.op)
+        taken = interleave_after(epilogue.result if epilogue else conv.op.results[0]) if may_interleave(conv) else None
+        behind = places = None
+        if taken is not None:
+            behind, to = self._behind(taken.op)
+            places = Places(tuple(conv.op.results[0].type.shape[2:5]), taken.phases, taken.low, to.out)
         x, source = view(conv.x)
         packed, key = found
-        kernel = conv_kernel(conv, packed, to.out, self.step.target)
+        kernel = conv_kernel(conv, packed, to.out, self.step.target, places)
         taps = kernel.taps
-        with to.place(conv.op, epilogue and epilogue.op):
+        with to.place(conv.op, *(each and each.op for each in (epilogue, taken, behind))):
             inputs = [
                 x,
                 constant(self.state, f"{conv.layer}.weights", kernel.weights, origin=key),
@@ -111,7 +117,9 @@ class _Rules:
             by_fours = {2} if isinstance(kernel, GpuMatrixKernel) else ()  # offsets: its rounds are whole
             launch = GpuLaunch(kernel.threads, vectors=frozenset(by_fours))
             inputs += self._operands(epilogue, conv.layer, to, taps.rows * taps.filters)
-            body = partial(kernel.body, epilogue=epilogue)
+            inputs += self._operands(behind, conv.layer, to)
+            more = {} if taken is None else {"behind": behind}
+            body = partial(kernel.body, epilogue=epilogue, **more)
             to.dispatch(rewriter, self.module, conv.layer, inputs, kernel.grid, body, launch)
         return None
 

@@ -122,6 +122,7 @@ SUITES = [
     Suite("integers", "8x4", "place-activations", ("transposed", "upsampled"), slow=True),
     Suite("integers", "16x4", "schedule-cpu", ("transposed", "upsampled"), slow=True),
     Suite("integers", "5x3", "schedule-cpu", ("transposed",), slow=True),
+    Suite("integers", "8x4", "schedule-cpu", ("transposed",), limits=(("core_cache", 0), ("shared_cache", 0))),
     Suite("random", "8x4", "schedule-cpu", ("upsampled_rounded",)),
     Suite("random", "8x4", "schedule-cpu", ("upsampled", "upsampled_rounded"), target="cortex-a76"),
     Suite("random", "8x4", "schedule-cpu", ("transposed", "upsampled_rounded"), target="cortex-a76", dtype="f16"),

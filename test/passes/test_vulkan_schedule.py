@@ -331,6 +331,23 @@ def test_matrix_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, width: 
     assert len(alone) == 2 * (2 + at_the_end)
 
 
+def test_matrix_kernels_write_phases_to_their_places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """A transposed conv, its last row and column cut off, and the border of the conv behind it."""
+    matrices.emulate(monkeypatch.setattr)
+    count_subgroup_barriers(monkeypatch)
+    monkeypatch.setattr(gpu_matrix_conv, "choose_matrix_tile", lambda _shape, _target: MatrixTile(2, 2))
+    target = replace(TARGET, matrices=(16,), subgroup=matrices.THREADS, widest=16, group=GroupSize(32, 4))
+    torch.manual_seed(0)
+    wide = nn.ConvTranspose3d(16, 8, 3, 2, 1)
+    net = nn.Sequential(nn.Conv3d(12, 16, 1), wide, nn.ReLU(), nn.Conv3d(8, 16, 3, padding=1)).eval()
+    clips = torch.randn(2, 12, 2, 4, 5)
+    text = build(net, [clips], tmp_path, "f16", target)
+    assert "@interleave" not in text
+    (answer,) = vulkan.load(tmp_path / "module.vmfb", 1)([clips.numpy()])
+    want = net.double()(clips.double()).detach().numpy()
+    assert np.abs(answer - want).max() / np.ptp(want) < 2e-3
+
+
 def count_subgroup_barriers(monkeypatch: pytest.MonkeyPatch) -> list[None]:
     """Grows with each that a kernel has; Mesa's subgroups are narrower, so that the whole workgroup waits there."""
     found: list[None] = []
