@@ -63,10 +63,10 @@ class PlainInterleave:
     def match(value: ir.Value) -> "PlainInterleave | None":
         """What a value is, if it is an interleave of more than one phase; None for any other value."""
         collapse = defining_op(value)
-        transpose = defining_op(collapse.operands[0]) if collapse is not None else None
-        if collapse is None or transpose is None or collapse.name != "tensor.collapse_shape":
+        if collapse is None or collapse.name != "tensor.collapse_shape":
             return None
-        if transpose.name != "linalg.transpose" or static_shape(transpose.operands[0]) is None:
+        transpose = defining_op(collapse.operands[0])
+        if transpose is None or transpose.name != "linalg.transpose" or static_shape(transpose.operands[0]) is None:
             return None
         source, axes = _unsplit(transpose.operands[0])
         sizes = list(transpose.operands[0].type.shape)

@@ -1,6 +1,7 @@
 // RUN: %opt %s --passes=interleave-last | filecheck %s
 
-// A residual sum, a constant by position, and a value that is returned too: all stay behind the interleave.
+// A residual sum, a constant by position, and a value that is returned too: all stay behind the interleave. So does what
+// reads nothing but a constant.
 // CHECK-LABEL: @residual
 // CHECK: tensor.collapse_shape
 // CHECK: arith.addf
@@ -9,6 +10,8 @@
 // CHECK: arith.addf
 // CHECK-LABEL: @returned
 // CHECK: tensor.collapse_shape
+// CHECK: arith.negf
+// CHECK-LABEL: @constant
 // CHECK: arith.negf
 
 #id = affine_map<(d0, d1, d2, d3, d4) -> (d0, d1, d2, d3, d4)>
@@ -57,4 +60,16 @@ func.func @returned(%x: tensor<1x4x1x1x3xf32>) -> (tensor<1x2x1x1x6xf32>, tensor
     linalg.yield %0 : f32
   } -> tensor<1x2x1x1x6xf32>
   return %c, %r : tensor<1x2x1x1x6xf32>, tensor<1x2x1x1x6xf32>
+}
+
+func.func @constant() -> tensor<6xf32> {
+  %k = arith.constant dense<[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]> : tensor<6xf32>
+  %o = tensor.empty() : tensor<6xf32>
+  %r = linalg.generic {indexing_maps = [affine_map<(d0) -> (d0)>, affine_map<(d0) -> (d0)>], iterator_types = ["parallel"]}
+      ins(%k : tensor<6xf32>) outs(%o : tensor<6xf32>) {
+  ^bb0(%a: f32, %out: f32):
+    %0 = arith.negf %a : f32
+    linalg.yield %0 : f32
+  } -> tensor<6xf32>
+  return %r : tensor<6xf32>
 }
