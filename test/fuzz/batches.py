@@ -32,8 +32,11 @@ MODES: list[dict] = [
     )
 ]
 #: What iree-compile says of faults of its own, which no pass of ours can go around: a frame-wise conv unpacked next to
-#: an average pool, all on one position.
-IREE_FAULTS = ("'iree_linalg_ext.map_store' op write affecting operations on global resources",)
+#: an average pool, all on one position; two numbers of floor 2 unpacked and cast to f16.
+IREE_FAULTS = (
+    "'iree_linalg_ext.map_store' op write affecting operations on global resources",
+    "'vector.store' op write affecting operations on global resources",
+)
 #: Networks that shrinking one failure may compile.
 MOST_SHRINKS = 150
 
