@@ -103,7 +103,7 @@ def _masks(parameters: dict[str, np.ndarray], density: float) -> MaskSet:
     return MaskSet(GROUP, Sparsity.KGS, masks, {key: array.shape for key, array in weights.items()})
 
 
-@pytest.mark.parametrize("name", NARROW)
+@pytest.mark.parametrize("name", ["c3d", pytest.param("r2plus1d_18", marks=pytest.mark.slow)])
 def test_an_exported_network_is_packed_and_answers_as_in_pytorch(name: str, tmp_path: Path):
     """The zeros of its weights are packed away as they are from PyTorch, and the numbers are PyTorch's."""
     model, shape = _narrow(name, density=0.3)
