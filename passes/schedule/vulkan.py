@@ -64,16 +64,16 @@ class ScheduleVulkan(Pass):
     target: GpuTarget = field(default_factory=lambda: get_gpu_target("vulkan-lavapipe"))
 
     def run(self, module: ir.Module, state: State) -> None:
-        rules = _Rules(self, module, state)
+        layers, others = _Layers(self, module, state), _Others(self, module, state)
         note_halos(module)
         mark_concatenations(module)
         apply_patterns(
-            module, {"linalg.generic": first_match(rules.packed, rules.depthwise)}
+            module, {"linalg.generic": first_match(layers.packed, layers.depthwise)}
         )  # first: a conv takes the epilogue behind it
         unpack = partial(_unpack, module=module, lanes=self.target.lanes)
-        moved = first_match(rules.pool, rules.interleave, rules.moments, rules.resample)
-        apply_patterns(module, {"linalg.generic": moved, "linalg.pack": rules.pack, "linalg.unpack": unpack})
-        apply_patterns(module, {"linalg.generic": rules.elementwise})
+        moved = first_match(others.pool, others.interleave, others.moments, others.resample)
+        apply_patterns(module, {"linalg.generic": moved, "linalg.pack": others.pack, "linalg.unpack": unpack})
+        apply_patterns(module, {"linalg.generic": others.elementwise})
         pad_links(module)
         hold_constants(module)
         hold_factors(module)
@@ -82,11 +82,39 @@ class ScheduleVulkan(Pass):
 
 @dataclass(frozen=True, eq=False)
 class _Rules:
-    """The patterns, and what they share."""
+    """What the patterns share."""
 
     step: ScheduleVulkan
     module: ir.Module
     state: State
+
+    def _behind(self, op: ir.OpView) -> tuple[Epilogue | None, Destination]:
+        """The epilogue of an op's result, and where it goes."""
+        epilogue = epilogue_after(op.results[0], self.state)
+        return epilogue, self._destination(epilogue.result if epilogue else op.results[0])
+
+    def _destination(self, value: ir.Value) -> Destination:
+        return destination(value, self.step.target.offset_alignment)
+
+    def _operands(
+        self, epilogue: Epilogue | None, name: str, to: Destination, channels: int | None = None
+    ) -> list[ir.Value]:
+        """The bindings of an epilogue's inputs; they follow those of the kernel."""
+        return epilogue.inputs(self.state, name, channels or to.out.blocks * self.step.target.lanes) if epilogue else []
+
+    def _fits(self, op: ir.OpView, layer: str) -> bool:
+        """Whether the result has channel blocks of 4; refuses others."""
+        block, lanes = op.results[0].type.shape[-1], self.step.target.lanes
+        if block != lanes:
+            reason = (
+                f"its channel blocks have {block} channels; GPU kernels take {lanes}: prune in groups of 8x4 or 16x4"
+            )
+            self.state.refuse(self.step.name, layer, reason)
+        return block == lanes
+
+
+class _Layers(_Rules):
+    """The patterns of convs."""
 
     def packed(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
         conv = PackedConv.match(op)
@@ -141,6 +169,10 @@ class _Rules:
             body = partial(kernel.body, epilogue=epilogue)
             to.dispatch(rewriter, self.module, conv.layer, inputs, kernel.grid, body, GpuLaunch(kernel.threads))
         return None
+
+
+class _Others(_Rules):
+    """The patterns of all else."""
 
     def pool(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
         pool = MaxPool.match(op) or AvgPool.match(op)
@@ -224,30 +256,6 @@ class _Rules:
     def moments(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
         fits = Variance.marks(op) and self._fits(op, "norm")
         return gpu_moments(op, rewriter, self.module) if fits else NO_MATCH
-
-    def _behind(self, op: ir.OpView) -> tuple[Epilogue | None, Destination]:
-        """The epilogue of an op's result, and where it goes."""
-        epilogue = epilogue_after(op.results[0], self.state)
-        return epilogue, self._destination(epilogue.result if epilogue else op.results[0])
-
-    def _destination(self, value: ir.Value) -> Destination:
-        return destination(value, self.step.target.offset_alignment)
-
-    def _operands(
-        self, epilogue: Epilogue | None, name: str, to: Destination, channels: int | None = None
-    ) -> list[ir.Value]:
-        """The bindings of an epilogue's inputs; they follow those of the kernel."""
-        return epilogue.inputs(self.state, name, channels or to.out.blocks * self.step.target.lanes) if epilogue else []
-
-    def _fits(self, op: ir.OpView, layer: str) -> bool:
-        """Whether the result has channel blocks of 4; refuses others."""
-        block, lanes = op.results[0].type.shape[-1], self.step.target.lanes
-        if block != lanes:
-            reason = (
-                f"its channel blocks have {block} channels; GPU kernels take {lanes}: prune in groups of 8x4 or 16x4"
-            )
-            self.state.refuse(self.step.name, layer, reason)
-        return block == lanes
 
 
 def _unpack(op: ir.OpView, rewriter: rewrite.PatternRewriter, module: ir.Module, lanes: int) -> Failure | None:

@@ -316,6 +316,17 @@ def test_a_determinant_that_is_too_large(tmp_path: Path):
         _rewritten(model, tmp_path)
 
 
+@pytest.mark.parametrize("opset", [17, 22])
+@pytest.mark.parametrize("shape", [(2, 6, 3), (2, 6, 3, 2), (1, 6, 3, 2, 4)])
+def test_instance_norms(shape: tuple[int, ...], opset: int, tmp_path: Path):
+    inputs = {"s": _array(6), "b": _array(6)}
+    node = helper.make_node("InstanceNormalization", ["x", "s", "b"], ["y"], epsilon=1e-3)
+    model = _model([node], inputs, shape, len(shape), opset)
+    graph, x = _rewritten(model, tmp_path), _array(*shape)
+    assert "InstanceNormalization" not in _operators(graph)
+    np.testing.assert_allclose(_run(graph, x), _run(model, x), rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize("time", [0, 1])
 def test_sequences_of_several_lengths(time: int, tmp_path: Path):
     inputs = {"lengths": np.array([1, 4, 3], np.int64)}

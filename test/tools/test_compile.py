@@ -24,7 +24,9 @@ C3D_CLIP = (1, 3, 16, 16, 16)
 PASSES = [
     "lift-to-3d",
     "fold-mask",
+    "trim-taps",
     "linear-to-conv",
+    "interleave-last",
     "fold-batch-norm",
     "fuse-epilogue",
     "pack-depthwise",
