@@ -96,18 +96,18 @@ SUITES = [
     Suite("integers", "8x4", "pack-kgs", ("kernels", "axes", "channels")),
     Suite("random", "8x4", "schedule-cpu", ("rounded", "normalized")),
     *(
-        Suite("integers", group, "schedule-cpu", ("channels",), slow=group in ("32x4", "4x4", "6x4"))
+        Suite("integers", group, "schedule-cpu", ("channels",), slow=group in ("32x4", "4x4", "6x4", "4x8", "8x8"))
         for group in GROUPS
     ),
-    Suite("integers", "6x4", "schedule-cpu", ("epilogues",)),
+    Suite("integers", "6x4", "schedule-cpu", ("epilogues",), slow=True),
     Suite("integers", "8x4", "schedule-cpu", ("channels",), dense=True),
-    Suite("integers", "6x4", "place-activations", ("channels",), dense=True),
+    Suite("integers", "6x4", "place-activations", ("channels",), dense=True, slow=True),
     # What large layers do: weights too large for a shared cache, and for a core's own, in one chunk and in several.
     Suite("integers", "8x4", "schedule-cpu", ("widths", "channels"), limits=(("shared_cache", 0),)),
     Suite("integers", "8x4", "schedule-cpu", ("kernels", "widths"), limits=(("core_cache", 0), ("stack", 1536))),
-    Suite("integers", "16x4", "schedule-cpu", ("kernels", "widths"), limits=(("core_cache", 0), ("shared_cache", 0))),
+    Suite("integers", "16x4", "schedule-cpu", ("kernels", "widths"), limits=(("core_cache", 0), ("shared_cache", 0)), slow=True),
     Suite("integers", "8x4", "schedule-cpu", ("kernels", "widths", "channels"), target="cortex-a76"),
-    Suite("integers", "8x4", "schedule-cpu", ("widths",), target="cortex-a76", limits=(("core_cache", 0),)),
+    Suite("integers", "8x4", "schedule-cpu", ("widths",), target="cortex-a76", limits=(("core_cache", 0),), slow=True),
     Suite("integers", "8x4", "schedule-cpu", ("grouped", "windows")),
     Suite("integers", "8x8", "schedule-cpu", ("grouped",), slow=True),
     Suite("integers", "8x4", "schedule-cpu", ("grouped",), target="cortex-a76", slow=True),
@@ -139,7 +139,7 @@ SUITES = [
     Suite("random", "8x4", "schedule-cpu", ("resampled", "interpolated"), target="cortex-a76", slow=True),
     Suite("random", "8x4", "schedule-cpu", ("resampled", "interpolated"), target="cortex-a76", dtype="f16", every=4),
     Suite("random", "8x4", "schedule-cpu", ("foreign",)),
-    Suite("random", "8x4", "schedule-cpu", ("transposed",), target="cortex-a76"),
+    Suite("random", "8x4", "schedule-cpu", ("transposed",), target="cortex-a76", slow=True),
     Suite("random", "8x4", "schedule-cpu", ("moved", "foreign"), target="cortex-a76", slow=True),
     Suite("random", "8x4", "schedule-cpu", ("attention", "recurrent"), slow=True),
     Suite("random", "8x4", "schedule-cpu", ("normed",)),
@@ -152,11 +152,11 @@ SUITES = [
     Suite("units", "8x4", "narrow-f16", ("channels",), target="cortex-a76", dtype="f16"),
     Suite("units", "8x4", "schedule-cpu", ("kernels", "channels"), target="cortex-a76", dtype="f16"),
     Suite("units", "8x4", "schedule-cpu", ("graphs",), target="cortex-a76", dtype="f16", slow=True),
-    Suite("units", "16x4", "schedule-cpu", ("widths",), target="cortex-a76", dtype="f16"),
+    Suite("units", "16x4", "schedule-cpu", ("widths",), target="cortex-a76", dtype="f16", slow=True),
     Suite("units", "8x4", "narrow-f16", ("grouped",), "cortex-a76", dtype="f16", slow=True),
     Suite("units", "8x4", "schedule-cpu", ("grouped",), "cortex-a76", dtype="f16", slow=True),
     Suite("units", "8x4", "schedule-cpu", ("widths",), "cortex-a76", limits=(("core_cache", 0),), dtype="f16"),
-    Suite("random", "8x4", "schedule-cpu", ("rounded",), target="cortex-a76", dtype="f16"),
+    Suite("random", "8x4", "schedule-cpu", ("rounded",), target="cortex-a76", dtype="f16", slow=True),
     Suite("random", "8x4", "schedule-cpu", ("channel_norms",), target="cortex-a76", dtype="f16", every=3),
 ]
 
