@@ -105,7 +105,14 @@ SUITES = [
     # What large layers do: weights too large for a shared cache, and for a core's own, in one chunk and in several.
     Suite("integers", "8x4", "schedule-cpu", ("widths", "channels"), limits=(("shared_cache", 0),)),
     Suite("integers", "8x4", "schedule-cpu", ("kernels", "widths"), limits=(("core_cache", 0), ("stack", 1536))),
-    Suite("integers", "16x4", "schedule-cpu", ("kernels", "widths"), limits=(("core_cache", 0), ("shared_cache", 0)), slow=True),
+    Suite(
+        "integers",
+        "16x4",
+        "schedule-cpu",
+        ("kernels", "widths"),
+        limits=(("core_cache", 0), ("shared_cache", 0)),
+        slow=True,
+    ),
     Suite("integers", "8x4", "schedule-cpu", ("kernels", "widths", "channels"), target="cortex-a76"),
     Suite("integers", "8x4", "schedule-cpu", ("widths",), target="cortex-a76", limits=(("core_cache", 0),), slow=True),
     Suite("integers", "8x4", "schedule-cpu", ("grouped", "windows")),
