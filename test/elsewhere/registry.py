@@ -14,13 +14,17 @@ from torch import nn
 #: Compiled within seconds, and each of a kind of its own: the tests.
 SMALL = (
     "monai/UNet",
+    "monai/ResNet-shortcut-A",
     "monai/ResNet-shortcut-B",
+    "monai/AttentionUnet",
     "monai/AutoEncoder",
     "dynamic-network-architectures/PlainConvUNet",
     "pytorch3dunet/UNet3D",
     "acsconv/ACSUNet",
     "gninatorch/default2017",
+    "gninatorch/crossdock_default2018",
     "pytorchvideo/mvit",
+    "timm-3d/mobilenetv2_050",
 )
 
 

@@ -1,4 +1,4 @@
-"""Eight small nets of other people's packages compile without an option, and are right; and how a check is judged."""
+"""A dozen small nets of other people's packages compile without an option, and are right; and how a check is judged."""
 
 import json
 import os
