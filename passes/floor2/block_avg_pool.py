@@ -27,6 +27,7 @@ from rt3d_mlir.passes.ir.match import (
     is_f32,
     is_fill,
     is_identity,
+    is_sum,
     only_user,
     pad_amounts,
 )
@@ -59,19 +60,12 @@ def block_avg_pool(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: Stat
 
 def block_mean(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
     """Replaces a sum over whole axes of an unpacked tensor, [N, C, D, H, W] -> [N, C, 1, 1, 1], by a pool."""
-    names = [inner.name for inner in body_ops(op)]
-    if names != ["arith.addf", "linalg.yield"] or len(op.inputs) != 1 or not is_fill(op.operands[1], 0.0):
+    if not is_sum(op) or len(op.results[0].type.shape) != 5:
         return NO_MATCH
-    if set(body_ops(op)[0].operands) != set(generic_body(op).arguments) or len(op.results[0].type.shape) != 5:
-        return NO_MATCH
-    read, written = op.attributes["indexing_maps"]
+    _, written = op.attributes["indexing_maps"]
     reduced = ["reduction" in str(kind) for kind in op.attributes["iterator_types"]]
     expected = ["0" if axis else f"d{at}" for at, axis in enumerate(reduced)]
-    if (
-        not is_identity(read)
-        or [str(e) for e in ir.AffineMapAttr(written).value.results] != expected
-        or any(reduced[:2])
-    ):
+    if [str(e) for e in ir.AffineMapAttr(written).value.results] != expected or any(reduced[:2]):
         return NO_MATCH
     size = op.inputs[0].type.shape[2:]
     kernel = [extent if axis else 1 for extent, axis in zip(size, reduced[2:], strict=True)]

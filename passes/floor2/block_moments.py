@@ -28,8 +28,8 @@ from rt3d_mlir.passes.ir.match import (
     generic_body,
     is_elementwise,
     is_f32,
-    is_fill,
     is_identity,
+    is_sum,
     scalar_constant,
     static_shape,
 )
@@ -129,15 +129,12 @@ def _division(op: ir.OpView) -> tuple[ir.Value | None, float]:
 
 def _sums_runs(op: ir.OpView) -> bool:
     """Whether a generic adds up runs of its one input, in the order of memory."""
-    names = [inner.name for inner in body_ops(op)] if op.name == "linalg.generic" else []
-    if names != ["arith.addf", "linalg.yield"] or len(op.inputs) != 1 or not is_fill(op.operands[1], 0.0):
-        return False
-    read, written = op.attributes["indexing_maps"]
-    if set(body_ops(op)[0].operands) != set(generic_body(op).arguments) or not is_identity(read):
+    if not is_sum(op):
         return False
     loops = zip(op.attributes["iterator_types"], op.inputs[0].type.shape, strict=True)
     reduced = ["reduction" in str(kind) for kind, size in loops if size > 1]
-    kept = [e.position for e in ir.AffineMapAttr(written).value.results if isinstance(e, ir.AffineDimExpr)]
+    written = ir.AffineMapAttr(op.attributes["indexing_maps"][1]).value.results
+    kept = [e.position for e in written if isinstance(e, ir.AffineDimExpr)]
     return reduced == sorted(reduced) and kept == sorted(kept)
 
 

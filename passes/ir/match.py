@@ -60,6 +60,11 @@ def integers(attribute: ir.Attribute) -> list[int]:
     return [int(number) for number in ir.DenseIntElementsAttr(attribute)]
 
 
+def reassociation(op: ir.OpView) -> list[list[int]]:
+    """Which axes of the longer shape are one of the shorter, of an expand_shape or collapse_shape."""
+    return [[ir.IntegerAttr(axis).value for axis in group] for group in op.attributes["reassociation"]]
+
+
 def scalar_constant(value: ir.Value) -> float | None:
     """The number behind a scalar value, through truncf and extf; None if it is not a constant."""
     op = defining_op(value)
@@ -110,6 +115,15 @@ def is_elementwise(op: ir.OpView) -> bool:
     maps = op.attributes["indexing_maps"]
     reads_output = any(generic_body(op).arguments[len(maps) - 1].uses)
     return len(op.results) == 1 and is_parallel(op) and is_identity(maps[len(maps) - 1]) and not reads_output
+
+
+def is_sum(op: ir.OpView) -> bool:
+    """Whether a linalg.generic adds up its one input, read in loop order, from zero."""
+    names = [inner.name for inner in body_ops(op)] if op.name == "linalg.generic" else []
+    if names != ["arith.addf", "linalg.yield"] or len(op.inputs) != 1 or not is_fill(op.operands[1], 0.0):
+        return False
+    in_order = is_identity(op.attributes["indexing_maps"][0])
+    return in_order and set(body_ops(op)[0].operands) == set(generic_body(op).arguments)
 
 
 def is_pure_scalar(op: ir.OpView) -> bool:

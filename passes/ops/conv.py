@@ -33,6 +33,7 @@ from rt3d_mlir.passes.ir.match import (
     generic_body,
     is_fill,
     only_user,
+    reassociation,
     scalar_constant,
 )
 
@@ -193,7 +194,7 @@ def _join_result(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | 
     batch, groups, filters, *spatial = result.type.shape
     axes = _CHANNELS[: len(spatial) + 2]
     user = only_user(result)
-    if user is not None and user.name == "tensor.collapse_shape" and _reassociation(user) == axes:
+    if user is not None and user.name == "tensor.collapse_shape" and reassociation(user) == axes:
         return NO_MATCH
     with ir.InsertionPoint.after(op), op.operation.location:
         joined = tensor.collapse_shape(
@@ -201,7 +202,7 @@ def _join_result(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | 
         )
         split = _split(joined, 1, groups, axes)
     for user in [use.owner.opview for use in result.uses if use.owner.name == "tensor.collapse_shape"]:
-        left = _of_joined(_reassociation(user))
+        left = _of_joined(reassociation(user))
         if user.results[0] == joined or left is None:
             continue
         with ir.InsertionPoint(user), user.operation.location:
@@ -227,7 +228,7 @@ def _match_grouped(op: ir.OpView) -> Conv | None:
     collapse = only_user(op.results[0])
     if x is None or weight is None or collapse is None:
         return None
-    if collapse.name != "tensor.collapse_shape" or _reassociation(collapse) != _CHANNELS:
+    if collapse.name != "tensor.collapse_shape" or reassociation(collapse) != _CHANNELS:
         return None
     return Conv(op, x, weight, collapse.results[0], op.operands[1].type.shape[0], *window)
 
@@ -265,13 +266,9 @@ def _window(op: ir.OpView) -> tuple[list[int], list[int]] | None:
     return strides, dilations
 
 
-def _expanded(value: ir.Value, reassociation: list[list[int]]) -> ir.Value | None:
+def _expanded(value: ir.Value, axes: list[list[int]]) -> ir.Value | None:
     """What a value is the expand_shape of, if it splits that axis."""
     op = defining_op(value)
-    if op is None or op.name != "tensor.expand_shape" or _reassociation(op) != reassociation:
+    if op is None or op.name != "tensor.expand_shape" or reassociation(op) != axes:
         return None
     return op.operands[0]
-
-
-def _reassociation(op: ir.OpView) -> list[list[int]]:
-    return [[ir.IntegerAttr(axis).value for axis in group] for group in op.attributes["reassociation"]]

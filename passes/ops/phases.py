@@ -21,7 +21,7 @@ import numpy as np
 from iree.compiler.dialects import linalg, tensor
 
 from rt3d_mlir.passes.ir.build import empty
-from rt3d_mlir.passes.ir.match import defining_op, integers, static_shape
+from rt3d_mlir.passes.ir.match import defining_op, integers, reassociation, static_shape
 
 _SPLIT = [[0], [1, 2, 3, 4, 5], [6], [7], [8]]
 _ORDER = [0, 1, 5, 6, 2, 7, 3, 8, 4]
@@ -71,7 +71,7 @@ class PlainInterleave:
         source, axes = _unsplit(transpose.operands[0])
         sizes = list(transpose.operands[0].type.shape)
         order = integers(transpose.attributes["permutation"])
-        groups = [[order[at] for at in group if sizes[order[at]] > 1] for group in _reassociation(collapse)]
+        groups = [[order[at] for at in group if sizes[order[at]] > 1] for group in reassociation(collapse)]
         if len(groups) != len(source.type.shape) or not 3 <= len(groups) <= 5:
             return None
         found = _channels_by_group(groups, axes)
@@ -94,16 +94,12 @@ def interleaved(x: ir.Value, phases: Phases) -> ir.Value:
     return tensor.collapse_shape(ir.RankedTensorType.get(joined, element), t.results[0], _JOINED)
 
 
-def _reassociation(op: ir.OpView) -> list[list[int]]:
-    return [[ir.IntegerAttr(axis).value for axis in group] for group in op.attributes["reassociation"]]
-
-
 def _unsplit(value: ir.Value) -> tuple[ir.Value, list[int]]:
     """What a value is made of by expand_shapes, and which of its axes each axis of the value is a part of."""
     axes = list(range(len(value.type.shape)))
     op = defining_op(value)
     while op is not None and op.name == "tensor.expand_shape":
-        parent = {part: axis for axis, group in enumerate(_reassociation(op)) for part in group}
+        parent = {part: axis for axis, group in enumerate(reassociation(op)) for part in group}
         axes, value = [parent[axis] for axis in axes], op.operands[0]
         op = defining_op(value)
     return value, axes

@@ -17,7 +17,9 @@ Parameter = torch.Tensor | None
 def instance_norm(x: torch.Tensor, weight: Parameter, bias: Parameter, *options: Any) -> torch.Tensor:
     """aten.instance_norm of x [N, C, *positions]. As it is where it normalizes by running statistics."""
     _running_mean, _running_var, use_input_stats, _momentum, epsilon, _cudnn = options
-    return _normalized(x, x.shape[1], weight, bias, epsilon) if use_input_stats else NotImplemented
+    if not use_input_stats or not _is_volume(x):
+        return NotImplemented
+    return _normalized(x, x.shape[1], weight, bias, epsilon)[0]
 
 
 def group_norm(
@@ -29,30 +31,37 @@ def group_norm(
     cudnn: bool = True,
 ) -> torch.Tensor:
     """aten.group_norm of x [N, C, *positions]."""
-    return _normalized(x, groups, weight, bias, epsilon)
+    return _normalized(x, groups, weight, bias, epsilon)[0] if _is_volume(x) else NotImplemented
 
 
 def native_group_norm(
     x: torch.Tensor, weight: Parameter, bias: Parameter, *options: Any
 ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """aten.native_group_norm, whose other results nobody reads in a net that does not train."""
-    _batch, _channels, _positions, groups, epsilon = options
-    y = _normalized(x, groups, weight, bias, epsilon)
-    return (y, y, y) if y is not NotImplemented else NotImplemented
-
-
-def _normalized(x: torch.Tensor, groups: int, weight: Parameter, bias: Parameter, epsilon: float) -> torch.Tensor:
-    """Of a volume; planes and rows are volumes of depth 1, as lift-to-3d has them."""
-    if not 3 <= x.ndim <= 5 or not all(isinstance(size, int) for size in x.shape):
+    """aten.native_group_norm: with the mean and the inverse deviation of each group, [N, G]."""
+    batch, _channels, _positions, groups, epsilon = options
+    if not _is_volume(x):
         return NotImplemented
+    y, mean, inverse = _normalized(x, groups, weight, bias, epsilon)
+    return y, mean.view(batch, groups, -1)[:, :, 0], inverse.view(batch, groups, -1)[:, :, 0]
+
+
+def _is_volume(x: torch.Tensor) -> bool:
+    """Planes and rows are volumes of depth 1, as lift-to-3d has them."""
+    return 3 <= x.ndim <= 5 and all(isinstance(size, int) for size in x.shape)
+
+
+def _normalized(
+    x: torch.Tensor, groups: int, weight: Parameter, bias: Parameter, epsilon: float
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """The result, and by channel the mean and the inverse deviation, [N, C, 1, 1, 1]."""
     batch, channels, *positions = x.shape
     volume = x.view(batch, channels, *[1] * (5 - x.ndim), *positions)
-    off = volume - _means(volume, groups)
-    scale = torch.rsqrt(_means(off * off, groups) + epsilon)
-    if weight is not None:
-        scale = scale * weight.view(1, channels, 1, 1, 1)
+    mean = _means(volume, groups)
+    off = volume - mean
+    inverse = torch.rsqrt(_means(off * off, groups) + epsilon)
+    scale = inverse if weight is None else inverse * weight.view(1, channels, 1, 1, 1)
     y = off * scale
-    return (y if bias is None else y + bias.view(1, channels, 1, 1, 1)).view(x.shape)
+    return (y if bias is None else y + bias.view(1, channels, 1, 1, 1)).view(x.shape), mean, inverse
 
 
 def _means(x: torch.Tensor, groups: int) -> torch.Tensor:

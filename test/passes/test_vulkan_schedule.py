@@ -258,6 +258,21 @@ def test_norm_over_channels_at_positions_that_fill_no_tile(tmp_path: Path):
     assert numerics.relative_error(answer, numerics.reference(net, [x])[0]) < 1e-5
 
 
+def test_a_roll_by_nothing(tmp_path: Path):
+    """A concatenation with an empty part, in one shader with a sum: IREE's wrote the later clips to wrong places."""
+
+    class Net(nn.Module):
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            y = torch.roll(x, 0, 1) + x.sin()
+            return y, y.abs().sum()
+
+    torch.manual_seed(0)
+    net, x = Net().eval(), torch.randn(3, 4, 4)
+    rt3d_mlir.export(net, (x,)).compile(tmp_path / "artifact", "vulkan-lavapipe")
+    answer, _ = vulkan.load(tmp_path / "artifact" / "module.vmfb", 2)([x.numpy()])
+    assert numerics.relative_error(answer, net(x)[0].numpy()) < 1e-5
+
+
 def test_integers_are_exact(tmp_path: Path):
     torch.manual_seed(0)
     exact = {name: NETS[name] for name in ("sheets", "splits", "strides", "linear", "residual")}
