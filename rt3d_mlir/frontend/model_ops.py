@@ -16,7 +16,7 @@ from torch.fx import GraphModule, Node
 from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
 from rt3d_mlir.frontend.crop import crop_and_pad
-from rt3d_mlir.frontend.norms import group_norm, instance_norm, native_group_norm
+from rt3d_mlir.frontend.norms import batch_norm_of_one, group_norm, instance_norm, native_group_norm
 from rt3d_mlir.frontend.picks import pad, repeated
 from rt3d_mlir.frontend.promotion import write_casts
 from rt3d_mlir.frontend.rms_norm import rms_norm
@@ -61,6 +61,7 @@ def with_locations(program: ExportedProgram) -> ExportedProgram:
         torch.ops.aten.instance_norm.default: instance_norm,
         torch.ops.aten.group_norm.default: group_norm,
         torch.ops.aten.native_group_norm.default: native_group_norm,
+        torch.ops.aten._native_batch_norm_legit.no_stats: batch_norm_of_one,
         torch.ops.aten.pad.default: pad,
         torch.ops.aten.repeat_interleave.self_int: repeated,
     }

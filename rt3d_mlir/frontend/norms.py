@@ -45,6 +45,18 @@ def native_group_norm(
     return y, mean.view(batch, groups, -1)[:, :, 0], inverse.view(batch, groups, -1)[:, :, 0]
 
 
+def batch_norm_of_one(
+    x: torch.Tensor, weight: Parameter, bias: Parameter, *options: Any
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """aten._native_batch_norm_legit.no_stats, which an instance norm is in core ATen: of N clips viewed as one of N * C
+    channels. With the mean and the inverse deviation, [N * C]. As it is where it takes several clips together."""
+    _training, _momentum, epsilon = options
+    if x.shape[0] != 1 or not _is_volume(x):
+        return NotImplemented
+    y, mean, inverse = _normalized(x, x.shape[1], weight, bias, epsilon)
+    return y, mean.view(-1), inverse.view(-1)
+
+
 def _is_volume(x: torch.Tensor) -> bool:
     """Planes and rows are volumes of depth 1, as lift-to-3d has them."""
     return 3 <= x.ndim <= 5 and all(isinstance(size, int) for size in x.shape)
