@@ -103,7 +103,8 @@ def private_names(path: str) -> set[str]:
     read = {
         node.attr
         for node in nodes(path)
-        if isinstance(node, ast.Attribute) and not (isinstance(node.value, ast.Name) and node.value.id == "self")
+        # An ATen op whose name begins with an underscore is in PyTorch's registry like any other.
+        if isinstance(node, ast.Attribute) and ast.unparse(node.value) not in ("self", "torch.ops.aten")
     }
     hidden = {name for name in read - own if re.match(r"_[a-z]", name)}
     return {name for name in theirs if "._" in name} | (hidden if theirs else set())
