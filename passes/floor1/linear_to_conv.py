@@ -86,6 +86,8 @@ class LinearToConv(Pass):
         value = constant_value(weight, state.weights)
         if value is None:
             return state.refuse(self.name, "matmul", "its weights are not constant", op)
+        if constant_value(x, state.weights) is not None:
+            return NO_MATCH  # the weights of another
         array, key = value
         source, shape = _flattened(x, batch, channels)
         bias_op, bias = _bias_after(op)

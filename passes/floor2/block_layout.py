@@ -8,7 +8,7 @@ whole blocks. A pad by less than nothing is a slice:
 
 One conversion on entry and one on exit are left. Padding becomes an insert into a zero-filled tensor, which the
 producer's kernel writes, border included: no padded copy is made between layers. The rules are in block_elementwise,
-block_pool, block_avg_pool, block_concat, block_interleave, block_moments and block_resample.
+block_pool, block_avg_pool, block_concat, block_channels, block_interleave, block_moments and block_resample.
 
 Given:
     %u = linalg.unpack %yb ... : tensor<1x4x4x4x4x4xf32> -> tensor<1x16x4x4x4xf32>
@@ -20,6 +20,7 @@ Result:
     %b = tensor.insert_slice %r into %zeros[0, 0, 1, 1, 1, 0] ... into tensor<1x4x6x6x6x4xf32>
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import ClassVar
@@ -29,13 +30,20 @@ from iree.compiler import rewrite
 from iree.compiler.dialects import tensor
 
 from rt3d_mlir.passes.floor2.block_avg_pool import block_avg_pool, block_mean
+from rt3d_mlir.passes.floor2.block_channels import (
+    gather_concat,
+    gather_index,
+    gather_pad,
+    gather_shuffle,
+    gather_slice,
+)
 from rt3d_mlir.passes.floor2.block_concat import block_concat, block_slice
 from rt3d_mlir.passes.floor2.block_elementwise import block_elementwise
 from rt3d_mlir.passes.floor2.block_interleave import block_interleave, cut_interleave
 from rt3d_mlir.passes.floor2.block_moments import block_moments
 from rt3d_mlir.passes.floor2.block_pool import block_max_pool
 from rt3d_mlir.passes.floor2.block_resample import block_join, block_pad, block_resample, block_steps, drop_unchanged
-from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns, first_match
+from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, Pattern, State, apply_patterns, first_match
 from rt3d_mlir.passes.ir.build import filled, padded
 from rt3d_mlir.passes.ir.match import defining_op, integers, op_in_block, ops_named, pad_amounts, static_shape
 from rt3d_mlir.passes.ops.channel_layout import blocked_source, is_channel_layout, pack_channels
@@ -48,15 +56,17 @@ class BlockLayout(Pass):
     name: ClassVar[str] = "block-layout"
 
     def run(self, module: ir.Module, state: State) -> None:
-        generic = (block_resample, block_elementwise, block_max_pool, block_mean)
+        def first(*rules: Callable[..., Failure | None]) -> Pattern:
+            return first_match(*(partial(rule, state=state) for rule in rules))
+
         patterns = {
             "linalg.pack": _pack,
-            "tensor.pad": first_match(_crop, partial(block_pad, state=state)),
-            "linalg.generic": first_match(*(partial(rule, state=state) for rule in generic)),
-            "linalg.transpose": partial(block_avg_pool, state=state),
-            "tensor.concat": first_match(*(partial(rule, state=state) for rule in (block_concat, block_join))),
-            "tensor.collapse_shape": block_interleave,
-            "tensor.extract_slice": first_match(cut_interleave, block_slice, partial(block_steps, state=state)),
+            "tensor.pad": first_match(_crop, first(block_pad, gather_pad)),
+            "linalg.generic": first(block_resample, gather_index, block_elementwise, block_max_pool, block_mean),
+            "linalg.transpose": first(block_avg_pool),
+            "tensor.concat": first_match(block_concat, first(gather_concat, block_join)),
+            "tensor.collapse_shape": first_match(block_interleave, first(gather_shuffle)),
+            "tensor.extract_slice": first_match(cut_interleave, block_slice, first(block_steps, gather_slice)),
         }
         block = _block(module)
         if block is not None:

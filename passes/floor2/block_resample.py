@@ -77,7 +77,7 @@ def block_resample(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: Stat
     if not reads and not any(each is not None and each.before for each in moved):
         return NO_MATCH
     indexing = list(op.attributes["indexing_maps"])
-    numbers = [_numbers(value, mapping, state) for value, mapping in zip(op.inputs, indexing, strict=False)]
+    numbers = [numbers_of(value, mapping, state) for value, mapping in zip(op.inputs, indexing, strict=False)]
     given = [
         each if each is not None and is_identity(mapping) else number
         for each, number, mapping in zip(moved, numbers, indexing, strict=False)
@@ -184,7 +184,7 @@ def _viewed(blocked: ir.Value) -> tuple[ir.Value, Separable]:
     return source, Separable(tuple(Axis.moved(extent, first + np.arange(count)) for extent, first, count in axes))
 
 
-def _numbers(value: ir.Value, mapping: ir.Attribute, state: State) -> np.ndarray | None:
+def numbers_of(value: ir.Value, mapping: ir.Attribute, state: State) -> np.ndarray | None:
     """A constant input of a generic as an array over its loops."""
     found = constant_value(value, state.weights)
     affine_map = ir.AffineMapAttr(mapping).value
@@ -221,7 +221,7 @@ def _extracted(op: ir.OpView, places: Sequence, shape: Sequence[int], state: Sta
     moved = _moved(op.operands[0], state)
     if moved is None or len(places) != 5:
         return None
-    lines = [_line(place, axis, extent) for axis, (place, extent) in enumerate(zip(places, shape, strict=True))]
+    lines = [line_of(place, axis, extent) for axis, (place, extent) in enumerate(zip(places, shape, strict=True))]
     if any(line is None for line in lines):
         return None
     sizes = [op.operands[0].type.shape[0], moved.channels, *moved.separable.size]
@@ -233,7 +233,7 @@ def _extracted(op: ir.OpView, places: Sequence, shape: Sequence[int], state: Sta
     return moved.moved(Separable(axes))
 
 
-def _line(place: np.ndarray | None, axis: int, extent: int) -> np.ndarray | None:
+def line_of(place: np.ndarray | None, axis: int, extent: int) -> np.ndarray | None:
     """A place by position of an axis, [extent]; None where it depends on other axes, too."""
     if not isinstance(place, np.ndarray | np.generic):
         return None

@@ -13,6 +13,7 @@ import numpy as np
 from rt3d_mlir.passes.ir.evaluate import evaluate_body
 from rt3d_mlir.passes.ir.match import defining_op
 from rt3d_mlir.passes.ops.avg_pool import AvgPool
+from rt3d_mlir.passes.ops.channel_gather import ChannelGather
 from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.ops.interleave import Interleave
 from rt3d_mlir.passes.ops.max_pool import MaxPool
@@ -36,7 +37,8 @@ def _missing(value: ir.Value, known: dict[ir.Value, float | None]) -> float | No
 
 
 def _left_by(op: ir.OpView, known: dict[ir.Value, float | None]) -> float | None:
-    if op.name == "linalg.pack" or PackedConv.marks(op) or DepthwiseConv.marks(op) or Interleave.marks(op):
+    zeros = (PackedConv, DepthwiseConv, Interleave, ChannelGather)
+    if op.name == "linalg.pack" or any(kind.marks(op) for kind in zeros):
         return 0.0
     if (mean := Mean.match(op)) is not None:
         return _missing(mean.x, known) if mean.groups.size == 1 else 0.0

@@ -59,8 +59,17 @@ from rt3d_mlir.passes.ir.match import (
     is_float,
     is_pure_scalar,
 )
-from rt3d_mlir.passes.ops import avg_pool, depthwise_conv, interleave, max_pool, packed_conv, resample
+from rt3d_mlir.passes.ops import (
+    avg_pool,
+    channel_gather,
+    depthwise_conv,
+    interleave,
+    max_pool,
+    packed_conv,
+    resample,
+)
 from rt3d_mlir.passes.ops.avg_pool import AvgPool
+from rt3d_mlir.passes.ops.channel_gather import ChannelGather
 from rt3d_mlir.passes.ops.channel_layout import is_channel_layout, pack_channels, unpack_channels
 from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.ops.epilogue import epilogue_after
@@ -81,7 +90,8 @@ class NarrowF16(Pass):
     name: ClassVar[str] = "narrow-f16"
 
     def run(self, module: ir.Module, state: State) -> None:
-        layers = (partial(rule, state=state) for rule in (self._conv, self._depthwise, _average, _resample))
+        rules = (self._conv, self._depthwise, _average, _resample, _gather)
+        layers = (partial(rule, state=state) for rule in rules)
         patterns = {
             "linalg.generic": first_match(*layers, _pool, _interleave, _moments, _elementwise),
             "linalg.pack": _pack,
@@ -210,6 +220,17 @@ def _interleave(op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | N
     with rewriter.ip, op.operation.location:
         size = op.results[0].type.shape[2:5]
         new = widened(interleave.build(half, found.channels[0], size, found.phases, found.low))
+    rewriter.replace_op(op, [new])
+    return None
+
+
+def _gather(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
+    found = ChannelGather.match(op)
+    half, table = (found and _half_source(found.x)), (found and found.table(state.weights))
+    if half is None or table is None:
+        return NO_MATCH
+    with rewriter.ip, op.operation.location:
+        new = widened(channel_gather.build(state, half, table.reshape(-1)))
     rewriter.replace_op(op, [new])
     return None
 

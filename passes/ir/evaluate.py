@@ -7,7 +7,7 @@ from typing import Any
 import iree.compiler.ir as ir
 import numpy as np
 
-from rt3d_mlir.passes.ir.match import defining_op, generic_body, scalar_constant
+from rt3d_mlir.passes.ir.match import body_ops, defining_op, generic_body, scalar_constant
 
 _DTYPES = {
     "i1": np.bool_,
@@ -68,7 +68,6 @@ _INTEGER_ORDERS = (np.equal, np.not_equal, np.less, np.less_equal, np.greater, n
 Other = Callable[[ir.OpView, Sequence[Any]], Any]
 
 
-@np.errstate(all="ignore")
 def evaluate_body(op: ir.OpView, inputs: Sequence[Any], result: int = 0, other: Other | None = None) -> Any:
     """What the body of a generic yields as a result for `inputs`, arrays over its parallel loops that broadcast.
 
@@ -76,24 +75,28 @@ def evaluate_body(op: ir.OpView, inputs: Sequence[Any], result: int = 0, other: 
     not evaluated here, an input that is not given (None), a reduction's index, or what the output was. With `other`,
     inputs may be of a kind of its own.
     """
-    block = generic_body(op)
-    values: dict[ir.Value, Any] = {
-        argument: value for argument, value in zip(block.arguments, inputs, strict=False) if value is not None
-    }
-    extents = op.results[0].type.shape
+    lookup = evaluate_ops(op, inputs, op.results[0].type.shape, other)
+    return lookup(body_ops(op)[-1].operands[result])
+
+
+@np.errstate(all="ignore")
+def evaluate_ops(
+    op: ir.OpView, inputs: Sequence[Any], extents: Sequence[int], other: Other | None = None
+) -> Callable[[ir.Value], Any]:
+    """Evaluates the body of a generic with loops of these extents: gives what a value in it is, None if not known."""
+    arguments = zip(generic_body(op).arguments, inputs, strict=False)
+    values: dict[ir.Value, Any] = {argument: value for argument, value in arguments if value is not None}
 
     def lookup(value: ir.Value) -> Any:
         return values[value] if value in values else _constant(value)
 
-    for inner in block.operations:
+    for inner in body_ops(op)[:-1]:
         operands = [lookup(value) for value in inner.operands]
-        if inner.name == "linalg.yield":
-            return operands[result]
         known = all(isinstance(operand, np.ndarray | np.generic) for operand in operands) and len(inner.results) == 1
         found = _apply(inner, operands, extents) if known else other(inner, operands) if other else None
         if found is not None:
             values[inner.results[0]] = found
-    raise AssertionError("a generic's body ends with linalg.yield")
+    return lookup
 
 
 def _apply(op: ir.OpView, operands: list, extents: Sequence[int]) -> np.ndarray | None:

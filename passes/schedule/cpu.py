@@ -33,6 +33,7 @@ from rt3d_mlir.passes.ops.channel_layout import is_channel_layout
 from rt3d_mlir.passes.ops.epilogue import elementwise
 from rt3d_mlir.passes.ops.halo import note_halos
 from rt3d_mlir.passes.ops.packed_conv import NOT_AT_HAND, PackedConv
+from rt3d_mlir.passes.schedule.channel_gather import schedule_channel_gather
 from rt3d_mlir.passes.schedule.const_eval import hold_constants
 from rt3d_mlir.passes.schedule.depthwise import schedule_depthwise
 from rt3d_mlir.passes.schedule.destination import Destination, destination, mark_concatenations, pad_links
@@ -62,7 +63,8 @@ class ScheduleCpu(Pass):
         conv = first_match(packed, winograd, depthwise)
         spatial = (schedule_pool, schedule_resample)
         pool = first_match(*(partial(rule, module=module, state=state, target=self.target) for rule in spatial))
-        interleave = partial(schedule_interleave, module=module, state=state)
+        channels = (schedule_interleave, schedule_channel_gather)
+        moved = first_match(*(partial(rule, module=module, state=state) for rule in channels))
         pack = partial(self._pack, module=module, state=state)
         moments = partial(cpu_moments, module=module, target=self.target)
         rest = partial(self._elementwise, module=module, state=state)
@@ -70,7 +72,7 @@ class ScheduleCpu(Pass):
         note_halos(module)
         mark_concatenations(module)
         apply_patterns(module, {"linalg.generic": conv})  # first: a conv may take the pool behind it
-        apply_patterns(module, {"linalg.generic": first_match(pool, interleave, moments), "linalg.pack": pack})
+        apply_patterns(module, {"linalg.generic": first_match(pool, moved, moments), "linalg.pack": pack})
         apply_patterns(module, {"linalg.generic": rest, "linalg.unpack": unpack})
         pad_links(module)
         hold_constants(module)

@@ -23,6 +23,7 @@ from iree.compiler import rewrite
 
 from rt3d_mlir.passes.emit.dispatch import GpuLaunch
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns, first_match
+from rt3d_mlir.passes.gpu.channel_gather import GpuChannelGatherKernel
 from rt3d_mlir.passes.gpu.depthwise import GpuDepthwiseKernel
 from rt3d_mlir.passes.gpu.elementwise import GpuElementwiseKernel
 from rt3d_mlir.passes.gpu.interleave import GpuInterleaveKernel
@@ -34,9 +35,10 @@ from rt3d_mlir.passes.gpu.taps import offsets
 from rt3d_mlir.passes.ir.build import constant
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ir.match import defining_op, is_f32, only_user, static_shape
-from rt3d_mlir.passes.ops import resample
+from rt3d_mlir.passes.ops import channel_gather, resample
 from rt3d_mlir.passes.ops.activation import view
 from rt3d_mlir.passes.ops.avg_pool import AvgPool
+from rt3d_mlir.passes.ops.channel_gather import ChannelGather
 from rt3d_mlir.passes.ops.channel_layout import is_channel_layout
 from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.ops.epilogue import Epilogue, elementwise, epilogue_after
@@ -71,7 +73,8 @@ class ScheduleVulkan(Pass):
             module, {"linalg.generic": first_match(layers.packed, layers.depthwise)}
         )  # first: a conv takes the epilogue behind it
         unpack = partial(_unpack, module=module, lanes=self.target.lanes)
-        moved = first_match(others.pool, others.interleave, others.moments, others.resample)
+        rules = (others.pool, others.interleave, others.channel_gather, others.moments, others.resample)
+        moved = first_match(*rules)
         apply_patterns(module, {"linalg.generic": moved, "linalg.pack": others.pack, "linalg.unpack": unpack})
         apply_patterns(module, {"linalg.generic": others.elementwise})
         pad_links(module)
@@ -204,6 +207,23 @@ class _Others(_Rules):
         with to.place(op, epilogue and epilogue.op):
             inputs = [x, *self._operands(epilogue, found.name, to)]
             body, launch = partial(kernel.body, epilogue=epilogue), GpuLaunch(kernel.threads, kernel.scalar)
+            to.dispatch(rewriter, self.module, found.name, inputs, kernel.grid, body, launch)
+        return None
+
+    def channel_gather(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
+        found = ChannelGather.match(op)
+        if found is None or not self._fits(op, found.name):
+            return NO_MATCH
+        table = found.table(self.state.weights)
+        if table is None:
+            return self.state.refuse(self.step.name, found.name, channel_gather.NOT_AT_HAND)
+        x, source = view(found.x)
+        epilogue, to = self._behind(op)
+        kernel = GpuChannelGatherKernel(source, to.out)
+        with to.place(op, epilogue and epilogue.op):
+            flat = constant(self.state, "channel_gather.channels", table.reshape(-1).copy())
+            inputs = [x, flat, *self._operands(epilogue, found.name, to)]
+            body, launch = partial(kernel.body, epilogue=epilogue), GpuLaunch(kernel.threads, frozenset({0}))
             to.dispatch(rewriter, self.module, found.name, inputs, kernel.grid, body, launch)
         return None
 

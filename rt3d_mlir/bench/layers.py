@@ -243,5 +243,6 @@ _KINDS = {
     "resample": "resampling",
     "elementwise": "elementwise",
     "interleave": "interleave",
+    "channel_gather": "channel gather",
     "block_layout": "layout entry",
 }

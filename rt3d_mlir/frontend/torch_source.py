@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch.export import ExportedProgram
 from torch.func import functional_call
+from torch.fx import Node
 from torch.utils._pytree import tree_leaves, tree_map
 
 from rt3d_mlir.errors import InputError, ModelError
@@ -169,15 +170,37 @@ def _numpy(tensor: torch.Tensor) -> np.ndarray:
 
 
 def _program_macs(program: ExportedProgram) -> dict[str, int]:
-    """`models.count_macs` for a program, whose layers are calls of functions."""
+    """`models.count_macs` for a program, whose layers are calls of functions.
+
+    Weights that are computed are called like the largest tensor that they are computed from.
+    """
     aten = torch.ops.aten
     counted = (aten.conv1d, aten.conv2d, aten.conv3d, aten.linear)
     transposed = (aten.conv_transpose1d, aten.conv_transpose2d, aten.conv_transpose3d)
-    parameters = program.graph_signature.inputs_to_parameters
     macs: Counter[str] = Counter()
     for node in program.graph.nodes:
         packet = getattr(node.target, "overloadpacket", None)
-        if packet in (*counted, *transposed) and node.args[1].name in parameters:
+        name = _origin(node.args[1], program) if packet in (*counted, *transposed) else None
+        if name is not None:
             once = (node.args[0] if packet in transposed else node).meta["val"]  # which each weight of a slice is for
-            macs[parameters[node.args[1].name]] += once.numel() * node.args[1].meta["val"][0].numel()
+            macs[name] += once.numel() * node.args[1].meta["val"][0].numel()
     return dict(macs)
+
+
+def _origin(weight: Node, program: ExportedProgram) -> str | None:
+    """The largest parameter or buffer that a weight is computed from; None where it depends on an input."""
+    signature = program.graph_signature
+    names = {
+        **signature.inputs_to_parameters,
+        **signature.inputs_to_buffers,
+        **signature.inputs_to_lifted_tensor_constants,
+    }
+    read: dict[Node, None] = {weight: None}
+    sources = [weight]
+    while sources:
+        read |= dict.fromkeys(sources)
+        sources = [source for node in sources for source in node.all_input_nodes if source not in read]
+    constants = [node for node in read if node.op == "placeholder"]
+    if not constants or any(node.name not in names for node in constants):
+        return None
+    return names[max(constants, key=lambda node: node.meta["val"].numel()).name]

@@ -115,6 +115,15 @@ def _shifted(x: torch.Tensor) -> torch.Tensor:
     return torch.cat([F.pad(back[:, :, 1:], (0, 0, 0, 0, 0, 1)), F.pad(ahead[:, :, :-1], (0, 0, 0, 0, 1, 0)), rest], 1)
 
 
+def _written_shift(x: torch.Tensor) -> torch.Tensor:
+    """The same by slices that are written, as TSM's own code has it."""
+    y = torch.zeros_like(x)
+    y[:, :2, :-1] = x[:, :2, 1:]
+    y[:, 2:5, 1:] = x[:, 2:5, :-1]
+    y[:, 5:] = x[:, 5:]
+    return y
+
+
 def _shuffled(x: torch.Tensor) -> torch.Tensor:
     n, c, *size = x.shape
     return x.view(n, 2, c // 2, *size).transpose(1, 2).reshape(n, c, *size)
@@ -140,6 +149,7 @@ def moved() -> dict[str, Case]:
         "every-second-resized": Case(Between(lambda x: F.interpolate(x[..., ::2], scale_factor=2)), SHAPE),
         "row-of-transposed-by-list": Case(Between(lambda x: x.transpose(3, 4)[:, :, :, 1:2, [1, 0, 0]]), SHAPE),
         "temporal-shift": Case(Between(_shifted), SHAPE),
+        "temporal-shift-written": Case(Between(_written_shift), SHAPE),
         "channel-shuffle": Case(Between(_shuffled), SHAPE),
         "uneven-concat": Case(Between(Uneven(), after=15), SHAPE),
         "nearest": Case(Between(lambda x: F.interpolate(x, scale_factor=2)), (1, 3, 2, 3, 4)),

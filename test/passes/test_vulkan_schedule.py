@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 import vulkan
-from cases import Case, channel_norms, foreign, resampled, upsampled
+from cases import Case, channel_moves, channel_norms, foreign, resampled, upsampled
 from numerics import Several
 from torch import nn
 from torch.nn import functional as F
@@ -195,6 +195,15 @@ def test_channel_norms(dtype: str, step: int, bound: float, tmp_path: Path):
     cases = dict([*channel_norms.channel_norms().items()][::step])
     text = run_cases(cases, tmp_path, dtype, bound)
     assert "linalg.generic" not in text, "an op is left to IREE"
+
+
+@pytest.mark.parametrize(("dtype", "bound"), [("f32", 1e-5), pytest.param("f16", 5e-3, marks=pytest.mark.slow)])
+def test_channel_moves(dtype: str, bound: float, tmp_path: Path):
+    """Each second case."""
+    cases = dict([*channel_moves.channel_moves().items()][::2])
+    text = run_cases(cases, tmp_path, dtype, bound)
+    assert "linalg.generic" not in text
+    assert text.count("flow.dispatch @channel_layout") == len(cases)
 
 
 @pytest.mark.parametrize(("dtype", "bound"), [("f32", 1e-5), pytest.param("f16", 5e-3, marks=pytest.mark.slow)])

@@ -1,6 +1,6 @@
 // RUN: %opt %s --passes=block-layout 2>&1 | filecheck %s
 
-// Reads that are no separable map of one tensor: along a diagonal, from channels in another order, where the data say,
+// Reads that are no separable map of one tensor: along a diagonal, rows as columns, where the data say,
 // behind the end, of a product of two of its numbers, and of the magnitude of one.
 // CHECK: remark: block-layout: tensor.concat: it has no blocked form
 // CHECK-NOT: resample
@@ -31,7 +31,7 @@ func.func @main(%a: tensor<1x1x1x3x3x4xf32>) -> tensor<1x6x1x3x3x4xf32> {
     %h = linalg.index 3 : index
     %w = linalg.index 4 : index
     %back = arith.subi %c3, %c : index
-    %v = tensor.extract %x[%c0, %back, %c0, %h, %w] : tensor<1x4x1x3x3xf32>
+    %v = tensor.extract %x[%c0, %back, %c0, %w, %h] : tensor<1x4x1x3x3xf32>
     linalg.yield %v : f32
   } -> tensor<1x4x1x3x3xf32>
   %data = linalg.generic {indexing_maps = [#id, #id], iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel"]}
