@@ -130,7 +130,7 @@ SUITES = [
     Suite("random", "8x8", "schedule-cpu", ("channel_norms",), slow=True),
     Suite("random", "8x4", "schedule-cpu", ("channel_norms",), target="cortex-a76", slow=True),
     # What other people's networks have: left to IREE or evaluated, between layers that are packed.
-    Suite("integers", "8x4", "schedule-cpu", ("transposed", "moved", "moved_weights")),
+    Suite("integers", "8x4", "schedule-cpu", ("transposed", "moved", "moved_weights"), every=2),
     Suite("integers", "8x4", "schedule-cpu", ("upsampled",), every=2),
     Suite("integers", "8x4", "place-activations", ("transposed", "upsampled"), slow=True),
     Suite("integers", "16x4", "schedule-cpu", ("transposed", "upsampled"), slow=True),
@@ -153,7 +153,7 @@ SUITES = [
     Suite("integers", "8x8", "schedule-cpu", ("resampled",), slow=True),
     Suite("random", "8x4", "schedule-cpu", ("resampled", "interpolated"), target="cortex-a76", slow=True),
     Suite("random", "8x4", "schedule-cpu", ("resampled", "interpolated"), target="cortex-a76", dtype="f16", every=4),
-    Suite("random", "8x4", "schedule-cpu", ("foreign", "computed_weights")),
+    Suite("random", "8x4", "schedule-cpu", ("foreign", "computed_weights"), every=2),
     Suite("random", "8x4", "schedule-cpu", ("transposed",), target="cortex-a76", slow=True),
     Suite("random", "8x4", "schedule-cpu", ("moved", "foreign"), target="cortex-a76", slow=True),
     Suite("random", "8x4", "schedule-cpu", ("attention", "recurrent"), slow=True),

@@ -321,8 +321,15 @@ def test_branches_write_their_parts_of_a_concatenation_at_once(tmp_path: Path):
     ],
     ids=str,
 )
-@pytest.mark.parametrize("dtype", ["f32", "f16"])
-@pytest.mark.parametrize("in_step", [False, True])
+@pytest.mark.parametrize(
+    ("dtype", "in_step"),
+    [
+        ("f32", True),
+        ("f16", False),
+        pytest.param("f32", False, marks=pytest.mark.slow),
+        pytest.param("f16", True, marks=pytest.mark.slow),
+    ],
+)
 def test_tiles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tile: GpuTile, dtype: str, in_step: bool):
     """Threads that run in step and have all of a part wait for no others; here a subgroup waits for the workgroup."""
     alone = count_subgroup_barriers(monkeypatch)
