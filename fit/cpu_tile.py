@@ -95,7 +95,7 @@ def time_layers() -> list[dict[str, Any]]:
 
 def main(argv: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="python -m fit.cpu_tile")
-    parser.add_argument("--time", action="store_true", help="time the tiles again on this machine, in fifteen minutes")
+    parser.add_argument("--time", action="store_true", help="time the tiles again on this machine, in five minutes")
     parser.add_argument("--fit", action="store_true", help="look for better numbers")
     args = parser.parse_args(argv)
     if args.time:

@@ -37,7 +37,7 @@ from rt3d_mlir.passes.floor2.block_channels import (
     gather_shuffle,
     gather_slice,
 )
-from rt3d_mlir.passes.floor2.block_concat import block_concat, block_slice
+from rt3d_mlir.passes.floor2.block_concat import block_concat, block_slice, block_write, join_along_space
 from rt3d_mlir.passes.floor2.block_elementwise import block_elementwise
 from rt3d_mlir.passes.floor2.block_interleave import block_interleave, cut_interleave
 from rt3d_mlir.passes.floor2.block_moments import block_moments
@@ -64,7 +64,8 @@ class BlockLayout(Pass):
             "tensor.pad": first_match(_crop, first(block_pad, gather_pad)),
             "linalg.generic": first(block_resample, gather_index, block_elementwise, block_max_pool, block_mean),
             "linalg.transpose": first(block_avg_pool),
-            "tensor.concat": first_match(block_concat, first(gather_concat, block_join)),
+            "tensor.concat": first_match(block_concat, first(gather_concat, block_join), join_along_space),
+            "tensor.insert_slice": first(block_write),
             "tensor.collapse_shape": first_match(block_interleave, first(gather_shuffle)),
             "tensor.extract_slice": first_match(cut_interleave, block_slice, first(block_steps, gather_slice)),
         }

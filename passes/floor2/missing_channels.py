@@ -11,7 +11,7 @@ import iree.compiler.ir as ir
 import numpy as np
 
 from rt3d_mlir.passes.ir.evaluate import evaluate_body
-from rt3d_mlir.passes.ir.match import defining_op
+from rt3d_mlir.passes.ir.match import defining_op, integers
 from rt3d_mlir.passes.ops.avg_pool import AvgPool
 from rt3d_mlir.passes.ops.channel_gather import ChannelGather
 from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
@@ -46,8 +46,8 @@ def _left_by(op: ir.OpView, known: dict[ir.Value, float | None]) -> float | None
         return 0.0
     if op.name == "tensor.extract_slice":
         return _missing(op.operands[0], known)
-    if op.name == "tensor.insert_slice":  # a part of a concatenation; padding comes after all elementwise ops
-        return _missing(op.operands[0], known)
+    if op.name == "tensor.insert_slice":
+        return _written(op, known)
     if (pool := MaxPool.match(op) or AvgPool.match(op)) is not None:
         number = _missing(pool.x, known)
         return number if number == 0 or isinstance(pool, MaxPool) else None
@@ -56,6 +56,20 @@ def _left_by(op: ir.OpView, known: dict[ir.Value, float | None]) -> float | None
     if op.name == "linalg.generic":
         return _computed(op, [value if len(value.type.shape) == 6 else 0.0 for value in op.inputs], known)
     return None
+
+
+def _written(op: ir.OpView, known: dict[ir.Value, float | None]) -> float | None:
+    """In the last block of what a part is written into; padding comes after all elementwise ops."""
+    (part, whole), (sizes, shape) = op.operands[:2], (list(op.operands[at].type.shape) for at in (0, 1))
+    last = integers(op.attributes["static_offsets"])[1] + sizes[1] == shape[1]
+    others = [axis for axis in (0, 2, 3, 4) if sizes[axis] != shape[axis]]
+    before = defining_op(whole)
+    if not last:
+        return _missing(whole, known)
+    if not others or (before is not None and before.name == "tensor.empty"):
+        return _missing(part, known)
+    number = _missing(part, known)
+    return number if number == _missing(whole, known) else None
 
 
 def _computed(op: ir.OpView, inputs: Sequence[ir.Value | float], known: dict[ir.Value, float | None]) -> float | None:

@@ -16,6 +16,27 @@ def _temporal_shift(x: torch.Tensor) -> torch.Tensor:
     return torch.cat([F.pad(back[:, :, 1:], (0, 0, 0, 0, 0, 1)), F.pad(ahead[:, :, :-1], (0, 0, 0, 0, 1, 0)), rest], 1)
 
 
+def _written(x: torch.Tensor) -> torch.Tensor:
+    """TSM's as its own code has it: slices that are written, of whole blocks."""
+    y = torch.zeros_like(x)
+    y[:, :4, :-1] = x[:, :4, 1:]
+    y[:, 4:8, 1:] = x[:, 4:8, :-1]
+    y[:, 8:] = x[:, 8:]
+    return y
+
+
+def _written_into_zeros(x: torch.Tensor) -> torch.Tensor:
+    y = x.new_zeros(1, 9, 6, 6, 9)
+    y[:, 3:8, 1:5, :, 1:] = x[:, :5]
+    return y
+
+
+def _overwritten(x: torch.Tensor) -> torch.Tensor:
+    y = x.clone()
+    y[:, 4:, 1:3, :, 2:5] = F.relu(x)[:, 4:, 1:3, :, 2:5]
+    return y
+
+
 def _shuffled(groups: int) -> Callable[[torch.Tensor], torch.Tensor]:
     def shuffle(x: torch.Tensor) -> torch.Tensor:
         return x.unflatten(1, (groups, -1)).transpose(1, 2).flatten(1, 2)
@@ -32,6 +53,12 @@ def _halves(net: Net, x: torch.Tensor) -> torch.Tensor:
 def channel_moves() -> dict[str, Case]:
     bodies: dict[str, tuple[nn.Module | Callable[[torch.Tensor], torch.Tensor], int, int]] = {
         "temporal-shift-uneven": (_temporal_shift, 12, 12),
+        "temporal-shift-written": (_written, 12, 12),
+        "written-into-zeros": (_written_into_zeros, 9, 9),
+        "overwritten": (_overwritten, 8, 8),
+        "overwritten-odd": (_overwritten, 6, 6),
+        "joined-in-time": (lambda x: torch.cat([x[:, :, :2], F.relu(x), x], 2)[:, :, 1:9], 6, 6),
+        "joined-in-width": (lambda x: torch.cat([F.relu(x) + 1, x], 4), 6, 6),
         "shuffle-by-three": (_shuffled(3), 12, 12),
         "shuffle-of-blocks": (lambda x: x[:, [4, 5, 6, 7, 0, 1, 2, 3]], 8, 8),
         "list-of-channels": (lambda x: x[:, [3, 1, 0, 2, 6]], 8, 5),

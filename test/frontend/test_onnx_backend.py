@@ -50,7 +50,9 @@ def _operators(refused: dict[str, str]) -> Counter[str]:
 
 def _some() -> list[Case]:
     """Each third of what PyTorch exported, and each hundred and sixtieth of the operators' own."""
-    return [case for i, case in enumerate(cases()) if i % (3 if case.name.startswith("pytorch-converted") else 160) == 0]
+    return [
+        case for i, case in enumerate(cases()) if i % (3 if case.name.startswith("pytorch-converted") else 160) == 0
+    ]
 
 
 def test_some_of_the_cases():
