@@ -21,6 +21,7 @@ from rt3d_mlir.passes.floor1.trim_taps import TrimTaps
 from rt3d_mlir.passes.floor2.block_layout import BlockLayout
 from rt3d_mlir.passes.floor2.clone_slices import CloneSlices
 from rt3d_mlir.passes.floor2.fuse_elementwise import FuseElementwise
+from rt3d_mlir.passes.floor2.narrow_bf16 import NarrowBf16
 from rt3d_mlir.passes.floor2.narrow_f16 import NarrowF16
 from rt3d_mlir.passes.floor2.place_activations import PlaceActivations
 from rt3d_mlir.passes.floor2.trim_windows import TrimWindows
@@ -65,8 +66,8 @@ class Setting:
 
     @property
     def transforms(self) -> bool:
-        """Whether Winograd may be taken: f16 and GPUs have no kernels for it."""
-        return self.cpu is not None and self.winograd and not self.half
+        """Whether Winograd may be taken: 16 bits and GPUs have no kernels for it."""
+        return self.cpu is not None and self.winograd and self.dtype == "f32"
 
 
 #: What a pass belongs to, by its folder, in the order in which they run.
@@ -118,6 +119,7 @@ ENTRIES = (
     _always(PlaceActivations),
     Entry(Winograd, lambda at: Winograd(at.cpu) if at.cpu and at.transforms else None),
     Entry(NarrowF16, lambda at: NarrowF16() if at.half else None),
+    Entry(NarrowBf16, lambda at: NarrowBf16() if at.dtype == "bf16" else None),
     Entry(ScheduleCpu, lambda at: ScheduleCpu(at.cpu) if at.cpu else None),
     Entry(ScheduleVulkan, lambda at: ScheduleVulkan(at.gpu) if at.gpu else None),
     _always(UnfuseNorms),

@@ -99,7 +99,7 @@ def test_only_what_is_used_is_written():
         (with_blob(BLOB[:-2]), "x: resource w holds 5.75 elements"),
         (with_blob(BLOB[:-1]), "x: resource w holds 5.75 elements"),
         (with_blob(""), "x: resource w holds -1 elements"),
-        (with_blob(BLOB).replace("f32", "bf16"), "x: resource w has element type bf16; known are f32, "),
+        (with_blob(BLOB).replace("f32", "f80"), "x: resource w has element type f80; known are f32, "),
         (BODY[:40], "x does not parse as MLIR: "),
         ("func.func @f() { call @none() : () -> () return }", "x does not parse as MLIR: "),
     ],

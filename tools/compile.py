@@ -29,6 +29,7 @@ from rt3d_mlir.targets import (
     CpuTarget,
     Target,
     check_dtype,
+    doubt,
     find_target,
     get_gpu_target,
     get_target,
@@ -54,6 +55,8 @@ def _run(argv: Sequence[str]) -> None:
     check_versions()
     target = find_target(args.target)
     check_dtype(target, args.dtype)
+    if against := doubt(target, args.dtype):
+        console.log.print(f"warning: {against}")
     check_folder(args.output, args.force, args.dump_ir)
     if isinstance(target, CpuTarget) and target.tiles:
         console.log.print(f"note: register tiles of {tiles_path(target.cpu)}")

@@ -40,7 +40,7 @@ def tile_key(
 ) -> str:
     """What a tuned table knows a layer by: filters x channels of a tap, (Kd, Kh), the output's size, pool and f16."""
     pooled = f" pool{'x'.join(map(str, pool))}" if max(pool) > 1 else ""
-    half = " f16" if dtype == "f16" else ""
+    half = "" if dtype == "f32" else f" {dtype}"
     return f"{filters}x{channels} k{kernel[0]}x{kernel[1]} {'x'.join(map(str, size))}{pooled}{half}"
 
 

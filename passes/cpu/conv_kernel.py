@@ -56,17 +56,18 @@ class ConvKernel:
 
     @property
     def bytes(self) -> int:
-        """Of an input number, a weight and an output number: 4 (f32) or 2 (f16)."""
+        """Of an input number, a weight and an output number: 4 (f32) or 2 (f16, bf16)."""
         return self.taps.weights.dtype.itemsize
 
     @property
     def half(self) -> bool:
-        return self.bytes == 2
+        """Whether products are of f16, and chunks of them summed in it."""
+        return self.taps.weights.dtype == np.float16
 
     @property
     def lanes(self) -> int:
-        """Numbers that a vector register holds."""
-        return self.target.vector_bits // (8 * self.bytes)
+        """Filters whose sums a vector register holds while products are added."""
+        return self.target.vector_bits // (16 if self.half else 32)
 
     @property
     def columns_a_load(self) -> int:
@@ -78,7 +79,7 @@ class ConvKernel:
 
     @property
     def tile_key(self) -> str:
-        dtype = "f16" if self.half else "f32"
+        dtype = "f16" if self.half else "bf16" if self.taps.step == 2 else "f32"
         return tile_key(self.filters, len(self.taps.channels), self.size, self.taps.kernel, self.window.kernel, dtype)
 
     @property

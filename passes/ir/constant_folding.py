@@ -69,8 +69,8 @@ def channel_vector(value: ir.Value, weights: WeightTable) -> tuple[np.ndarray, s
 
 
 def _is_known(kind: ir.Type) -> bool:
-    """Whether numpy has the element type of a tensor type; it has no bf16."""
-    known = (ir.F16Type, ir.F32Type, ir.F64Type, ir.IntegerType)
+    """Whether a side table has numbers of the element type of a tensor type."""
+    known = (ir.F16Type, ir.BF16Type, ir.F32Type, ir.F64Type, ir.IntegerType)
     return isinstance(kind, ir.RankedTensorType) and isinstance(ir.RankedTensorType(kind).element_type, known)
 
 

@@ -142,9 +142,9 @@ def is_f32(value: ir.Value) -> bool:
 
 
 def is_float(value: ir.Value) -> bool:
-    """Whether a value is a tensor of f32 or f16."""
+    """Whether a value is a tensor of f32, f16 or bf16."""
     kind = value.type
-    known = (ir.F32Type, ir.F16Type)
+    known = (ir.F32Type, ir.F16Type, ir.BF16Type)
     return isinstance(kind, ir.RankedTensorType) and isinstance(ir.RankedTensorType(kind).element_type, known)
 
 

@@ -124,10 +124,10 @@ def _text(mapping: ir.Attribute) -> str:
 
 
 def _vectorizable(op: ir.OpView) -> bool:
-    """Whether an op of the body computes f32, f16 or a bit, from values of the body and float constants."""
+    """Whether an op of the body computes f32, 16 bits or a bit, from values of the body and float constants."""
     if any(scalar_constant(result) is not None for result in op.results):
         return True
-    kinds = (ir.F32Type.get(), ir.F16Type.get(), ir.IntegerType.get_signless(1))
+    kinds = (ir.F32Type.get(), ir.F16Type.get(), ir.BF16Type.get(), ir.IntegerType.get_signless(1))
     inside = [value for value in op.operands if scalar_constant(value) is None]
     return all(value.type in kinds for value in (*inside, *op.results)) and all(
         isinstance(value.owner, ir.Block) or value.owner.parent == op.operation.parent for value in inside

@@ -8,6 +8,7 @@ never in memory. So is an interleave of its channels, as behind a transposed con
 from dataclasses import dataclass, replace
 
 import iree.compiler.ir as ir
+import numpy as np
 
 from rt3d_mlir.passes.cpu.conv_kernel import ConvKernel
 from rt3d_mlir.passes.cpu.conv_pool import worth_it
@@ -60,7 +61,7 @@ def plan_conv(conv: PackedConv, state: State, target: CpuTarget) -> ConvPlan | N
     to = destination(value)
     kernel = ConvKernel(
         target=target,
-        taps=arrange(packed, target.widest * 4 // packed.weights.itemsize),
+        taps=arrange(packed, target.widest * (2 if packed.weights.dtype == np.float16 else 1)),
         source=source,
         halo=conv_halo(conv),
         strides=conv.strides,

@@ -57,7 +57,8 @@ def export(
     `masks` set the weights that they remove to zero. Without masks, the zero blocks that the weights already have are
     removed. `group` is the size of the blocks that are looked for. Its default is the masks' group if that fills the
     target's registers, else the group that is fastest for the zeros of each layer. `dense` keeps all weights. `dtype`
-    "f16" stores activations and weights as f16, on targets that multiply f16; inputs and outputs keep their types.
+    "f16" or "bf16" is what activations and weights are stored as, on targets that multiply it; inputs and outputs keep
+    their types.
     `winograd=False` computes dense layers directly, as pruned layers are: a baseline for pruning that differs in the
     zeros alone.
 

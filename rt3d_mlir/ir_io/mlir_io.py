@@ -13,7 +13,7 @@ from iree.compiler.passmanager import PassManager
 
 from rt3d_mlir import files
 from rt3d_mlir.errors import ModelError
-from rt3d_mlir.ir_io.weights import WeightTable, resource_key
+from rt3d_mlir.ir_io.weights import BFLOAT16, WeightTable, resource_key
 from rt3d_mlir.iree import internals
 
 _HANDLE = re.compile(r'dense_resource<"?([^">]+)"?>\s*:\s*(tensor<[^>]*>)')
@@ -22,6 +22,7 @@ _BLOB = re.compile(r'^\s*"?([^\s"]+)"?: "0x([0-9A-Fa-f]*)",?\s*$', re.MULTILINE)
 _DTYPES = {
     "f32": np.float32,
     "f16": np.float16,
+    "bf16": BFLOAT16,
     "f64": np.float64,
     "i8": np.int8,
     "i16": np.int16,
@@ -118,6 +119,7 @@ def attach_numbers(module: ir.Module, table: WeightTable, keep: Set[str] = froze
         key = resource_key(op.attributes["value"])
         if key is not None and key in table and key not in keep:
             array = np.ascontiguousarray(table[key])
+            array = array.view(np.uint16) if array.dtype == BFLOAT16 else array  # which has no buffer protocol
             op.attributes["value"] = ir.DenseResourceElementsAttr.get_from_buffer(array, key, op.result.type)
 
 
@@ -130,7 +132,7 @@ def read_elements(attribute: ir.Attribute) -> np.ndarray | None:
     if not isinstance(attribute.type, ir.RankedTensorType) or str(attribute.type.element_type) not in _DTYPES:
         return None
     if isinstance(attribute, ir.DenseElementsAttr):
-        return np.array(attribute)
+        return None if isinstance(attribute.type.element_type, ir.BF16Type) else np.array(attribute)
     if resource_key(attribute) is None:
         return None
     constant = ir.Operation.create("arith.constant", [attribute.type], attributes={"value": attribute}, ip=False)

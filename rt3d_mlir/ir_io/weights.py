@@ -8,6 +8,7 @@ the numbers stay in numpy. :mod:`rt3d_mlir.ir_io.mlir_io` joins the two when a m
 from collections.abc import Iterator, Mapping
 
 import iree.compiler.ir as ir
+import ml_dtypes
 import numpy as np
 
 #: Constants of at most this many elements that are no parameter are written inline, `dense<[...]>`: they read better
@@ -26,6 +27,8 @@ ELEMENT_TYPES = {
     "int64": "i64",
     "bool": "i1",
 }
+#: numpy has no bf16 of its own.
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 
 
 class WeightTable:
@@ -69,7 +72,7 @@ class WeightTable:
 
     def attribute(self, name: str, array: np.ndarray, origin: str | None = None) -> ir.Attribute:
         """An elements attribute for `array`: inline if small and of no parameter, else a handle to a new entry."""
-        if origin is None and array.size <= INLINE_ELEMENTS:
+        if origin is None and array.size <= INLINE_ELEMENTS and array.dtype != BFLOAT16:
             return ir.DenseElementsAttr.get(np.ascontiguousarray(array), type=element_type(array.dtype))
         return self.handle(name, array, origin)
 
@@ -109,7 +112,7 @@ def resource_key(attribute: ir.Attribute) -> str | None:
 
 def element_type(dtype: np.dtype) -> ir.Type:
     """The MLIR scalar type of a numpy dtype."""
-    return ir.Type.parse(ELEMENT_TYPES[np.dtype(dtype).name])
+    return ir.Type.parse("bf16" if dtype == BFLOAT16 else ELEMENT_TYPES[np.dtype(dtype).name])
 
 
 def tensor_type(array: np.ndarray) -> ir.RankedTensorType:

@@ -104,7 +104,7 @@ def count_work(layer: str, kernel: ConvKernel, epilogue: Epilogue | None = None)
         runs=runs,
         flushes=flushes if kernel.half else 0,
         sums=th * tw * registers,
-        macs=taps * th * tw * kernel.filters * channels,
+        macs=taps * th * tw * kernel.filters * channels * kernel.taps.step,
         bytes=kernel.taps.weights.nbytes + kernel.bytes * _activations(kernel.source, kernel.out, epilogue),
         single_use=prod(kernel.size) * batch == 1,
     )

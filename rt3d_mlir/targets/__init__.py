@@ -2,7 +2,7 @@
 
 from rt3d_mlir.targets.base import DTYPES, Target
 from rt3d_mlir.targets.cpu import CpuTarget, get_target, target_names
-from rt3d_mlir.targets.find import check_dtype, find_target
+from rt3d_mlir.targets.find import check_dtype, doubt, find_target
 from rt3d_mlir.targets.gpu import GpuTarget, get_gpu_target, gpu_target_names
 from rt3d_mlir.targets.rates import Rates
 from rt3d_mlir.targets.tiles import read_tiles, tiles_path
@@ -14,6 +14,7 @@ __all__ = [
     "Rates",
     "Target",
     "check_dtype",
+    "doubt",
     "find_target",
     "get_gpu_target",
     "get_target",

@@ -6,7 +6,9 @@ from rt3d_mlir.sparsity import GroupSize
 from rt3d_mlir.targets.rates import Rates
 
 #: What weights and activations can be stored as; sums and the model's inputs and outputs are f32 always.
-DTYPES = ("f32", "f16")
+DTYPES = ("f32", "f16", "bf16")
+#: How the message to a target without begins.
+BF16_NEEDS = "dtype bf16 needs an x86 core with AVX512-BF16"
 
 
 class Target(Protocol):
@@ -58,7 +60,7 @@ class Target(Protocol):
         ...
 
     def group_of(self, dtype: str) -> GroupSize:
-        """The default of pruning for f32 or f16."""
+        """The default of pruning for one of DTYPES."""
         ...
 
     @property
@@ -67,8 +69,13 @@ class Target(Protocol):
         ...
 
     @property
-    def half_needs(self) -> str:
-        """What a machine of this kind has to have for dtype f16: how the message to one without begins."""
+    def pairs(self) -> bool:
+        """Whether it multiplies pairs of bf16, so that dtype bf16 is of use."""
+        ...
+
+    @property
+    def needs(self) -> dict[str, str]:
+        """What a machine of this kind has to have for a dtype: how the message to one without begins."""
         ...
 
     @property

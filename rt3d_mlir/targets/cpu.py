@@ -12,6 +12,7 @@ from typing import Literal
 from rt3d_mlir.errors import TargetError, did_you_mean
 from rt3d_mlir.iree import internals
 from rt3d_mlir.sparsity import GroupSize
+from rt3d_mlir.targets.base import BF16_NEEDS
 from rt3d_mlir.targets.host import CoreFacts, ask_host
 from rt3d_mlir.targets.rates import Rates, core_rates
 from rt3d_mlir.targets.tiles import read_tiles, tiles_path
@@ -51,6 +52,7 @@ class CpuTarget:
     broadcast      "lane": FMA takes one lane of a register (NEON); "memory": FMA broadcasts from memory (x86)
     group          the kernel group that fills the registers, and the default of pruning
     half           whether the core multiplies f16 (Arm's fullfp16), so that dtype f16 is of use
+    pairs          whether it adds products of pairs of bf16 to f32 (AVX512-BF16), so that dtype bf16 is of use
     dots           LLVM's features for dot products of int8 that the core has, of `DOT_PRODUCTS`
     cores          the cores of a whole chip, where the preset is one
     core           what a core does in a cycle
@@ -77,6 +79,7 @@ class CpuTarget:
     broadcast: Literal["lane", "memory"]
     group: GroupSize
     half: bool = False
+    pairs: bool = False
     dots: frozenset[str] = frozenset()
     cores: str = ""
     core: Core = Core()
@@ -91,7 +94,6 @@ class CpuTarget:
     tiles: Mapping[str, tuple[int, int]] = field(default_factory=dict, hash=False)
     device = "local-task"
     double = True
-    half_needs = "dtype f16 needs an aarch64 core with fullfp16"
 
     @property
     def lanes(self) -> int:
@@ -104,9 +106,13 @@ class CpuTarget:
         return self.columns * ceil(self.group.m / self.lanes)
 
     def group_of(self, dtype: str) -> GroupSize:
-        """The default of pruning, which is the same for f32 and f16."""
+        """The default of pruning, which is the same for all."""
         del dtype
         return self.group
+
+    @property
+    def needs(self) -> dict[str, str]:
+        return {"f16": "dtype f16 needs an aarch64 core with fullfp16", "bf16": BF16_NEEDS}
 
     @property
     def rates(self) -> Rates:
@@ -163,6 +169,7 @@ def x86_target(core: CoreFacts) -> CpuTarget:
         widest=filters,
         broadcast="memory",
         group=GroupSize(filters, 4),
+        pairs="avx512bf16" in core.features,
         dots=core.features & DOT_PRODUCTS,
     )
 

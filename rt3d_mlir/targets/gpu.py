@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from rt3d_mlir.errors import TargetError, did_you_mean
 from rt3d_mlir.iree import internals
 from rt3d_mlir.sparsity import GroupSize
+from rt3d_mlir.targets.base import BF16_NEEDS
 from rt3d_mlir.targets.rates import Rates, core_rates
 
 
@@ -60,7 +61,12 @@ class GpuTarget:
     triple = "spirv"
     device = "vulkan"
     double = False
-    half_needs = "dtype f16 needs a GPU that stores and multiplies it (storageBuffer16BitAccess, shaderFloat16)"
+    pairs = False
+
+    @property
+    def needs(self) -> dict[str, str]:
+        f16 = "dtype f16 needs a GPU that stores and multiplies it (storageBuffer16BitAccess, shaderFloat16)"
+        return {"f16": f16, "bf16": BF16_NEEDS}
 
     @property
     def cpu(self) -> str:

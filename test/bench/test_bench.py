@@ -175,7 +175,7 @@ def test_kernels_with_the_same_code_are_told_apart_by_their_order():
         (["--models", "c3b"], "unknown model 'c3b'; did you mean 'c3d'?"),
         (["--configs", "c3d-3.5x"], "no configuration is called 'c3d-3.5x'; known: dense, c3d-2.53x"),
         (["--configs", "s3d-2.10x"], "configuration s3d-2.10x was made for s3d, but --models says c3d"),
-        (["--engines", "openvin"], "no engine is called 'openvin'; known: rt3d, rt3d-direct, torch"),
+        (["--engines", "openvin"], "no engine is called 'openvin'; known: rt3d, rt3d-direct, rt3d-bf16"),
         (["--group", "16"], "group size '16'"),
         (["--engines", ","], "expected names joined by commas"),
     ],
@@ -216,8 +216,8 @@ def test_the_usual_cases_are_dense_and_the_configurations_of_the_models():
 
 
 def test_engines_by_name():
-    assert list(ENGINES)[:3] == ["rt3d", "rt3d-direct", "torch"]
-    assert [name for name, engine in ENGINES.items() if engine.precision != "f32"] == ["openvino-bf16"]
+    assert list(ENGINES)[:4] == ["rt3d", "rt3d-direct", "rt3d-bf16", "torch"]
+    assert [name for name, engine in ENGINES.items() if engine.precision != "f32"] == ["rt3d-bf16", "openvino-bf16"]
     with pytest.raises(ConfigError, match="did you mean 'mnn-sparse'"):
         get_engine("mnn-spares")
 

@@ -20,15 +20,19 @@ from fuzz.nets import Net
 from fuzz.strategies import GPU_GROUPS, GROUPS, nets
 from hypothesis import HealthCheck, Phase, Verbosity, given, settings
 
+from rt3d_mlir.targets import get_target
+
 BATCH = 20
-#: How batches are compiled, in turn; every second ten are as the first, but for the GPU's.
+#: f32 where this machine does not multiply bf16.
+BF16 = "bf16" if get_target("host").pairs else "f32"
+#: How batches are compiled, in turn; every second eleven are as the first, but for the GPU's.
 MODES: list[dict] = [
     mode
     for dtype in ("f32", "f16")
     for mode in (
         *({}, {"last": True}, {"target": "cortex-a76"}, {"last": True}, {"dense": True, "last": True}),
         *({"target": "vulkan-lavapipe", "dtype": dtype}, {"tile": 2}, {"last": True}),
-        *({"target": "cortex-a76", "dtype": "f16"}, {"tile": 4}),
+        *({"target": "cortex-a76", "dtype": "f16"}, {"tile": 4}, {"dtype": BF16, "last": True}),
     )
 ]
 #: What iree-compile says of faults of its own, which no pass of ours can go around: a frame-wise conv unpacked next to

@@ -17,9 +17,11 @@ from torch import nn
 from torch.utils._pytree import tree_leaves
 
 #: Of an output's range; what is added is ten times what rounding does.
-TOLERANCES = {"f32": 1e-5, "f16": 5e-3, "winograd": 5e-5}
+TOLERANCES = {"f32": 1e-5, "f16": 5e-3, "bf16": 3e-2, "winograd": 5e-5}
 #: Whole numbers up to it are exact.
-EXACT = {"f32": 2.0**24, "f16": 2.0**11}
+EXACT = {"f32": 2.0**24, "f16": 2.0**11, "bf16": 2.0**8}
+#: What rounds on the way, in PyTorch, for types of 16 bits.
+HALF = {"f16": torch.float16, "bf16": torch.bfloat16}
 LARGEST_F16 = 65504
 #: Of one rounding to float32.
 NOISE = 2.0**-23
@@ -90,7 +92,7 @@ def drawn_inputs(net: Net, dtype: str) -> list[torch.Tensor]:
         if takes not in RANGES:
             x = numerics.draw_input(shape, "block" if kind == "ones" else kind, seed)
         else:
-            low, high = (max(-3, RANGES[takes][0]), min(3, RANGES[takes][1])) if dtype == "f16" else RANGES[takes]
+            low, high = (max(-3, RANGES[takes][0]), min(3, RANGES[takes][1])) if dtype in HALF else RANGES[takes]
             x = torch.randint(low, high + 1, shape, generator=torch.Generator().manual_seed(seed + 1))
         found.append(x.to(getattr(torch, takes)))
     return found
@@ -108,7 +110,7 @@ def as_cast(net: Net, inputs: Sequence[torch.Tensor]) -> list[torch.Tensor]:
 
 
 def _kind(net: Net, dtype: str) -> str:
-    return "units" if (net.kind, dtype) == ("integers", "f16") else net.kind
+    return "units" if net.kind == "integers" and dtype in HALF else net.kind
 
 
 def _as_given(expected: np.ndarray, kind: np.dtype) -> np.ndarray:
@@ -149,12 +151,16 @@ def _largest(model: nn.Module, inputs: Sequence[torch.Tensor]) -> float:
 
 def _rounded(model: nn.Module, inputs: Sequence[torch.Tensor], dtype: str) -> list[list[np.ndarray]]:
     """Answers that are rounded on the way, each in another manner."""
-    if dtype == "f16":
-        half = copy.deepcopy(model).half().double()
+    if dtype in HALF:
+
+        def rounded(x: object) -> torch.Tensor | None:
+            return x.to(HALF[dtype]).double() if isinstance(x, torch.Tensor) and x.is_floating_point() else None
+
+        half = copy.deepcopy(model).to(HALF[dtype]).double()
         for layer in half.modules():
             if not list(layer.children()):
-                layer.register_forward_hook(lambda _, __, y: y.half().double() if isinstance(y, torch.Tensor) else None)
-        given = [x.half().double() if x.is_floating_point() else x for x in _wide(inputs)]
+                layer.register_forward_hook(lambda _, __, y: rounded(y))
+        given = [x if (narrow := rounded(x)) is None else narrow for x in _wide(inputs)]
         return [[y.numpy() for y in tensors(half(*given))]]
     single = copy.deepcopy(model).float()
     floats = [x.float() if x.is_floating_point() else x for x in inputs]

@@ -33,11 +33,13 @@ from torch import nn
 from torch.nn import functional as F
 
 from rt3d_mlir.frontend.torch_import import import_torch
+from rt3d_mlir.targets import get_target
 
-TOLERANCE = 1e-5
-#: Of f16, relative to the output's range: inputs, weights, each chunk's sums and each layer's output have 11 bits, and
-#: a case has up to four layers. What is seen is up to 3e-3.
-F16_TOLERANCE = 5e-3
+#: Relative to the output's range. Of f16, inputs, weights, each chunk's sums and each layer's output have 11 bits, and
+#: a case has up to four layers: what is seen is up to 3e-3. Of bf16 they have 8 bits, but for the sums.
+TOLERANCES = {"f32": 1e-5, "f16": 5e-3, "bf16": 3e-2}
+#: Whole numbers up to this one have no rounding.
+MOST = {"f32": 2**24, "f16": 2**11, "bf16": 2**8}
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Suite:
     @property
     def inputs(self) -> list[str]:
         """Kinds of inputs that it runs on."""
-        if self.dtype == "f16":
+        if self.dtype != "f32":
             return list(dict.fromkeys((self.kind, "random")))
         return [self.kind] if self.target != "host" else [self.kind, "block"]
 
@@ -173,6 +175,13 @@ SUITES = [
     Suite("units", "8x4", "schedule-cpu", ("widths",), "cortex-a76", limits=(("core_cache", 0),), dtype="f16"),
     Suite("random", "8x4", "schedule-cpu", ("rounded",), target="cortex-a76", dtype="f16", slow=True),
     Suite("random", "8x4", "schedule-cpu", ("channel_norms",), target="cortex-a76", dtype="f16", every=3),
+    # bf16: one register of filters, two, half of one and a quarter.
+    Suite("units", "16x4", "schedule-cpu", ("kernels",), dtype="bf16"),
+    Suite("random", "32x4", "schedule-cpu", ("channels", "widths"), dtype="bf16"),
+    Suite("random", "8x4", "schedule-cpu", ("graphs", "grouped"), dtype="bf16", every=2),
+    Suite("random", "4x4", "schedule-cpu", ("channels",), dtype="bf16", slow=True),
+    Suite("random", "16x4", "schedule-cpu", ("pooled", "channel_norms", "upsampled_rounded"), dtype="bf16", every=5),
+    Suite("random", "8x8", "schedule-cpu", ("placed", "interpolated"), dtype="bf16", every=3, slow=True),
 ]
 
 
@@ -210,6 +219,8 @@ class Bench:
         return found
 
     def _run(self, suite: Suite) -> Outcome:
+        if suite.dtype == "bf16" and not get_target("host").pairs:
+            pytest.skip("this CPU has no AVX512-BF16")
         folder = self.folder / str(len(self.outcomes))
         folder.mkdir()
         whole = numerics.Several({name: case.model for name, case in suite.cases.items()})
@@ -252,12 +263,10 @@ def test_against_float64(bench: Bench, suite: Suite, name: str):
     for kind, (ours, expected) in bench.outcome(suite).results[name].items():
         assert ours.dtype == np.float32
         if kind == "units" or suite.kind == "integers":
-            most = 2**11 if suite.dtype == "f16" else 2**24
-            assert np.abs(expected).max() <= most, "the case is no test of exactness"
+            assert np.abs(expected).max() <= MOST[suite.dtype], "the case is no test of exactness"
             np.testing.assert_array_equal(ours, expected, err_msg=f"input: {kind}")
         else:
-            tolerance = F16_TOLERANCE if suite.dtype == "f16" else TOLERANCE
-            assert numerics.relative_error(ours, expected) < tolerance, kind
+            assert numerics.relative_error(ours, expected) < TOLERANCES[suite.dtype], kind
 
 
 def test_f16_sums_are_wider_than_f16(tmp_path: Path):
@@ -429,7 +438,7 @@ def test_nan_goes_where_pytorch_lets_it_go(tmp_path: Path, channels: int, pool: 
     assert not np.isnan(expected).all()
     np.testing.assert_array_equal(np.isnan(ours), np.isnan(expected))
     finite = ~np.isnan(expected)
-    assert numerics.relative_error(ours[finite], expected[finite]) < TOLERANCE
+    assert numerics.relative_error(ours[finite], expected[finite]) < TOLERANCES["f32"]
 
 
 def test_nan_in_a_pruned_channel_is_not_read(tmp_path: Path):
@@ -465,7 +474,7 @@ def test_error_of_a_large_layer_is_no_worse_than_pytorchs(tmp_path: Path, densit
     our_error, their_error = ours - expected, theirs - expected
     assert our_error.std() < 4 * their_error.std()
     assert abs(our_error.mean()) < 4 * max(abs(their_error.mean()), their_error.std() / ours.size**0.5)
-    assert np.abs(our_error).max() < TOLERANCE * np.abs(expected).max()
+    assert np.abs(our_error).max() < TOLERANCES["f32"] * np.abs(expected).max()
 
 
 def _rewrite(case: Case, kind: str = "integers") -> tuple[str, list[str]]:

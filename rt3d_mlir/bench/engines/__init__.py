@@ -6,7 +6,7 @@ from rt3d_mlir.bench.engines.mnn import Mnn
 from rt3d_mlir.bench.engines.mnn_sparse import MnnSparse
 from rt3d_mlir.bench.engines.onnx_runtime import OnnxRuntime
 from rt3d_mlir.bench.engines.openvino import OpenVino, OpenVinoBf16
-from rt3d_mlir.bench.engines.rt3d import Rt3d, Rt3dDirect
+from rt3d_mlir.bench.engines.rt3d import Rt3d, Rt3dBf16, Rt3dDirect
 from rt3d_mlir.bench.engines.torch_compile import TorchCompile
 from rt3d_mlir.bench.engines.torch_eager import TorchEager
 from rt3d_mlir.errors import ConfigError, did_you_mean
@@ -16,6 +16,7 @@ ENGINES: dict[str, Engine] = {
     for cls in (
         Rt3d,
         Rt3dDirect,
+        Rt3dBf16,
         TorchEager,
         TorchCompile,
         OnnxRuntime,

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from rt3d_mlir.bench.available import UnavailableError
 from rt3d_mlir.bench.case import DENSE, Case
 from rt3d_mlir.bench.engine import Engine, Prepared, Run
 from rt3d_mlir.runtime import load
 from rt3d_mlir.sparsity import GroupSize
+from rt3d_mlir.targets import get_target
 
 if TYPE_CHECKING:
     from rt3d_mlir.compile.exported import Exported
@@ -24,7 +26,7 @@ class Rt3d(Engine):
     winograd = True
 
     def prepare(self, case: Case, folder: Path) -> Prepared:
-        compile_case(case, folder / "artifact", self.winograd)
+        compile_case(case, folder / "artifact", self.winograd, self.precision)
         return Prepared([str(folder / "artifact" / "module.vmfb")])
 
     def load(self, case: Case, folder: Path, threads: int) -> Run:
@@ -46,16 +48,30 @@ class Rt3dDirect(Rt3d):
     winograd = False
 
 
-def export_case(case: Case, winograd: bool = True) -> "Exported":
+class Rt3dBf16(Rt3d):
+    """Weights and activations stored as bf16, sums in f32."""
+
+    name = "rt3d-bf16"
+    title = "rt3d_mlir, bf16"
+    precision = "bf16"
+
+    def prepare(self, case: Case, folder: Path) -> Prepared:
+        if not get_target("host").pairs:
+            raise UnavailableError("this CPU has no AVX512-BF16")
+        return super().prepare(case, folder)
+
+
+def export_case(case: Case, winograd: bool = True, dtype: str = "f32") -> "Exported":
     """The case's network, ready to compile."""
     import torch
 
     import rt3d_mlir
 
     group, dense = GroupSize.parse(case.spec.group), case.spec.config == DENSE
-    return rt3d_mlir.export(case.model(), (torch.from_numpy(case.input),), group=group, dense=dense, winograd=winograd)
+    inputs = (torch.from_numpy(case.input),)
+    return rt3d_mlir.export(case.model(), inputs, group=group, dense=dense, dtype=dtype, winograd=winograd)
 
 
-def compile_case(case: Case, artifact: Path, winograd: bool = True) -> None:
+def compile_case(case: Case, artifact: Path, winograd: bool = True, dtype: str = "f32") -> None:
     """Compiles it for this machine."""
-    export_case(case, winograd).compile(artifact, target="host")
+    export_case(case, winograd, dtype).compile(artifact, target="host")

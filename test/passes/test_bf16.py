@@ -1,0 +1,50 @@
+"""bf16 on the host: pairs of channels, and how they are laid out."""
+
+import numpy as np
+import pytest
+
+from rt3d_mlir.errors import TargetError
+from rt3d_mlir.ir_io.weights import BFLOAT16
+from rt3d_mlir.passes.ops.tap_layout import arrange
+from rt3d_mlir.sparsity import GroupSize, pack
+from rt3d_mlir.targets import check_dtype, find_target
+
+
+def layout(weights: np.ndarray, group: str):
+    packed = pack(weights.astype(np.float32), GroupSize.parse(group))
+    return arrange(type(packed)(**{**vars(packed), "weights": packed.weights.astype(BFLOAT16)}), widest=16)
+
+
+def unpaired(found, channels: int, kernel: tuple[int, ...]) -> np.ndarray:
+    """The weights [M, channels, *kernel] that a layout of one row of filters stands for."""
+    whole = np.zeros((found.filters, channels, *kernel), np.float32)
+    for taps, (q, kd, kh, kw) in zip(found.weights.astype(np.float32), found.taps, strict=True):
+        for pair, first in zip(taps, found.channels, strict=True):
+            for i in range(2):
+                channel = q * found.width + first + i
+                if channel < channels:
+                    whole[:, channel, kd, kh, kw] += pair[:, i]
+    return whole
+
+
+@pytest.mark.parametrize(("group", "channels"), [("16x4", 8), ("16x2", 8), ("16x1", 8), ("16x4", 3), ("16x4", 1)])
+def test_pairs_of_channels(group: str, channels: int):
+    rng = np.random.default_rng(0)
+    weights = rng.integers(-8, 9, (16, channels, 1, 2, 3)) * (rng.random((1, channels, 1, 2, 3)) < 0.7)
+    found = layout(weights, group)
+    assert found.step == 2
+    assert found.weights.dtype == BFLOAT16
+    np.testing.assert_array_equal(unpaired(found, channels, (1, 2, 3)), weights)
+
+
+def test_channels_that_are_missing_are_not_multiplied():
+    assert layout(np.ones((16, 2, 1, 1, 1)), "16x4").channels == (0,)
+    assert layout(np.ones((16, 3, 1, 1, 1)), "16x4").channels == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("target", "instead"), [("cortex-a76", "Use f16"), ("vulkan-adreno", "Use f16"), ("vulkan-lavapipe", "Use f16")]
+)
+def test_a_target_without_is_refused(target: str, instead: str):
+    with pytest.raises(TargetError, match=f"dtype bf16 needs an x86 core with AVX512-BF16; {target} .*{instead}"):
+        check_dtype(find_target(target), "bf16")
