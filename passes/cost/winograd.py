@@ -92,11 +92,17 @@ def direct_cycles(shape: Shape, target: CpuTarget) -> float:
 
 def plan_tile(shape: Shape, target: CpuTarget, tile: int) -> Plan | None:
     """The fastest grouping for a tile size; None where the plane is smaller than a tile, or filters do not group."""
+    if min(shape.size[1:]) < tile or target.widest % shape.block:
+        return None
+    widths = {max(shape.block, target.widest >> i) for i in range(target.widest.bit_length())}
+    plans = [plan_width(shape, target, tile, filters) for filters in sorted(widths, reverse=True)]
+    return min(plans, key=lambda plan: plan.cycles)
+
+
+def plan_width(shape: Shape, target: CpuTarget, tile: int, filters: int) -> Plan:
+    """The fastest number of columns for register tiles of so many filters; those behind the last one count, too."""
     core = target.core
     depth, height, width = shape.size
-    filters = target.widest
-    if min(height, width) < tile or filters % shape.block:
-        return None
     registers = ceil(filters / target.lanes)
     most = max(1, target.sums // registers)
     plans = []
@@ -106,7 +112,8 @@ def plan_tile(shape: Shape, target: CpuTarget, tile: int) -> Plan | None:
         each = columns * tiling.groups * tiling.points * shape.batch  # columns of V in a plane, and of M in a row of it
         reduced = shape.channels * shape.kernel_depth * shape.inside[0]
         runs = tiling.groups * tiling.points * shape.batch * depth * rows * reduced
-        channel = max(columns * registers / core.fmas, core.chain) + CHANNEL_OVERHEAD
+        loads = (columns + registers) / core.loads
+        channel = max(columns * registers / core.fmas, loads, core.chain) + CHANNEL_OVERHEAD
         moved = 4 * each * (shape.planes * shape.channels + 2 * depth * rows * filters)
         weights = 4 * tiling.points * rows * filters * shape.channels * shape.kernel_depth
         cycles = runs * channel + moved / core.activations + weights / core.weights
