@@ -83,7 +83,8 @@ def prepare(folder: Path, nets: Sequence[tuple[str, str]] = NETS, ranks: Sequenc
 def _exported(net: str, config: str, model: Model) -> Exported:
     source = open_source(net)
     parameters = source.parameters
-    masks = masks_for(load_config(config), parameters, model.target.group_of(model.dtype))
+    group = model.target.group_of(model.dtype)
+    masks = masks_for(load_config(config), parameters, group, transposed=source.transposed)
     equal = {name: np.sign(parameters[name]) * np.abs(parameters[name]).mean() for name in masks.masks}
     weights = {name: weight.astype(np.float32) for name, weight in equal.items()}
     return export_source(source, masks, weights=weights, dtype=model.dtype)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import prod
 
 from rich.table import Table
 
@@ -66,8 +67,10 @@ def build_report(state: State, dense_macs: Mapping[str, int], shapes: Mapping[st
             shape = shapes.get(parameter, facts.weight_shape)
             before, after, kept = facts.macs_before, facts.macs_after, facts.kept_share
             if len(packed[parameter]) == 1 and dense_macs.get(parameter, before) < before:
-                # a transposed conv, in whose packed form each phase has zeros for the taps of the others
-                before, kept = dense_macs[parameter], min(1.0, after / dense_macs[parameter])
+                # a transposed conv, in whose packed form each phase has zeros for the taps of the others, and whose
+                # border has positions of which most taps read padding
+                before, kept = dense_macs[parameter], min(1.0, kept * prod(facts.weight_shape) / prod(shape))
+                after = round(kept * before)
             layers.append(Layer(name, shape, before, after, kept, True, facts.how))
         if parameter not in packed:
             name, macs = parameter.removesuffix(".weight"), dense_macs[parameter]

@@ -78,6 +78,34 @@ def arrays(train: int = 24, test: int = 12, classes: int = 2, seed: int = 0) -> 
     return made
 
 
+class Segmenting(nn.Module):
+    """A net that halves a volume and doubles it again, for labels by position."""
+
+    def __init__(self, num_classes: int = 2):
+        super().__init__()
+        self.down = nn.Conv3d(3, 8, 3, stride=2, padding=1)
+        self.norm = nn.InstanceNorm3d(8, affine=True)
+        self.inner = nn.Conv3d(8, 8, 3, padding=1)
+        self.up = nn.ConvTranspose3d(8, 8, 2, stride=2)
+        self.head = nn.Conv3d(8 + 3, num_classes, 1)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = self.inner(self.norm(self.down(x)).relu()).relu()
+        return self.head(torch.cat([self.up(y), x], 1))
+
+
+def volumes() -> dict[str, np.ndarray]:
+    """Noise that is brighter where the label is 1: in the half of a volume that its number decides."""
+    rng = np.random.default_rng(0)
+    made = {}
+    for part, count in (("train", 24), ("test", 12)):
+        labels = np.zeros((count, *CLIP[1:]), np.int64)
+        labels[::2, :, :4] = labels[1::2, :, :, 4:] = 1
+        noise = rng.normal(0, 30, (count, *CLIP)) + 60 + 100 * labels[:, None]
+        made |= {f"x_{part}": np.clip(noise, 0, 255).astype(np.uint8), f"y_{part}": labels}
+    return made
+
+
 def clips(**options: int) -> ClipArrays:
     return ClipArrays("small", arrays(**options))
 

@@ -30,14 +30,18 @@ NARROW: dict[str, tuple[dict, tuple[int, int, int]]] = {
     "s3d_torchvision": ({"width": 16}, (2, 16, 16)),
     "x3d_s": ({"width": 8, "depths": (1, 1, 1, 1)}, (2, 16, 16)),
     "movinet_a0": ({"width": 4, "depths": (1, 1, 1, 1, 0)}, (2, 24, 24)),
+    "unet3d": ({"width": 8, "stages": 3}, (4, 8, 12)),
+    "meshnet": ({"width": 8}, (3, 4, 6)),
 }
 #: Those of the paper's tables, in both types.
 PAPER = [("c3d", "c3d-3.57x"), ("r2plus1d_18", "r2plus1d-3.23x"), ("s3d", "s3d-2.10x")]
+#: Those of the models for volumes, in both types, too.
+SEGMENTING = [("unet3d", "unet3d-uniform-3.00x"), ("meshnet", "meshnet-uniform-2.96x")]
 CONFIGS = [(load_config(config).model, config) for config in config_names()]
 CASES = [
     *((*case, "f32") for case in CONFIGS),
     *((name, "", dtype) for name in ("x3d_s", "movinet_a0") for dtype in ("f32", "f16")),
-    *((*case, "f16") for case in PAPER),
+    *((*case, "f16") for case in (*PAPER, *SEGMENTING)),
 ]
 #: One config of each of the paper's networks, and the others of depthwise layers, in one of the types or both.
 QUICK = [
@@ -65,7 +69,7 @@ def lowered(name: str, whole: bool) -> tuple[TorchSource, Floor1]:
         model.features[9] = nn.Identity()  # between two like it
     if not whole:
         model.layer3 = model.layer4 = model.fc = nn.Identity()
-    source = TorchSource(model, (torch.zeros(1, 3, *clip),), name)
+    source = TorchSource(model, (torch.zeros(1, models.input_shape(name)[1], *clip),), name)
     return source, source.lower(source.parameters)
 
 
@@ -83,7 +87,10 @@ def test_zoo(tmp_path: Path, name: str, config: str, dtype: str):
     source, floor1 = lowered(name, name != "r2plus1d_18" or (name, config) in PAPER)
     weights = source.parameters
     if config:
-        weights = apply_masks(weights, masks_for(load_config(config), weights, TARGET.group))
+        ratios = load_config(config)
+        if name == "unet3d":  # of three stages
+            ratios = replace(ratios, ratios={layer: r for layer, r in ratios.ratios.items() if layer in weights})
+        weights = apply_masks(weights, masks_for(ratios, weights, TARGET.group, transposed=source.transposed))
     floor1 = replace(floor1, weights={key: weights.get(key, array) for key, array in floor1.weights.items()})
     with ir.Context(), ir.Location.unknown():
         options = (str(TARGET.group), "schedule-vulkan", TARGET.name, False, dtype)

@@ -19,6 +19,7 @@ from rt3d_mlir.errors import InputError, MaskError
 from rt3d_mlir.explain.explanation import Explanation
 from rt3d_mlir.frontend.checkpoint import decide_classes, fit_checkpoint, read_checkpoint
 from rt3d_mlir.frontend.open_source import open_source
+from rt3d_mlir.frontend.source import Source
 from rt3d_mlir.iree.command import check_versions
 from rt3d_mlir.passes.packing_report import Report
 from rt3d_mlir.passes.pipeline import plugins_in
@@ -106,7 +107,7 @@ def _parse(argv: Sequence[str]) -> argparse.Namespace:
         "--classes",
         type=console.positive,
         metavar="N",
-        help="of a zoo model (default: those of --weights, or 101)",
+        help="of a zoo model (default: those of --weights, or 101; 4 of unet3d, 3 of meshnet)",
     )
     pruning = parser.add_mutually_exclusive_group()
     pruning.add_argument("--masks", metavar="F", help="safetensors masks; without it, zero blocks in the weights count")
@@ -157,18 +158,18 @@ def _export(args: argparse.Namespace, target: Target) -> Exported:
     elif args.model in models.names():
         console.log.print(f"no --weights: {args.model} gets random weights (seed 0); its answers mean nothing")
     group = args.group
-    masks = _masks(args, {**source.parameters, **(weights or {})}, group or target.group_of(args.dtype))
+    masks = _masks(args, source, {**source.parameters, **(weights or {})}, group or target.group_of(args.dtype))
     if args.masks and group is not None and masks is not None and group != masks.group:
         raise MaskError(f"{args.masks} has masks for groups of {masks.group}, --group says {group}; leave --group out")
     return export_source(source, masks, group, args.dense, weights, args.dtype, not args.no_winograd)
 
 
-def _masks(args: argparse.Namespace, parameters: dict, group: GroupSize) -> MaskSet | None:
+def _masks(args: argparse.Namespace, source: Source, parameters: dict, group: GroupSize) -> MaskSet | None:
     if args.masks:
         return load_masks(args.masks)
     if not args.prune:
         return None
-    return masks_for(load_config(args.prune), parameters, group)
+    return masks_for(load_config(args.prune), parameters, group, transposed=source.transposed)
 
 
 def _progress(status: Status, what: str, verbose: bool) -> None:

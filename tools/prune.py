@@ -41,7 +41,8 @@ def _run(args: argparse.Namespace, command: str) -> None:
     recipe = _recipe(args)
     with join(args.device) as world:
         data = open_data(args.data, world.device, _data_options(args))
-        model = open_model(args.model, _classes(args, data.classes), data.shape, args.seed, args.width)
+        classes = _classes(args, data.classes)
+        model = open_model(args.model, classes, data.shape, args.seed, args.width, data.label_shape)
         if args.weights:
             load_checkpoint(model, args.weights)
         identity = _identity(args, model, data, recipe, config, world)

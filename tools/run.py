@@ -50,6 +50,9 @@ def _run_on_phone(args: argparse.Namespace) -> None:
 
 def _run_here(args: argparse.Namespace) -> None:
     module = load(args.artifact, device=args.device, threads=args.threads)
+    if args.top and not _gives_logits(module):
+        gives = ", ".join(map(str, module.manifest.outputs))
+        raise InputError(f"the network gives {gives}, not the logits of one clip (1xC); leave --top out")
     inputs, source = _inputs(args, module)
     outputs = _outputs(module, inputs)
     result: dict[str, Any] = {
@@ -62,7 +65,7 @@ def _run_here(args: argparse.Namespace) -> None:
         "repeat": args.repeat,
         "latency_ms": asdict(measure(lambda: module(*inputs), args.repeat)),
         "outputs": [{"shape": list(y.shape), "dtype": str(y.dtype)} for y in outputs],
-        "top": _top(outputs[0], args.top or 5),
+        "top": _top(outputs[0], args.top or 5) if _gives_logits(module) else [],
     }
     error, limit = _golden_error(args.artifact, module) if args.check else (0.0, np.inf)
     if args.check:
@@ -160,10 +163,14 @@ def _outputs(module: Module, inputs: list[np.ndarray]) -> tuple[np.ndarray, ...]
     return outputs if isinstance(outputs, tuple) else (outputs,)
 
 
+def _gives_logits(module: Module) -> bool:
+    """Whether the first output is the logits of one clip, (1, C); those of a volume are (1, C, D, H, W)."""
+    first = module.manifest.outputs[0]
+    return len(first.shape) == 2 and first.shape[0] == 1 and first.dtype.startswith("float")
+
+
 def _top(output: np.ndarray, count: int) -> list[dict[str, Any]]:
-    """The most probable classes of logits (1, C); empty for an output of any other shape or type."""
-    if output.ndim != 2 or output.shape[0] != 1 or output.dtype.kind != "f":
-        return []
+    """The most probable classes of logits (1, C)."""
     weights = np.exp(output[0] - output[0].max())
     probabilities = weights / weights.sum()
     best = np.argsort(-probabilities, kind="stable")[:count]

@@ -35,6 +35,8 @@ USUAL_CONFIGS = (
     "s3d-torchvision-1.84x",
     "r3d-uniform-3.07x",
     "mc3-uniform-3.05x",
+    "unet3d-uniform-3.00x",
+    "meshnet-uniform-2.96x",
 )
 
 
@@ -141,7 +143,9 @@ def write_case(spec: CaseSpec, folder: Path) -> Case:
     model = models.build(spec.model, **spec.options)
     weights = {name: tensor.numpy() for name, tensor in model.state_dict().items()}
     if spec.config != DENSE:
-        weights = apply_masks(weights, masks_for(load_config(spec.config), weights, GroupSize.parse(spec.group)))
+        group, transposed = GroupSize.parse(spec.group), models.transposed_weights(model)
+        masks = masks_for(load_config(spec.config), weights, group, transposed=transposed)
+        weights = apply_masks(weights, masks)
     batch, channels, *clip = models.input_shape(spec.model)
     shape = (batch, channels, *spec.options.get("clip", clip))
     clip = np.random.default_rng(0).standard_normal(shape, dtype=np.float32)

@@ -32,7 +32,7 @@ from rt3d_mlir.targets import get_target
 @dataclass(frozen=True)
 class LayerRow:
     """One dispatch. `kind`: conv, Winograd transform, fully connected, pool, elementwise (residual adds and gates that
-    no conv took), layout entry, other (exit, IREE's own).
+    no conv took), norm (means and variances), layout entry, other (exit, IREE's own).
 
     kept_gflops    GFLOP/s of kept work, 2 * kept MACs / time; convs and fully connected layers only
     kept_share     that over the FMA roof; above 1 where padding taps are skipped
@@ -242,6 +242,7 @@ _KINDS = {
     "avg_pool": "pool",
     "resample": "resampling",
     "elementwise": "elementwise",
+    "norm": "norm",
     "interleave": "interleave",
     "channel_gather": "channel gather",
     "block_layout": "layout entry",

@@ -68,7 +68,8 @@ def _trace(model: object, input_shape: Sequence[int]) -> list[tuple[str, object,
 
     assert isinstance(model, torch.nn.Module)
     seen: list[tuple[str, object, tuple[int, ...], tuple[int, ...]]] = []
-    skipped = (torch.nn.ReLU, torch.nn.Dropout, torch.nn.BatchNorm3d)  # they share their input's memory, or could
+    # They share their input's memory, or could.
+    skipped = (torch.nn.ReLU, torch.nn.LeakyReLU, torch.nn.Dropout, torch.nn.BatchNorm3d, torch.nn.InstanceNorm3d)
 
     def hook(name: str):
         def note(layer: object, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
@@ -94,6 +95,11 @@ def _trace(model: object, input_shape: Sequence[int]) -> list[tuple[str, object,
 def _layer_work(
     name: str, layer: object, weight: np.ndarray, source: Sequence[int], result: Sequence[int], group: GroupSize | None
 ) -> LayerWork:
+    import torch
+
+    transposed = isinstance(layer, torch.nn.ConvTranspose3d)
+    if transposed:
+        weight = weight.swapaxes(0, 1)
     mask = np.ones(weight.shape, bool) if group is None else expand(from_zeros(weight, group), weight.shape, group)
     kept_weights = int(mask.sum())
     kept_bytes = 4 * (kept_weights + weight.shape[0])
@@ -101,17 +107,20 @@ def _layer_work(
         positions = prod(result[:-1])
         kept = kept_weights * positions
         return LayerWork(name, "fully connected", weight.size * positions, kept, kept, kept_bytes)
-    positions = result[0] * prod(result[2:])
+    positions = result[0] * prod((source if transposed else result)[2:])
+    kept = kept_weights * positions
+    if transposed:  # what padding cuts off is counted
+        return LayerWork(name, "conv", weight.size * positions, kept, kept, kept_bytes)
     strides, paddings, dilations = (getattr(layer, field) for field in ("stride", "padding", "dilation"))
     by_row = mask.sum(axis=(0, 1, 4))  # kept weights at each (kd, kh)
-    needed = kept_weights * positions
+    needed = kept
     if not isinstance(paddings, str):  # "same": not computed, all positions count
         planes, rows = (
             [_inside(source[2 + a], result[2 + a], k, strides[a], paddings[a], dilations[a]) for k in range(count)]
             for a, count in enumerate(by_row.shape)
         )
         needed = int(np.einsum("dh,d,h->", by_row, planes, rows)) * result[0] * result[4]
-    return LayerWork(name, "conv", weight.size * positions, kept_weights * positions, needed, kept_bytes)
+    return LayerWork(name, "conv", weight.size * positions, kept, needed, kept_bytes)
 
 
 def _inside(source: int, result: int, tap: int, stride: int, padding: int, dilation: int) -> int:

@@ -101,7 +101,8 @@ def export_config(
     source = open_source(model, num_classes=num_classes)
     if config == "dense":
         return export_source(source, dense=True, dtype=dtype, winograd=winograd)
-    masks = masks_for(load_config(config), source.parameters, group or target.group_of(dtype))
+    group = group or target.group_of(dtype)
+    masks = masks_for(load_config(config), source.parameters, group, transposed=source.transposed)
     return export_source(source, masks, dtype=dtype, winograd=winograd)
 
 

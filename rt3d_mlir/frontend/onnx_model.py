@@ -76,15 +76,18 @@ class OnnxModel:
         return limits
 
     def macs(self) -> dict[str, int]:
-        """Dense MACs by initializer, of the layers that have one: outputs x the length of a dot product."""
+        """Dense MACs by initializer, of the layers that have one: outputs x the length of a dot product; of transposed
+        convs, inputs x the sums that each goes into."""
         counts: dict[str, int] = {}
         shapes = self.shapes
         for node in self.nodes:
-            if node.op_type not in ("Conv", "Gemm", "MatMul") or node.input[1] not in self.arrays:
+            if node.op_type not in ("Conv", "ConvTranspose", "Gemm", "MatMul") or node.input[1] not in self.arrays:
                 continue
-            weight, out = shapes[node.input[1]], shapes.get(node.output[0])
+            counted = node.input[0] if node.op_type == "ConvTranspose" else node.output[0]
+            weight, out = shapes[node.input[1]], shapes.get(counted)
             flipped = any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
-            length = prod(weight[1:]) if node.op_type == "Conv" or flipped else weight[-2] if len(weight) > 1 else 0
+            whole = flipped or node.op_type.startswith("Conv")
+            length = prod(weight[1:]) if whole else weight[-2] if len(weight) > 1 else 0
             if out is not None and length:
                 counts[node.input[1]] = counts.get(node.input[1], 0) + prod(out) * length
         return counts

@@ -54,6 +54,11 @@ class OnnxSource:
     def parameters(self) -> dict[str, np.ndarray]:
         return dict(self._model.arrays)
 
+    @property
+    def transposed(self) -> frozenset[str]:
+        weights = (node.input[1] for node in self._model.nodes if node.op_type == "ConvTranspose")
+        return frozenset(name for name in weights if name in self._model.arrays)
+
     def lower(self, parameters: Parameters) -> Floor1:
         text = self._to_linalg(parameters)
         with ir.Context(), ir.Location.unknown():

@@ -4,7 +4,6 @@ import importlib.util
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import iree.compiler.ir as ir
 import torch
@@ -29,7 +28,7 @@ _INPUT = re.compile(rf"tensor<((?:\d+x)*)({'|'.join(_DTYPES)})>")
 def open_source(model: str, input_shape: Sequence[int] | None = None, num_classes: int | None = None) -> Source:
     """The model behind MODEL, for inputs of `input_shape` (default: its own).
 
-    A zoo model has seeded random weights and `num_classes` answers (default: UCF101's 101); a file's are its own.
+    A zoo model has seeded random weights and `num_classes` answers (default: its own); a file's are its own.
     Raises ModelError for an unknown name or a damaged file, InputError for a shape the model cannot take, and for
     `num_classes` of a file.
     """
@@ -64,20 +63,19 @@ def _open_zoo(name: str, input_shape: Sequence[int] | None, num_classes: int | N
         near = did_you_mean(name, models.names())
         raise ModelError(f"no model is called '{name}'; known: {known}, or a .pt2, .onnx or .mlir file{near}")
     shape = tuple(input_shape or models.input_shape(name))
-    if len(shape) != 5 or shape[1] != 3:
-        text = "x".join(map(str, shape))
-        raise InputError(f"{name} takes clips of Nx3xTxHxW (as 1x3x16x112x112), not {text}")
-    check_memory([shape], f"clips of {'x'.join(map(str, shape))}")
-    options: dict[str, Any] = {"clip": shape[2:]} if name == "c3d" else {}
+    text, volumes = "x".join(map(str, shape)), models.segments(name)
+    what, form = ("volumes", "NxCxDxHxW (as 1x1x64x64x64)") if volumes else ("clips", "Nx3xTxHxW (as 1x3x16x112x112)")
+    if len(shape) != 5 or (not volumes and shape[1] != 3):
+        raise InputError(f"{name} takes {what} of {form}, not {text}")
+    check_memory([shape], f"{what} of {text}")
+    options = models.options_for(name, shape)
     if num_classes is not None:
         options["num_classes"] = num_classes
     try:
         model = models.build(name, **options)
         models.count_macs(model, shape)
     except (ModelError, ValueError) as error:
-        raise InputError(
-            f"{name} cannot take clips of {'x'.join(map(str, shape))}: {error.__cause__ or error}"
-        ) from None
+        raise InputError(f"{name} cannot take {what} of {text}: {error.__cause__ or error}") from None
     return TorchSource(model, (torch.zeros(shape),), name)
 
 

@@ -56,6 +56,11 @@ class Source(Protocol):
         """All parameters and buffers by name; what masks and weight files refer to."""
         ...
 
+    @property
+    def transposed(self) -> frozenset[str]:
+        """The parameters that transposed convolutions have as weights, [N, M, *kernel]; for `masks_for`."""
+        ...
+
     def lower(self, parameters: Parameters) -> Floor1:
         """Floor 1 with these parameters. Raises ModelError where the model cannot be lowered."""
         ...
@@ -95,6 +100,10 @@ class MlirSource:
     @property
     def parameters(self) -> dict[str, np.ndarray]:
         return dict(self._weights)
+
+    @property
+    def transposed(self) -> frozenset[str]:
+        return frozenset()  # on floor 1 they are plain convs of weights that were computed
 
     def lower(self, parameters: Parameters) -> Floor1:
         names = [f"input_{i}" for i in range(len(self.inputs))]

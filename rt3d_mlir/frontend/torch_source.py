@@ -30,6 +30,10 @@ from rt3d_mlir.frontend.torch_import import import_torch
 from rt3d_mlir.ir_io.mlir_io import without_numbers
 from rt3d_mlir.ir_io.weights import ELEMENT_TYPES
 
+_aten = torch.ops.aten
+_COUNTED = (_aten.conv1d, _aten.conv2d, _aten.conv3d, _aten.linear)
+_TRANSPOSED = (_aten.conv_transpose1d, _aten.conv_transpose2d, _aten.conv_transpose3d)
+
 
 class TorchSource:
     """A torch.nn.Module, or the program in a `.pt2`, with example inputs. The module itself is never changed.
@@ -59,6 +63,11 @@ class TorchSource:
     @property
     def parameters(self) -> dict[str, np.ndarray]:
         return {key: _numpy(value) for key, value in self._module.state_dict().items()}
+
+    @property
+    def transposed(self) -> frozenset[str]:
+        layers = (node.args[1] for node in self._program.graph.nodes if _packet(node) in _TRANSPOSED)
+        return frozenset(name for weight in layers if (name := _origin(weight, self._program)) is not None)
 
     def lower(self, parameters: Parameters) -> Floor1:
         with ir.Context(), ir.Location.unknown():
@@ -174,17 +183,19 @@ def _program_macs(program: ExportedProgram) -> dict[str, int]:
 
     Weights that are computed are called like the largest tensor that they are computed from.
     """
-    aten = torch.ops.aten
-    counted = (aten.conv1d, aten.conv2d, aten.conv3d, aten.linear)
-    transposed = (aten.conv_transpose1d, aten.conv_transpose2d, aten.conv_transpose3d)
     macs: Counter[str] = Counter()
     for node in program.graph.nodes:
-        packet = getattr(node.target, "overloadpacket", None)
-        name = _origin(node.args[1], program) if packet in (*counted, *transposed) else None
+        packet = _packet(node)
+        name = _origin(node.args[1], program) if packet in (*_COUNTED, *_TRANSPOSED) else None
         if name is not None:
-            once = (node.args[0] if packet in transposed else node).meta["val"]  # which each weight of a slice is for
+            once = (node.args[0] if packet in _TRANSPOSED else node).meta["val"]  # which each weight of a slice is for
             macs[name] += once.numel() * node.args[1].meta["val"][0].numel()
     return dict(macs)
+
+
+def _packet(node: Node) -> object:
+    """The op that a node calls, whatever the types; None for what calls none."""
+    return getattr(node.target, "overloadpacket", None)
 
 
 def _origin(weight: Node, program: ExportedProgram) -> str | None:

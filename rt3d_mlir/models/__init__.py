@@ -1,7 +1,9 @@
-"""The zoo: the 3D CNNs of the RT3D paper and some that came before and after, as plain PyTorch, and what they cost."""
+"""The zoo: 3D CNNs of the RT3D paper, before it and after, and nets that segment, as plain PyTorch, and their cost."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from math import prod
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,9 +12,11 @@ from torch import nn
 from rt3d_mlir.errors import ModelError, did_you_mean
 from rt3d_mlir.memory import check_memory
 from rt3d_mlir.models.c3d import C3D
-from rt3d_mlir.models.macs import count_macs
+from rt3d_mlir.models.macs import count_macs, transposed_weights
+from rt3d_mlir.models.meshnet import MeshNet
 from rt3d_mlir.models.movinet import MoViNet
 from rt3d_mlir.models.s3d import S3D
+from rt3d_mlir.models.unet3d import UNet3D
 from rt3d_mlir.models.video_resnet import MC3, R3D, R2Plus1D
 from rt3d_mlir.models.x3d import X3D
 
@@ -22,13 +26,18 @@ __all__ = [
     "R3D",
     "S3D",
     "X3D",
+    "MeshNet",
     "MoViNet",
     "R2Plus1D",
+    "UNet3D",
     "build",
     "classes_in",
     "count_macs",
     "input_shape",
     "names",
+    "options_for",
+    "segments",
+    "transposed_weights",
 ]
 
 _Shape = tuple[int, int, int, int, int]
@@ -43,7 +52,11 @@ _MODELS: dict[str, tuple[Callable[..., nn.Module], _Shape]] = {
     "s3d_torchvision": (partial(S3D, torchvision=True), (1, 3, 16, 224, 224)),
     "x3d_s": (X3D, (1, 3, 13, 160, 160)),
     "movinet_a0": (MoViNet, (1, 3, 50, 172, 172)),
+    "unet3d": (UNet3D, (1, 1, 64, 64, 64)),
+    "meshnet": (MeshNet, (1, 1, 64, 64, 64)),
 }
+#: Those that segment take any number of channels, and answer with a volume of logits a class.
+_SEGMENTING = ("unet3d", "meshnet")
 
 
 def names() -> list[str]:
@@ -52,23 +65,42 @@ def names() -> list[str]:
 
 
 def input_shape(name: str) -> _Shape:
-    """The model's usual input (N, 3, T, H, W), float32. Raises ModelError for an unknown name."""
+    """The model's usual input, float32: a clip (N, 3, T, H, W), or a volume (N, 1, D, H, W) for those that segment.
+
+    Raises ModelError for an unknown name.
+    """
     return _lookup(name)[1]
 
 
-def build(name: str, num_classes: int = 101, seed: int = 0, **options: object) -> nn.Module:
+def segments(name: str) -> bool:
+    """Whether the model answers with a volume of logits a class, and not with one logit a class."""
+    return name in _SEGMENTING
+
+
+def options_for(name: str, shape: Sequence[int]) -> dict[str, Any]:
+    """What `build` has to be told of an input of `shape` (N, C, D, H, W): C3D its size, those that segment C."""
+    if segments(name):
+        return {"channels": shape[1]}
+    return {"clip": tuple(shape[2:])} if name == "c3d" else {}
+
+
+def build(name: str, num_classes: int | None = None, seed: int = 0, **options: object) -> nn.Module:
     """The model in eval mode, float32, with random weights that depend on `seed` alone.
 
-    `options` go to the model's constructor (`width=8`, `clip=(16, 32, 32)` for C3D). The weights are
+    `num_classes` is by default what the model is mostly used for: UCF101's 101 for clips, 4 for `unet3d` and 3 for
+    `meshnet`. `options` go to the model's constructor (`width=8`, `clip=(16, 32, 32)` for C3D). The weights are
     He-initialised, so activations stay in range through the net; biases and batch norm statistics are random
     too, so that a compiler which drops one is found out. torch's global random state is not touched.
     Raises ModelError for an unknown name, InputError for weights that are more than this machine's memory.
     """
     model_class, _ = _lookup(name)
-    check_memory([(num_classes,)], f"{num_classes} classes")  # or torch's 64 bits do not hold the number
+    if num_classes is not None:
+        check_memory([(num_classes,)], f"{num_classes} classes")  # or torch's 64 bits do not hold the number
+        options["num_classes"] = num_classes
     with torch.device("meta"):  # skips PyTorch's own, global-state initialisation
-        model = model_class(num_classes=num_classes, **options)
-    check_memory([tensor.shape for tensor in model.state_dict().values()], f"{name} for {num_classes} classes")
+        model = model_class(**options)
+    said = name if num_classes is None else f"{name} for {num_classes} classes"
+    check_memory([tensor.shape for tensor in model.state_dict().values()], said)
     model.to_empty(device="cpu")
     _randomize(model, torch.Generator().manual_seed(seed))
     return model.eval()
@@ -100,6 +132,14 @@ def _randomize(model: nn.Module, generator: torch.Generator) -> None:
             layer.weight.normal_(0, (2 / fan_in) ** 0.5, generator=generator)
             if layer.bias is not None:
                 layer.bias.uniform_(-0.1, 0.1, generator=generator)
+        elif isinstance(layer, nn.ConvTranspose3d):
+            assert layer.bias is not None
+            fan_in = layer.in_channels * prod(layer.kernel_size) / prod(layer.stride)
+            layer.weight.normal_(0, (2 / fan_in) ** 0.5, generator=generator)
+            layer.bias.uniform_(-0.1, 0.1, generator=generator)
+        elif isinstance(layer, nn.InstanceNorm3d):
+            layer.weight.uniform_(0.75, 1.25, generator=generator)
+            layer.bias.normal_(0, 0.1, generator=generator)
         elif isinstance(layer, nn.BatchNorm3d):
             layer.reset_running_stats()
             layer.weight.uniform_(0.75, 1.25, generator=generator)

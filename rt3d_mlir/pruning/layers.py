@@ -3,7 +3,8 @@
 Convolutions are, where their filters and channels fill at least one group. Left dense are linear layers (as in
 the paper: they hold many weights but few MACs), grouped convolutions (their channels are not shared), the
 convolution that gives the network's answer (its filters are the classes), and the first one, whose three
-channels are less than a group. Ratios by name may ask for any ungrouped convolution, these last ones included.
+channels are less than a group. Ratios by name may ask for any ungrouped convolution, these last ones included. A
+transposed convolution is one as others are; its weights have the input channels in front.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +19,9 @@ from rt3d_mlir.models import count_macs
 from rt3d_mlir.pruning.config import PruneConfig
 from rt3d_mlir.pruning.units import Units
 from rt3d_mlir.sparsity import GroupSize, Sparsity
+
+_TRANSPOSED = (nn.ConvTranspose2d, nn.ConvTranspose3d)
+_PRUNED = (nn.Conv2d, nn.Conv3d, *_TRANSPOSED)
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +54,12 @@ def find_layers(model: nn.Module, config: PruneConfig, input_shape: Sequence[int
             name=name,
             weight=weights[name],
             macs=count,
-            units=Units(tuple(weights[name].shape), config.group, Sparsity(config.sparsity)),
+            units=Units(
+                tuple(weights[name].shape),
+                config.group,
+                Sparsity(config.sparsity),
+                isinstance(modules[name], _TRANSPOSED),
+            ),
             dense_because=_dense_because(name, modules[name], config, is_last=name == list(macs)[-1]),
         )
         for name, count in macs.items()
@@ -73,13 +82,13 @@ def _dense_because(name: str, module: nn.Module, config: PruneConfig, is_last: b
 
 
 def _never(module: nn.Module) -> str:
-    if not isinstance(module, nn.Conv2d | nn.Conv3d):
-        return "linear layers stay dense"
+    if not isinstance(module, _PRUNED):
+        return "linear layers stay dense" if isinstance(module, nn.Linear) else "1D convolutions stay dense"
     return "" if module.groups == 1 else f"its channels are split in {module.groups}"
 
 
 def _too_small(module: nn.Module, group: GroupSize) -> str:
-    assert isinstance(module, nn.Conv2d | nn.Conv3d)
+    assert isinstance(module, _PRUNED)
     if module.in_channels < group.n:
         return f"{module.in_channels} input channels do not fill a group of {group}"
     if module.out_channels < group.m:

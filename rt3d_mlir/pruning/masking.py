@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import nn
 
-from rt3d_mlir.sparsity import MaskSet, expand
+from rt3d_mlir.sparsity import MaskSet
 
 
 class Masking:
@@ -13,10 +13,7 @@ class Masking:
 
     def __init__(self, weights: Mapping[str, nn.Parameter], masks: MaskSet):
         self._weights = list(weights.values())
-        self._removed = [
-            torch.from_numpy(~expand(masks.masks[name], masks.shapes[name], masks.group)).to(weight.device)
-            for name, weight in weights.items()
-        ]
+        self._removed = [torch.from_numpy(~masks.keeps(name)).to(weight.device) for name, weight in weights.items()]
         # Without a gradient, an optimizer that starts now keeps no state for removed weights, and clipping by norm
         # does not see them.
         self._hooks = [

@@ -6,7 +6,7 @@ from typing import Any
 
 from rt3d_mlir.pruning.config import PruneConfig
 from rt3d_mlir.pruning.layers import TrainedLayer
-from rt3d_mlir.sparsity import MaskSet, kept_share
+from rt3d_mlir.sparsity import MaskSet
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,5 @@ def prune_report(layers: Sequence[TrainedLayer], masks: MaskSet, config: PruneCo
 
 
 def _row(layer: TrainedLayer, masks: MaskSet) -> LayerReport:
-    shape = layer.units.shape
-    share = kept_share(masks.masks[layer.name], shape, masks.group) if layer.name in masks.masks else 1.0
-    return LayerReport(layer.name, shape, share, layer.macs, round(share * layer.macs), layer.dense_because)
+    share = masks.kept_share(layer.name) if layer.name in masks.masks else 1.0
+    return LayerReport(layer.name, layer.units.shape, share, layer.macs, round(share * layer.macs), layer.dense_because)

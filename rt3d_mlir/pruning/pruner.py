@@ -26,7 +26,7 @@ from rt3d_mlir.pruning.layers import TrainedLayer, find_layers
 from rt3d_mlir.pruning.masking import Masking
 from rt3d_mlir.pruning.penalty import Penalty
 from rt3d_mlir.pruning.prune_report import PruneReport, prune_report
-from rt3d_mlir.sparsity import MaskSet
+from rt3d_mlir.sparsity import Mask, MaskSet
 
 
 def prepare(model: nn.Module, config: PruneConfig, input_shape: Sequence[int]) -> "Pruner":
@@ -104,14 +104,7 @@ class Pruner:
         else:
             assert self.config.rate is not None
             keep = select.by_rate(candidates, self._total_macs(), self.config.rate)
-        self._mask(
-            MaskSet(
-                group=self.config.group,
-                sparsity=self.config.sparsity,
-                masks={layer.name: layer.units.mask(keep[layer.name]) for layer in self._layers},
-                shapes={layer.name: layer.units.shape for layer in self._layers},
-            )
-        )
+        self._mask({layer.name: layer.units.mask(keep[layer.name]) for layer in self._layers})
         assert self.masks is not None
         return self.masks
 
@@ -161,7 +154,7 @@ class Pruner:
 
         Raises PruneError if the state is of another configuration or model; then nothing is changed.
         """
-        masks = {layer.name: layer.units.group.mask_shape(layer.units.shape) for layer in self._layers}
+        masks = {layer.name: layer.units.mask_shape for layer in self._layers}
         _check_state(state, self.state_dict(), masks)
         self._epochs = state["epochs"]
         if self._penalty is not None:
@@ -170,13 +163,17 @@ class Pruner:
             self.importance[name].copy_(importance)
         self._unmask()
         if state["masks"]:
-            shapes = {layer.name: layer.units.shape for layer in self._layers}
-            masks = {name: mask.cpu().numpy() for name, mask in state["masks"].items()}
-            self._mask(MaskSet(self.config.group, self.config.sparsity, masks, shapes))
+            self._mask({name: mask.cpu().numpy() for name, mask in state["masks"].items()})
 
-    def _mask(self, masks: MaskSet) -> None:
-        self.masks = masks
-        self._masking = Masking({layer.name: layer.weight for layer in self._layers}, masks)
+    def _mask(self, masks: dict[str, Mask]) -> None:
+        self.masks = MaskSet(
+            group=self.config.group,
+            sparsity=self.config.sparsity,
+            masks=masks,
+            shapes={layer.name: layer.units.shape for layer in self._layers},
+            transposed=frozenset(layer.name for layer in self._layers if layer.units.transposed),
+        )
+        self._masking = Masking({layer.name: layer.weight for layer in self._layers}, self.masks)
         self._masking.apply()
 
     def _unmask(self) -> None:

@@ -8,7 +8,7 @@ not always the rate in the published file's name. They reproduce the FLOPs of th
 # pyright: strict
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from importlib import resources
 from os import PathLike
@@ -78,9 +78,16 @@ def load_config(name_or_path: str | PathLike[str]) -> PruneRatios:
 
 
 def masks_for(
-    config: PruneRatios, weights: Mapping[str, NDArray[Any]], group: GroupSize, sparsity: str = Sparsity.KGS
+    config: PruneRatios,
+    weights: Mapping[str, NDArray[Any]],
+    group: GroupSize,
+    sparsity: str = Sparsity.KGS,
+    transposed: Collection[str] = (),
 ) -> MaskSet:
     """Magnitude masks of every layer that `config` names, for `weights` by parameter name.
+
+    `transposed` are the weights [N, M, Kd, Kh, Kw] of transposed convolutions among them, as
+    :func:`rt3d_mlir.models.transposed_weights` lists them.
 
     Raises ConfigError for a layer that is not in `weights`, and as `magnitude_mask` does.
     """
@@ -92,11 +99,13 @@ def masks_for(
             )
     pruned = {layer: weights[layer] for layer in config.ratios}
     check_finite(pruned)
+    turned = {name: weight.swapaxes(0, 1) if name in transposed else weight for name, weight in pruned.items()}
     return MaskSet(
         group=group,
         sparsity=sparsity,
-        masks={name: magnitude_mask(pruned[name], group, config.ratios[name], sparsity) for name in pruned},
+        masks={name: magnitude_mask(turned[name], group, config.ratios[name], sparsity) for name in pruned},
         shapes={name: weight.shape for name, weight in pruned.items()},
+        transposed=frozenset(transposed) & pruned.keys(),
     )
 
 

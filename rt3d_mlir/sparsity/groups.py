@@ -5,6 +5,10 @@ A group size m x n cuts the M x N kernels into P = ceil(M/m) rows and Q = ceil(N
 or n does not divide, the last row or column holds fewer real filters or channels.
 
     M = 5 filters, N = 4 channels, groups of 2x2:  P = 3, Q = 2, and row p = 2 holds one real filter only.
+
+PyTorch and ONNX keep the weights of a transposed conv the other way round, [N, M, Kd, Kh, Kw]. Its groups are filters
+by channels all the same: each kernel location belongs to one place in a step of the output, and for that place the
+layer is a plain conv. So a MaskSet says which layers are transposed.
 """
 
 # pyright: strict
@@ -70,6 +74,11 @@ def shape_5d(shape: Sequence[int]) -> tuple[int, int, int, int, int]:
     filters, channels, *kernel = shape
     depth, height, width = [1] * (3 - len(kernel)) + kernel
     return (filters, channels, depth, height, width)
+
+
+def filters_first(shape: Sequence[int], transposed: bool = True) -> tuple[int, ...]:
+    """The shape [N, M, *kernel] of a transposed conv's weights as [M, N, *kernel]; any other as it is."""
+    return (shape[1], shape[0], *shape[2:]) if transposed and len(shape) > 1 else tuple(shape)
 
 
 def as_5d(weight: NDArray[Any]) -> NDArray[Any]:

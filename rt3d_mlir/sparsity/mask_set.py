@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from rt3d_mlir.errors import MaskError, WeightError, did_you_mean
-from rt3d_mlir.sparsity.groups import GroupSize
-from rt3d_mlir.sparsity.masks import Mask, apply, check_mask
+from rt3d_mlir.sparsity.groups import GroupSize, filters_first
+from rt3d_mlir.sparsity.masks import Mask, check_mask, expand, kept_share
 from rt3d_mlir.sparsity.patterns import Sparsity
 
 
@@ -27,18 +28,35 @@ class MaskSet:
     masks: dict[str, Mask]
     """By parameter name, as in "conv2.weight"."""
     shapes: dict[str, tuple[int, ...]]
-    """The shape of each masked weight, by the same names."""
+    """The shape of each masked weight, by the same names, as the model has it."""
+    transposed: frozenset[str] = frozenset()
+    """The layers whose weights are [N, M, Kd, Kh, Kw], channels first, as those of transposed convolutions."""
 
     def __post_init__(self) -> None:
         Sparsity.parse(self.sparsity)
+        object.__setattr__(self, "transposed", frozenset(self.transposed))
+        if lost := sorted(self.transposed - self.masks.keys()):
+            raise MaskError(f"{', '.join(lost)}: transposed, but without a mask: expected names of masked layers")
         if self.masks.keys() != self.shapes.keys():
             lone = sorted(self.masks.keys() ^ self.shapes.keys())
             raise MaskError(f"{', '.join(lone)}: expected a mask and a weight shape for every layer, saw one")
         for name, mask in self.masks.items():
             try:
-                check_mask(mask, self.shapes[name], self.group)
+                check_mask(mask, self._filters_first(name), self.group)
             except (MaskError, WeightError) as error:
                 raise MaskError(f"{name}: {error}") from error
+
+    def keeps(self, name: str) -> Mask:
+        """One bit for each weight of a layer, in the weight's own shape: True where it is kept."""
+        bits = expand(self.masks[name], self._filters_first(name), self.group)
+        return bits.swapaxes(0, 1) if name in self.transposed else bits
+
+    def kept_share(self, name: str) -> float:
+        """The share of a layer's weights kept, in [0, 1]: the MACs left of its dense MACs."""
+        return kept_share(self.masks[name], self._filters_first(name), self.group)
+
+    def _filters_first(self, name: str) -> tuple[int, ...]:
+        return filters_first(self.shapes[name], name in self.transposed)
 
 
 def apply_masks(weights: Mapping[str, NDArray[Any]], mask_set: MaskSet) -> dict[str, NDArray[Any]]:
@@ -57,6 +75,6 @@ def apply_masks(weights: Mapping[str, NDArray[Any]], mask_set: MaskSet) -> dict[
                 "use the masks of this model, or prune it again"
             )
     return {
-        name: apply(weight, mask_set.masks[name], mask_set.group) if name in mask_set.masks else weight
+        name: np.where(mask_set.keeps(name), weight, weight.dtype.type(0)) if name in mask_set.masks else weight
         for name, weight in weights.items()
     }

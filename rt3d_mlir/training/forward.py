@@ -25,15 +25,16 @@ def in_format(model: nn.Module, layout: torch.memory_format) -> nn.Module:
 
 
 def accuracy(model: nn.Module, data: ClipData, batch: int, world: World) -> float:
-    """The share of the test clips that `model` classifies rightly, in eval mode, which it stays in."""
+    """The share of the test clips, or of their positions, that `model` classifies rightly, in eval mode, which it stays
+    in."""
     world.share_buffers(model)
     model.eval()
-    right = torch.zeros(2, device=world.device)
+    right = torch.zeros(2, device=world.device, dtype=torch.int64)
     batches = split_batches(data.test_size, batch, None, world.rank, world.size)
     with torch.no_grad():
         for clips, labels in data.test_batches(batches):
             right[0] += (forward(model, clips).argmax(1) == labels).sum()
-            right[1] += len(labels)
+            right[1] += labels.numel()
     hits, count = world.sum(right).tolist()
     return hits / max(count, 1)
 

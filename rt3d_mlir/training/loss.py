@@ -8,7 +8,7 @@ _SHARE = 0.5
 
 
 def cross_entropy(logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-    """The mean over the batch, in float32."""
+    """The mean over the batch, and the positions where each has a label, in float32."""
     return F.cross_entropy(logits.float(), labels)
 
 
@@ -17,7 +17,11 @@ def distillation(loss: torch.Tensor, logits: torch.Tensor, teacher: torch.Tensor
 
     The factor T^2 keeps the gradient's size where T changes it by 1 / T^2.
     """
-    student = F.log_softmax(logits.float() / _TEMPERATURE, dim=1)
-    wanted = F.log_softmax(teacher.float() / _TEMPERATURE, dim=1)
+    student, wanted = (F.log_softmax(_rows(each).float() / _TEMPERATURE, dim=1) for each in (logits, teacher))
     soft = F.kl_div(student, wanted, reduction="batchmean", log_target=True) * _TEMPERATURE**2
     return (1 - _SHARE) * loss + _SHARE * soft
+
+
+def _rows(logits: torch.Tensor) -> torch.Tensor:
+    """[rows, classes], a row for each clip, or for each position that has a class of its own."""
+    return logits.movedim(1, -1).flatten(0, -2)

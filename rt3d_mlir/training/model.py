@@ -17,18 +17,24 @@ from rt3d_mlir.frontend.checkpoint import fit_checkpoint, read_checkpoint
 
 
 def open_model(
-    name: str, num_classes: int, clip_shape: Sequence[int], seed: int = 0, width: int | None = None
+    name: str,
+    num_classes: int,
+    clip_shape: Sequence[int],
+    seed: int = 0,
+    width: int | None = None,
+    label_shape: Sequence[int] = (),
 ) -> nn.Module:
     """A model with `num_classes` logits for clips of `clip_shape` (C, T, H, W), float32, random weights from `seed`.
 
-    A zoo model gets the clip's size where it has to know it (C3D), and `width`, the channels of its first layer, where
+    With a `label_shape` (T, H, W) it has so many for each position. A zoo model gets what it has to know of the clip,
+    its size (C3D) or its channels (those that segment), and `width`, the channels of its first layer, where
     that is given. A factory is called with those of `num_classes`, `clip` = (T, H, W) and `width` that it takes by
     name. Raises ModelError for an unknown name, a factory that fails, and a model that does not fit the clips.
     """
     if ":" in name:
         model = _from_factory(name, num_classes, clip_shape, seed, width)
     elif name in models.names():
-        options: dict[str, Any] = {"clip": tuple(clip_shape[1:])} if name == "c3d" else {}
+        options = models.options_for(name, (1, *clip_shape))
         try:
             model = models.build(name, num_classes, seed, **options, **({"width": width} if width else {}))
         except TypeError as error:
@@ -37,7 +43,7 @@ def open_model(
         known = ", ".join(models.names())
         near = did_you_mean(name, models.names())
         raise ModelError(f"no model is called '{name}'; known: {known}, or package.module:factory{near}")
-    _check(model, name, num_classes, clip_shape)
+    _check(model, name, (2, num_classes, *label_shape), clip_shape)
     return model
 
 
@@ -88,7 +94,7 @@ def _find(name: str) -> Callable[..., object]:
     return found
 
 
-def _check(model: nn.Module, name: str, num_classes: int, clip_shape: Sequence[int]) -> None:
+def _check(model: nn.Module, name: str, expected: tuple[int, ...], clip_shape: Sequence[int]) -> None:
     """One pass on meta tensors, which cost nothing: the model must take the clips and tell the classes apart."""
     state = {**dict(model.named_parameters()), **dict(model.named_buffers())}
     meta = {key: tensor.detach().to("meta") for key, tensor in state.items()}
@@ -97,10 +103,12 @@ def _check(model: nn.Module, name: str, num_classes: int, clip_shape: Sequence[i
     try:
         with torch.no_grad():
             logits = functional_call(model.eval(), meta, (torch.empty((2, *clip_shape), device="meta"),))
-    except (RuntimeError, ValueError, TypeError, IndexError) as error:
+    except (RuntimeError, ValueError, TypeError, IndexError, ModelError) as error:
         raise ModelError(f"{name} cannot take clips of {shown}: {error}") from error
     finally:
         model.train(training)
     seen = tuple(logits.shape) if isinstance(logits, torch.Tensor) else type(logits).__name__
-    if seen != (2, num_classes):
-        raise ModelError(f"{name} answers two clips with {seen}, expected logits of shape {(2, num_classes)}")
+    if seen != expected:
+        by_position = len(expected) == 2 and isinstance(seen, tuple) and len(seen) == 5
+        cure = "; a net that segments is trained with a label for each position, y_train (N, T, H, W)" * by_position
+        raise ModelError(f"{name} answers two clips with {seen}, expected logits of shape {expected}{cure}")

@@ -33,7 +33,8 @@ class Epoch:
     """Mean over the training clips, without the penalty."""
     penalty: float
     accuracy: float
-    """Share of the test clips, in [0, 1], that the model as it stands classifies rightly, in float32."""
+    """Share of the test clips (of their positions, if these have the labels), in [0, 1], that the model as it stands
+    classifies rightly, in float32."""
     rate: float
     """Dense MACs / MACs if all that has come near zero were removed."""
     seconds: float
@@ -112,7 +113,7 @@ class Trainer:
                 save(self)
 
     def evaluate(self) -> float:
-        """The share of test clips that are classified rightly."""
+        """The share of test clips, or of their positions, that are classified rightly."""
         return accuracy(self.model, self.data, 4 * self.recipe.batch, self.world)
 
     def state_dict(self) -> dict[str, Any]:

@@ -51,6 +51,17 @@ def test_kept_counts_whole_groups():
     assert layer.kept_bytes == 4 * (16 + 8)
 
 
+def test_a_transposed_conv_has_groups_of_filters_by_channels():
+    model = nn.Sequential(nn.ConvTranspose3d(8, 12, 2, stride=2))
+    with torch.no_grad():
+        model[0].weight.zero_()
+        model[0].weight[0, 11, 1, 1, 1] = 1.0  # of filter 11 and channel 0
+    layer = model_work(model, weights_of(model), (1, 8, 3, 4, 5), GroupSize(4, 8)).layers[0]
+    assert layer.dense == models.count_macs(model, (1, 8, 3, 4, 5))["0.weight"]
+    assert layer.kept == layer.needed == 4 * 8 * 3 * 4 * 5
+    assert layer.kept_bytes == 4 * (4 * 8 + 12)
+
+
 def test_memory_bound():
     model = nn.Sequential(nn.Conv3d(2, 4, 1), nn.ReLU(), nn.MaxPool3d(2))
     work = model_work(model, weights_of(model), (1, 2, 4, 4, 4), None)

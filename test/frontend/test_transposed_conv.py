@@ -3,6 +3,7 @@
 import itertools
 import random
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -10,6 +11,7 @@ from torch.nn import functional as F
 
 import rt3d_mlir
 from rt3d_mlir.frontend.transposed_conv import transposed_conv
+from rt3d_mlir.sparsity import GroupSize, MaskSet
 
 
 def _drawn(rank: int, seed: int) -> tuple:
@@ -60,3 +62,16 @@ def test_no_zero_is_multiplied(kernel: int, options: dict):
     macs = 2 * 4 * 4 * 64 * 32 * kernel**3
     assert (layer.weight_shape, layer.packed, layer.kept_share) == ((64, 32, kernel, kernel, kernel), True, 1.0)
     assert (layer.macs_before, layer.macs_after) == (macs, macs)
+
+
+@pytest.mark.parametrize(("filters", "kernel"), [(32, 2), (32, 4), (24, 3), (12, 2)])  # the border of 4 and 3 too
+def test_masks_in_groups_of_filters_by_channels_leave_as_much_as_they_keep(filters: int, kernel: int):
+    """A kernel location is one tap of one phase; the group's filters lie side by side there."""
+    net = nn.Sequential(nn.Conv3d(3, 64, 1), nn.ConvTranspose3d(64, filters, kernel, 2)).eval()
+    size, shape = GroupSize(4, 4), (64, filters, kernel, kernel, kernel)
+    keep = np.random.default_rng(0).random((filters // 4, 16, *shape[2:])) < 0.3
+    masks = MaskSet(size, "kgs", {"1.weight": keep}, {"1.weight": shape}, frozenset({"1.weight"}))
+    _, layer = rt3d_mlir.export(net, (torch.zeros(1, 3, 2, 4, 4),), masks, size).report("cortex-a76").layers
+    assert layer.packed
+    assert layer.kept_share == pytest.approx(keep.mean(), abs=1e-6)
+    assert layer.macs_after == round(2 * 4 * 4 * keep.mean() * np.prod(shape))

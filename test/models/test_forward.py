@@ -118,6 +118,45 @@ def movinet(w: Weights, x: torch.Tensor) -> torch.Tensor:
     return w.linear(hard_swish(w.conv(x, "features")), "classifier")
 
 
+def unet(w: Weights, x: torch.Tensor) -> torch.Tensor:
+    def stage(x, name, stride=1):
+        for i in (0, 1):
+            x = w.conv(x, f"{name}.convs.{i}.conv", stride if i == 0 else 1)
+            mean = x.mean((2, 3, 4), keepdim=True)
+            x = (x - mean) / ((x - mean).square().mean((2, 3, 4), keepdim=True) + 1e-5).sqrt()
+            scale, shift = (w.state[f"{name}.convs.{i}.norm.{key}"].view(-1, 1, 1, 1) for key in ("weight", "bias"))
+            x = x * scale + shift
+            x = torch.where(x > 0, x, 0.01 * x)
+        return x
+
+    given = []
+    for level in range(5):
+        x = stage(x, f"encoder.stages.{level}.0", 2 if level else 1)
+        given.append(x)
+    for level in range(4):
+        weight, bias = (w.state[f"decoder.transpconvs.{level}.{key}"] for key in ("weight", "bias"))
+        n, _, *size = x.shape
+        x = torch.einsum("ncdhw,cfijk->nfdihjwk", x, weight).reshape(n, -1, *(2 * k for k in size))
+        x = torch.cat([x + bias.view(-1, 1, 1, 1), given[3 - level]], 1)
+        x = stage(x, f"decoder.stages.{level}")
+    return w.conv(x, "decoder.seg_layers.3")
+
+
+def meshnet(w: Weights, x: torch.Tensor) -> torch.Tensor:
+    for i, dilation in enumerate((1, 1, 2, 4, 8, 16, 1)):
+        weight, bias = (w.state[f"blocks.{i}.0.{key}"] for key in ("weight", "bias"))
+        x = w.norm(F.conv3d(x, weight, bias, padding=dilation, dilation=dilation), f"blocks.{i}.1").relu()
+    return w.conv(x, "head")
+
+
+def test_unet():
+    compare("unet3d", unet, 2, 3, 16, 32, 48, width=4, channels=3)
+
+
+def test_meshnet():
+    compare("meshnet", meshnet, 2, 2, 9, 20, 7, width=4, channels=2)
+
+
 def test_r3d():
     compare("r3d_18", resnet(2), 2, 3, 9, 40, 56, width=4)
 

@@ -59,6 +59,20 @@ def test_a_forward_that_asks_for_numbers(ask: Callable[[torch.Tensor], object]):
         count_macs(model, (1, 3, 2, 8, 8))
 
 
+def test_transposed_convs():
+    """Each weight once an input position, however the layer is called."""
+
+    class Up(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.up = nn.ConvTranspose3d(6, 4, (2, 3, 4), stride=2, padding=1, groups=2)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return self.up(input=x)
+
+    assert count_macs(Up(), (2, 6, 3, 4, 5)) == {"up.weight": 2 * 3 * 4 * 5 * 6 * 2 * 24}
+
+
 def test_scales_with_the_batch():
     one, three = (count_macs(Small(), (n, 3, 2, 8, 8)) for n in (1, 3))
     assert three == {name: 3 * macs for name, macs in one.items()}

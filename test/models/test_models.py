@@ -15,6 +15,11 @@ FIGURES = {
     "s3d_ts1": (8_006_853, 7_982_400, 39_712_651_264),
     "s3d_torchvision": (8_013_573, 7_992_256, 17_978_465_280),
 }
+# The same for the models that segment, for their own number of classes.
+VOLUMES = {
+    "unet3d": (16_546_756, 16_538_592, 59_089_092_608),
+    "meshnet": (42_291, 41_952, 10_997_465_088),
+}
 
 # name: (classes, parameters in M, GMACs on the usual input, relative tolerance). torchvision publishes both numbers
 # with its weights; those of X3D-S are the paper's (PyTorchVideo counts 3.79 M for the same net), so are A0's,
@@ -29,7 +34,7 @@ PUBLISHED = {
 }
 
 
-def cost(name: str, num_classes: int) -> tuple[int, int, int]:
+def cost(name: str, num_classes: int | None) -> tuple[int, int, int]:
     model = models.build(name, num_classes)
     sizes = [(p.numel(), p.ndim > 1) for p in model.parameters()]
     macs = sum(models.count_macs(model, models.input_shape(name)).values())
@@ -45,6 +50,17 @@ def on_meta(name: str, **options: Any) -> nn.Module:
 @pytest.mark.parametrize("name", FIGURES)
 def test_the_cost_to_the_last_mac(name: str):
     assert cost(name, 101) == FIGURES[name]
+
+
+@pytest.mark.parametrize("name", VOLUMES)
+def test_the_cost_of_segmenting(name: str):
+    assert cost(name, None) == VOLUMES[name]
+
+
+def test_meshnets_published_size():
+    """ "State-of-the-art stroke lesion segmentation at 1/1000th of parameters", table 1: 16 channels, two classes."""
+    model = models.MeshNet(num_classes=2, dilations=(1, 2, 4, 8, 16, 16, 8, 4, 2))
+    assert sum(p.numel() for p in model.parameters()) == 56_194
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -82,6 +98,8 @@ SMALL: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
     "s3d_torchvision": ({"width": 8}, (1, 3, 16, 224, 224)),
     "x3d_s": ({"width": 8, "depths": (2, 2, 2, 2)}, (1, 3, 4, 64, 64)),
     "movinet_a0": ({"depths": (1, 1, 1, 1, 2)}, (1, 3, 4, 64, 64)),
+    "unet3d": ({"width": 8}, (1, 1, 16, 32, 32)),
+    "meshnet": ({"width": 8}, (1, 1, 8, 12, 10)),
 }
 
 
@@ -95,7 +113,7 @@ def test_build_is_deterministic_and_in_range(name: str):
     x = torch.randn(shape, generator=torch.Generator().manual_seed(7))
     with torch.no_grad():
         y, y_again, y_other = model(x), again(x), other(x)
-    assert y.shape == (1, 10)
+    assert y.shape == (1, 10, *shape[2:] * models.segments(name))
     assert torch.equal(y, y_again)
     assert not torch.equal(y, y_other)
     assert 0.1 < y.std() < 100
@@ -106,6 +124,11 @@ def test_unknown_names_say_what_is_known():
         models.build("c3")
     with pytest.raises(ModelError, match=r"unknown model 'vgg'"):
         models.input_shape("vgg")
+
+
+def test_a_unet_refuses_a_volume_that_does_not_halve():
+    with pytest.raises(ModelError, match="a volume of 16x40x16: expected multiples of 16, for each stage halves it"):
+        models.build("unet3d", width=4)(torch.zeros(1, 1, 16, 40, 16))
 
 
 def test_c3d_refuses_a_clip_that_pools_to_nothing():

@@ -94,6 +94,33 @@ def test_2d_convs_are_pruned_too():
     assert pruner.report().rate_reached == pytest.approx(1.5, rel=0.02)
 
 
+@pytest.mark.parametrize("sparsity", list(Sparsity))
+def test_transposed_convs_are_pruned_in_filters_by_channels(sparsity, tmp_path):
+    """Of 8 channels and 12 filters: the groups of 4x2 are 3 x 4, and a removed filter is zero in all channels."""
+    model = seeded(lambda: nn.Sequential(nn.Conv3d(1, 8, 1), nn.ConvTranspose3d(8, 12, 2, 2), nn.Conv3d(12, 2, 1)))
+    pruner = prepare(model, config(rate=1.5, sparsity=sparsity), (1, 1, 2, 3, 4))
+    dense = model[1].weight.detach().numpy().copy()
+    pruner.step(model(torch.randn(2, 1, 2, 3, 4)).square().mean()).backward()
+    save_masks(tmp_path / "masks.safetensors", pruner.finalize())
+    masks = load_masks(tmp_path / "masks.safetensors")
+    assert (set(masks.masks), masks.transposed) == ({"1.weight"}, {"1.weight"})
+    assert masks.masks["1.weight"].shape == (3, 4, 2, 2, 2)
+    left = model[1].weight.detach().numpy()
+    assert np.array_equal(left, apply_masks({"1.weight": dense}, masks)["1.weight"])
+    assert np.array_equal(from_zeros(left.swapaxes(0, 1), GROUP), masks.masks["1.weight"])
+    if sparsity == "filter":
+        gone = ~left.any(axis=(0, 2, 3, 4))
+        assert gone.any()
+        assert np.array_equal(gone.reshape(3, 4).all(1), gone.reshape(3, 4).any(1))
+    row = pruner.report().layers[1]
+    assert (row.shape, row.macs_before) == ((8, 12, 2, 2, 2), 2 * 3 * 4 * 8 * 12 * 8)
+    assert row.macs_after == np.count_nonzero(left) * 2 * 3 * 4
+    again = prepare(model, config(rate=1.5, sparsity=sparsity), (1, 1, 2, 3, 4))
+    again.load_state_dict(pruner.state_dict())
+    assert again.masks is not None
+    assert again.masks.transposed == {"1.weight"}
+
+
 # --- which layers
 
 

@@ -17,6 +17,19 @@ units = st.builds(
 )
 
 
+def test_those_of_a_transposed_conv_are_those_of_its_turned_weights():
+    group = GroupSize(4, 2)
+    for sparsity in Sparsity:
+        plain, turned = Units((6, 5, 1, 2, 3), group, sparsity), Units((5, 6, 1, 2, 3), group, sparsity, True)
+        weight = random(plain.shape)
+        assert np.array_equal(turned.sizes, plain.sizes)
+        assert turned.mask_shape == plain.mask_shape
+        for order in (1, 2):
+            assert torch.equal(turned.norms(weight.transpose(0, 1), order), plain.norms(weight, order))
+        keep = np.arange(plain.sizes.size) % 2 == 0
+        assert np.array_equal(turned.mask(keep), plain.mask(keep))
+
+
 def random(shape, seed=0):
     return torch.randn(shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 

@@ -8,7 +8,7 @@ import torch
 
 from rt3d_mlir import models
 from rt3d_mlir.errors import ConfigError, WeightError
-from rt3d_mlir.sparsity import GroupSize, Sparsity, config_names, kept_share, load_config, masks_for
+from rt3d_mlir.sparsity import GroupSize, Sparsity, config_names, load_config, masks_for
 
 # MACs left, in G, and dense / left, as the paper and its published ratios give them.
 PUBLISHED = {
@@ -27,6 +27,8 @@ DERIVED = {
     "s3d-torchvision-1.84x": (9.771, 1.840),
     "r3d-uniform-3.07x": (13.263, 3.068),
     "mc3-uniform-3.05x": (14.210, 3.050),
+    "unet3d-uniform-3.00x": (19.674, 3.003),
+    "meshnet-uniform-2.96x": (3.713, 2.962),
 }
 RATES = PUBLISHED | DERIVED
 MODELS = {
@@ -37,6 +39,8 @@ MODELS = {
     "s3d": models.S3D,
     "s3d_ts1": partial(models.S3D, time_stride=1),
     "s3d_torchvision": partial(models.S3D, torchvision=True),
+    "unet3d": models.UNet3D,
+    "meshnet": models.MeshNet,
 }
 
 
@@ -82,13 +86,23 @@ def test_a_uniform_configuration_leaves_only_stem_shortcuts_and_classifier_dense
         assert set(config.ratios.values()) == {0.7}
 
 
-@pytest.mark.parametrize("name", ["c3d-2.53x", "c3d-3.57x", "r2plus1d-3.23x"])
+def test_the_nets_that_segment_keep_first_conv_and_head():
+    for name in ("unet3d-uniform-3.00x", "meshnet-uniform-2.96x"):
+        config = load_config(name)
+        _, macs = on_meta(config.model)
+        _, *inner, _ = macs
+        assert list(config.ratios) == inner
+        assert set(config.ratios.values()) == {0.67}
+
+
+@pytest.mark.parametrize("name", ["c3d-2.53x", "c3d-3.57x", "r2plus1d-3.23x", "unet3d-uniform-3.00x"])
 def test_magnitude_masks_give_the_mac_rate(name):
     config, group = load_config(name), GroupSize(8, 4)
     shapes, macs = on_meta(config.model)
     rng = np.random.default_rng(0)
-    masks = masks_for(config, {layer: rng.standard_normal(shapes[layer], np.float32) for layer in config.ratios}, group)
-    kept = {layer: kept_share(mask, shapes[layer], group) for layer, mask in masks.masks.items()}
+    weights = {layer: rng.standard_normal(shapes[layer], np.float32) for layer in config.ratios}
+    masks = masks_for(config, weights, group, transposed=[layer for layer in weights if "transpconv" in layer])
+    kept = {layer: masks.kept_share(layer) for layer in masks.masks}
     left = sum(count * kept.get(layer, 1.0) for layer, count in macs.items())
     assert sum(macs.values()) / left == pytest.approx(config.mac_rate, rel=0.005)
 
@@ -103,6 +117,17 @@ def test_masks_carry_names_shapes_and_pattern(tmp_path):
     assert masks.sparsity == "filter"
     assert masks.masks["a"][..., 0, 0, 0].tolist() == [[True, True], [False, False]]
     assert masks.masks["b"].all()
+
+
+def test_groups_of_transposed_layers_are_filters_by_channels(tmp_path):
+    """Weights [N, M, ...]: with M = 4 filters of N = 2 channels, groups of 2x2 are two pairs of filters."""
+    path = tmp_path / "mine.yaml"
+    path.write_text("a: 0.5")
+    weight = np.array([[1.0, 4, 1, 1], [1, 1, 1, 1]]).reshape(2, 4, 1, 1, 1)  # filter 1 of channel 0 is strong
+    masks = masks_for(load_config(path), {"a": weight}, GroupSize(2, 2), transposed=["a", "elsewhere"])
+    assert (masks.transposed, masks.shapes) == ({"a"}, {"a": (2, 4, 1, 1, 1)})
+    assert masks.masks["a"].ravel().tolist() == [True, False]
+    assert masks.keeps("a")[..., 0, 0, 0].tolist() == [[True, True, False, False]] * 2
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,24 @@ def test_an_empty_mask_set_comes_back(tmp_path):
     assert load_masks(str(tmp_path / "none")).masks == {}
 
 
+def test_transposed_layers_come_back(tmp_path, masks):
+    path = tmp_path / "masks"
+    save_masks(path, masks)
+    assert b'"version":"1"' in path.read_bytes()
+    assert b"transposed" not in path.read_bytes()
+    turned = MaskSet(
+        GroupSize(8, 4),
+        "kgs",
+        {"up.weight": np.ones((2, 2, 1, 2, 2), bool)},
+        {"up.weight": (5, 9, 1, 2, 2)},
+        {"up.weight"},
+    )
+    save_masks(path, turned)
+    assert b'"version":"2"' in path.read_bytes()  # which older readers refuse
+    loaded = load_masks(path)
+    assert (loaded.transposed, loaded.shapes) == (turned.transposed, turned.shapes)
+
+
 def test_equal_masks_give_equal_bytes(tmp_path, masks):
     turned = MaskSet(masks.group, "kgs", dict(reversed(masks.masks.items())), dict(reversed(masks.shapes.items())))
     for i, mask_set in enumerate([masks, turned] * 5):
@@ -120,11 +138,23 @@ def test_missing_and_damaged_files(tmp_path, masks, load, error):
     [
         (
             {},
-            "metadata says format None, version None: expected 'rt3d-masks', version '1'",
+            "metadata says format None, version None: expected 'rt3d-masks', version '1' or '2'",
         ),
         (
-            {**METADATA, "version": "2"},
-            "metadata says format 'rt3d-masks', version '2': expected 'rt3d-masks', version '1'",
+            {**METADATA, "version": "3"},
+            "metadata says format 'rt3d-masks', version '3': expected 'rt3d-masks', version '1' or '2'",
+        ),
+        (
+            {**METADATA, "version": "2", "transposed": "conv2.weight"},
+            "transposed 'conv2.weight': expected JSON, a list of layer names",
+        ),
+        (
+            {**METADATA, "version": "2", "transposed": "[2]"},
+            "transposed '[2]': expected JSON, a list of layer names",
+        ),
+        (
+            {**METADATA, "version": "2", "transposed": '["conv3.weight"]'},
+            "conv3.weight: transposed, but without a mask: expected names of masked layers",
         ),
         (
             {**METADATA, "group": "2"},

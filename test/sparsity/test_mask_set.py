@@ -50,6 +50,18 @@ def test_masks_and_shapes_must_name_the_same_layers():
     assert str(caught.value) == "a: expected a mask and a weight shape for every layer, saw one"
 
 
+def test_a_transposed_layer():
+    mask = np.array([[[[[True]]]], [[[[False]]]], [[[[True]]]]])  # of three filters, two channels
+    masks = MaskSet(GroupSize(1, 2), "kgs", {"a": mask}, {"a": (2, 3, 1, 1, 1)}, frozenset("a"))
+    weights = {"a": np.arange(1.0, 7).reshape(2, 3, 1, 1, 1)}
+    assert apply_masks(weights, masks)["a"].ravel().tolist() == [1, 0, 3, 4, 0, 6]
+    assert masks.kept_share("a") == 2 / 3
+    with pytest.raises(MaskError, match=r"a: mask of shape .* does not fit weights of shape"):
+        MaskSet(GroupSize(1, 2), "kgs", {"a": mask}, {"a": (2, 3, 1, 1, 1)})
+    with pytest.raises(MaskError, match="b: transposed, but without a mask: expected names of masked layers"):
+        MaskSet(GroupSize(1, 2), "kgs", {"a": mask}, {"a": (2, 3, 1, 1, 1)}, frozenset("ab"))
+
+
 def test_an_unknown_sparsity():
     with pytest.raises(ConfigError) as caught:
         MaskSet(GroupSize(2, 2), "kg", {}, {})

@@ -124,6 +124,20 @@ def test_a_zoo_model_goes_on_too(tmp_path: Path):
     np.testing.assert_allclose(rt3d_mlir.load(tmp_path / "compiled")(clip), wanted, rtol=1e-4, atol=1e-5)
 
 
+def test_a_net_that_segments_goes_on_too(tmp_path: Path):
+    """Labels by position; the masks of its transposed conv are packed."""
+    npz = small.save_npz(tmp_path / "volumes.npz", **small.volumes())
+    folder = tmp_path / "run"
+    assert run(npz, folder, "--group=4x4", model="small:Segmenting") == 0
+    masks = load_masks(folder / "masks.safetensors")
+    assert masks.transposed == {"up.weight"}
+    flags = ["--target=host", "--masks", str(folder / "masks.safetensors"), "--group=4x4", "--no-winograd"]
+    assert compile_tool.main([str(folder / "model.pt2"), "-o", str(tmp_path / "compiled"), *flags]) == 0
+    layers = json.loads((tmp_path / "compiled/manifest.json").read_text())["layers"]
+    kept = {f"{layer['name']}.weight": layer["kept_share"] for layer in layers if layer["kept_share"] < 1}
+    assert kept == {name: pytest.approx(masks.kept_share(name)) for name in masks.masks}
+
+
 def test_interrupted_and_resumed(
     npz: Path, pruned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ):

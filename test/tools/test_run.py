@@ -114,6 +114,9 @@ def test_a_network_of_several_inputs(tmp_path: Path, capsys: pytest.CaptureFixtu
     code, _, err = run(capsys, folder, "--video", "v.mp4")
     assert code == 1
     assert "the network takes 2 float32, 3 int32, not one clip of 1x3xTxHxW; use --input" in err
+    code, _, err = run(capsys, folder, "--top", "3")
+    assert code == 1
+    assert "the network gives 3 int32, 2 float32, not the logits of one clip (1xC); leave --top out" in err
 
 
 @pytest.mark.parametrize("value", [0.5, np.nan])

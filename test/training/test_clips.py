@@ -22,6 +22,16 @@ def test_an_npz(tmp_path: Path):
     np.testing.assert_allclose(clips, made["x_test"] / 255, rtol=1e-6)
 
 
+def test_labels_by_position(tmp_path: Path):
+    made = small.volumes()
+    data = load_clips(small.save_npz(tmp_path / "c.npz", **made))
+    assert (data.label_shape, data.classes) == (small.CLIP[1:], ["0", "1"])
+    ((_, labels),) = data.train_batches([np.array([3, 0])], (0,))
+    assert labels.dtype == torch.int64
+    np.testing.assert_array_equal(labels, made["y_train"][[3, 0]])
+    assert load_clips(small.save_npz(tmp_path / "one.npz")).label_shape == ()
+
+
 def test_log1p(tmp_path: Path):
     data = load_clips(small.save_npz(tmp_path / "c.npz"), transform=Transform.LOG1P)
     ((clips, _),) = data.train_batches([np.arange(4)], (0,))
@@ -52,6 +62,11 @@ y = small.arrays()["y_train"]
         ({"x_test": x[:12, :, :2]}, r"x_train holds uint8 clips of \(3, 4, 8, 8\), x_test uint8 of \(3, 2, 8, 8\)"),
         ({"y_train": y[:-1]}, r"x_train has 24 clips, but y_train is int64 of shape \(23,\)"),
         ({"y_test": np.zeros(12)}, "y_test is float64 of shape"),
+        ({"y_train": np.zeros((24, 4, 8), int)}, r"expected one whole number a clip, or \(24, 4, 8, 8\) of them"),
+        (
+            {"y_train": small.volumes()["y_train"]},
+            r"y_train is of shape \(24, 4, 8, 8\), y_test of \(12,\): expected a",
+        ),
         ({"y_train": y * 0, "y_test": np.zeros(12, int)}, "all 24 training clips are of class 0"),
         ({"x_train": x[:0], "y_train": y[:0]}, "has no training clips"),
         ({"x_test": x[:0], "y_test": y[:0]}, "has no test clips"),

@@ -22,6 +22,26 @@ def test_a_zoo_model_fits_the_clips():
     assert not torch.equal(other.conv2.weight, model.conv2.weight)
 
 
+@pytest.mark.parametrize("name", ["unet3d", "meshnet"])
+def test_a_zoo_model_that_segments(name: str):
+    model = open_model(name, 3, (2, 16, 16, 32), width=4, label_shape=(16, 16, 32))
+    with torch.no_grad():
+        assert model.eval()(torch.zeros(1, 2, 16, 16, 32)).shape == (1, 3, 16, 16, 32)
+
+
+def test_labels_that_do_not_suit_the_model():
+    with pytest.raises(
+        ModelError, match=r"expected logits of shape \(2, 3\); a net that segments is trained with a lab"
+    ):
+        open_model("meshnet", 3, CLIP)
+    with pytest.raises(ModelError, match=r"c3d answers two clips with \(2, 3\), expected .* \(2, 3, 16, 16, 16\)$"):
+        open_model("c3d", 3, CLIP, width=4, label_shape=CLIP[1:])
+    with pytest.raises(
+        ModelError, match="unet3d cannot take clips of 3x8x16x16: a volume of 8x16x16: expected multiples"
+    ):
+        open_model("unet3d", 3, (3, 8, 16, 16), label_shape=(8, 16, 16))
+
+
 def test_a_factory_gets_what_it_takes():
     assert open_model("small:Plain", 3, (3, 4, 6, 6)).fc.weight.shape == (3, 16 * 4 * 6 * 6)
     assert open_model("small:Small", 4, (3, 4, 8, 8)).fc.weight.shape[0] == 4

@@ -11,6 +11,7 @@ from rt3d_mlir.errors import ConfigError, TrainingError
 from rt3d_mlir.pruning import PruneConfig
 from rt3d_mlir.sparsity import GroupSize, from_zeros
 from rt3d_mlir.training import Recipe, Trainer
+from rt3d_mlir.training.data import ClipArrays
 from rt3d_mlir.training.loss import distillation
 
 RECIPE = Recipe(epochs=4, dense_epochs=2, batch=8, lr=0.01, dense_lr=0.02)
@@ -42,6 +43,22 @@ def test_the_stages():
 def test_it_learns():
     assert trained(Recipe(0, 6, batch=8, dense_lr=0.02), None).epochs[-1].accuracy == 1
     assert trained(Recipe(6, 6, batch=8, lr=0.01, dense_lr=0.02)).accuracy["final"] == 1
+
+
+def test_it_learns_to_segment():
+    """Labels by position; the accuracy is the share of positions."""
+    torch.manual_seed(5)
+    data, recipe = ClipArrays("volumes", small.volumes()), Recipe(6, 6, batch=8, lr=0.05, dense_lr=0.3, distill=True)
+    trainer = Trainer(small.Segmenting(), data, recipe, PruneConfig(rate=1.3, strength=0.05, refresh=1))
+    trainer.train()
+    assert trainer.pruner is not None
+    assert trainer.pruner.masks is not None
+    assert trainer.pruner.masks.transposed == {"up.weight"}
+    ((clips, labels),) = data.test_batches([np.arange(12)])
+    with torch.no_grad():
+        right = (trainer.model(clips).argmax(1) == labels).float().mean().item()
+    assert trainer.accuracy["final"] == pytest.approx(right, abs=1e-6)
+    assert right > 0.95
 
 
 @pytest.mark.parametrize("algorithm", ["heuristic", "fixed", "reweighted"])
@@ -139,6 +156,11 @@ def test_distillation_against_the_definition():
     kl = (p * (p / q).log()).sum(1).mean()
     loss = torch.tensor(2.0)
     assert distillation(loss, logits, teacher).item() == pytest.approx((0.5 * loss + 0.5 * 9 * kl).item(), rel=1e-5)
+    # Where each position has a class, it is the mean over them.
+    by_position = [rows.view(1, 5, 1, 1, 4).movedim(-1, 1) for rows in (logits, teacher)]
+    assert distillation(loss, *by_position).item() == pytest.approx(
+        distillation(loss, logits, teacher).item(), rel=1e-5
+    )
     assert distillation(loss, teacher, teacher).item() == pytest.approx(1.0)
 
 

@@ -36,7 +36,8 @@ def measure_torch(folder: Path, calls: int) -> Iterator[dict[str, object]]:
         raise DeviceError(f"PyTorch {torch.__version__} finds no CUDA device")
     manifest = Manifest.read(folder)
     clip, wanted = (np.load(folder / "golden" / name) for name in ("input_0.npy", "output_0.npy"))
-    model = models.build(manifest.model, num_classes=wanted.shape[-1]).cuda()
+    options = models.options_for(manifest.model, clip.shape)
+    model = models.build(manifest.model, num_classes=wanted.shape[1], **options).cuda()
     torch.backends.cudnn.benchmark = True
     for precision in PRECISIONS:
         torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = precision == "tf32"

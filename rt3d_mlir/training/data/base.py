@@ -9,17 +9,19 @@ import torch
 
 from rt3d_mlir.errors import DataError
 
-#: Clips (N, C, T, H, W), float32, and labels (N,), int64, on the device that trains.
+#: Clips (N, C, T, H, W), float32, and labels (N,) or (N, T, H, W), int64, on the device that trains.
 Batch = tuple[torch.Tensor, torch.Tensor]
 
 
 class ClipData(Protocol):
-    """Labelled clips in a training and a test part. Labels are places in `classes`."""
+    """Labelled clips, or volumes, in a training and a test part. Labels are places in `classes`."""
 
     name: str
     classes: list[str]
     shape: tuple[int, int, int, int]
     """Of one clip: (C, T, H, W)."""
+    label_shape: tuple[int, ...]
+    """Of one clip's labels: () where it has one, (T, H, W) where each position has its own, to be segmented."""
     train_size: int
     test_size: int
     skipped: list[str]
@@ -57,16 +59,16 @@ def split_batches(
 def check_labels(train: np.ndarray, test: np.ndarray, classes: int, name: str) -> None:
     """Raises DataError unless both parts hold clips, and every class has some to train on, and there are two."""
     for part, labels in (("training", train), ("test", test)):
-        if not len(labels):
+        if not labels.size:
             raise DataError(f"{name} has no {part} clips")
         if labels.min() < 0 or labels.max() >= classes:
             raise DataError(
                 f"{name}: {part} labels go from {labels.min()} to {labels.max()}: expected 0 .. {classes - 1}"
             )
-    counts = np.bincount(train, minlength=classes)
+    counts = np.bincount(train.ravel(), minlength=classes)
     if np.count_nonzero(counts) < 2:
         raise DataError(
-            f"{name}: all {len(train)} training clips are of class {train[0]}: expected at least two classes"
+            f"{name}: all {len(train)} training clips are of class {counts.argmax()}: expected at least two classes"
         )
     if not counts.all():
         raise DataError(

@@ -1,7 +1,8 @@
 """Clips that fit in memory: arrays x_train, y_train, x_test and y_test, as in an `.npz`.
 
-Clips are (N, C, T, H, W), uint8 or float. What is uint8 stays so until a batch is made of it: 4,452 clips of
-3x16x32x32 are 219 MB, and as float32 they would be 875. Where the device has room, they move there once.
+Clips are (N, C, T, H, W), uint8 or float. Labels are (N,), or (N, T, H, W) for nets that segment. What is uint8 stays
+so until a batch is made of it: 4,452 clips of 3x16x32x32 are 219 MB, and as float32 they would be 875. Where the device
+has room, they move there once.
 """
 
 import zipfile
@@ -40,7 +41,7 @@ class ClipArrays:
         classes: Sequence[str] | None = None,
     ):
         _check(name, arrays)
-        labels = {part: arrays[f"y_{part}"].astype(np.int64) for part in ("train", "test")}
+        labels = {part: _small(arrays[f"y_{part}"]) for part in ("train", "test")}
         count = len(classes) if classes else int(max(y.max(initial=0) for y in labels.values())) + 1
         check_labels(labels["train"], labels["test"], count, name)
         kind = arrays["x_train"].dtype
@@ -52,6 +53,7 @@ class ClipArrays:
         self.classes = list(classes) if classes else [str(i) for i in range(count)]
         channels, frames, height, width = arrays["x_train"].shape[1:]
         self.shape = (channels, frames, height, width)
+        self.label_shape: tuple[int, ...] = labels["train"].shape[1:]
         self.train_size, self.test_size = len(labels["train"]), len(labels["test"])
         self.skipped: list[str] = []
         self._transform = transform or Transform.UNIT
@@ -71,7 +73,7 @@ class ClipArrays:
         clips, labels = self._parts[part]
         for indices in batches:
             index = torch.from_numpy(indices).to(clips.device)
-            yield self._prepare(clips[index].to(self._device)), labels[index].to(self._device)
+            yield self._prepare(clips[index].to(self._device)), labels[index].to(self._device).long()
 
     def _prepare(self, clips: torch.Tensor) -> torch.Tensor:
         if clips.dtype != torch.uint8:
@@ -104,16 +106,28 @@ def _check(name: str, arrays: dict[str, np.ndarray]) -> None:
         if clips.dtype.kind == "f" and not np.isfinite(clips).all():
             raise DataError(f"{name}: {key} holds NaN or infinite values")
         labels = arrays[key.replace("x", "y", 1)]
-        if labels.shape != clips.shape[:1] or labels.dtype.kind not in "iu":
+        by_position = (len(clips), *clips.shape[2:])
+        if labels.shape not in (clips.shape[:1], by_position) or labels.dtype.kind not in "iu":
             raise DataError(
                 f"{name}: {key} has {len(clips)} clips, but {key.replace('x', 'y', 1)} is {labels.dtype} of shape "
-                f"{labels.shape}: expected one whole number a clip"
+                f"{labels.shape}: expected one whole number a clip, or {by_position} of them, one a position"
             )
     if train.shape[1:] != test.shape[1:] or train.dtype != test.dtype:
         raise DataError(
             f"{name}: x_train holds {train.dtype} clips of {train.shape[1:]}, x_test {test.dtype} of {test.shape[1:]}; "
             "they must be alike"
         )
+    if arrays["y_train"].ndim != arrays["y_test"].ndim:
+        raise DataError(
+            f"{name}: y_train is of shape {arrays['y_train'].shape}, y_test of {arrays['y_test'].shape}: expected a "
+            "label a clip in both, or one a position in both"
+        )
+
+
+def _small(labels: np.ndarray) -> np.ndarray:
+    """Volumes of labels fill memory as clips do, so they are uint8 where that holds them; batches are int64."""
+    fits = labels.min(initial=0) >= 0 and labels.max(initial=0) < 256
+    return np.ascontiguousarray(labels, np.uint8 if fits else np.int64)
 
 
 def _tensor(clips: np.ndarray) -> torch.Tensor:

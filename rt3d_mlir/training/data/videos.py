@@ -54,6 +54,7 @@ class VideoFolder:
         self.name = root.name
         self.classes = _read_classes(lists / "classInd.txt")
         self.shape: tuple[int, int, int, int] = (3, frames, crop, crop)
+        self.label_shape: tuple[int, ...] = ()
         self.skipped: list[str] = []
         self._device, self._workers = torch.device(device), options.workers
         mean, std = (torch.tensor(values, device=self._device).view(3, 1, 1, 1) for values in NORMALIZE[normalize])
