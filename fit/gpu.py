@@ -2,7 +2,7 @@
 
 The models are passes/cost/gpu_tile.py, for threads that wait for the workgroup and for subgroups of their own, and
 passes/cost/gpu_matrix_tile.py. `prepare DIR` compiles what `python -m rt3d_mlir.bench.gpu DIR` times where the GPU
-is, and `read DIR` takes its answer into fit/data. Weights have one magnitude a layer, so that the folder packs well.
+is, and `read DIR` takes its answer into fit/data. The weights of a layer are one number, so that the folder packs well.
 """
 
 import argparse
@@ -85,8 +85,8 @@ def _exported(net: str, config: str, model: Model) -> Exported:
     parameters = source.parameters
     group = model.target.group_of(model.dtype)
     masks = masks_for(load_config(config), parameters, group, transposed=source.transposed)
-    equal = {name: np.sign(parameters[name]) * np.abs(parameters[name]).mean() for name in masks.masks}
-    weights = {name: weight.astype(np.float32) for name, weight in equal.items()}
+    layers = {name: array for name, array in parameters.items() if array.ndim > 1}
+    weights = {name: np.full_like(array, np.abs(array).mean()) for name, array in layers.items()}
     return export_source(source, masks, weights=weights, dtype=model.dtype)
 
 
