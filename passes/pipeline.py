@@ -11,6 +11,7 @@ from typing import get_type_hints
 import iree.compiler.ir as ir
 
 from rt3d_mlir.errors import PassError, did_you_mean
+from rt3d_mlir.passes.floor1.channels_first import ChannelsFirst
 from rt3d_mlir.passes.floor1.fold_batch_norm import FoldBatchNorm
 from rt3d_mlir.passes.floor1.fold_mask import FoldMask
 from rt3d_mlir.passes.floor1.fuse_epilogue import FuseEpilogue
@@ -98,6 +99,7 @@ def _always(cls: type[Pass]) -> Entry:
 
 #: Our own, in the order of the way of the data, floor 1 to floor 3.
 ENTRIES = (
+    _always(ChannelsFirst),
     _always(LiftTo3d),
     _always(FoldMask),
     _always(TrimTaps),

@@ -66,6 +66,9 @@ class FoldBatchNorm(Pass):
             )
         if not (np.isfinite(scale).all() and np.isfinite(shift).all()):
             return state.refuse(self.name, layer, "the batch norm's scale or shift is not finite", op)
+        user = only_user(op.results[0])
+        if only_user(conv.result) is None and user is not None and conv.result in list(user.operands):
+            return NO_MATCH  # no batch norm, but the slopes of a PReLU
         if only_user(conv.result) is None and max(scale.size, shift.size) == 1:
             return NO_MATCH  # no batch norm, but the `x + 3` of x * relu6(x + 3)
         if only_user(conv.result) is None:

@@ -33,6 +33,7 @@ from iree.compiler.dialects import arith, linalg, tensor
 from rt3d_mlir.passes.floor1 import lift_grouped
 from rt3d_mlir.passes.floor1.lift_interleave import lift_interleave, lift_slice
 from rt3d_mlir.passes.floor1.lift_moves import lift_pad, lift_reads
+from rt3d_mlir.passes.floor1.lift_reduction import lift_reduction
 from rt3d_mlir.passes.floor1.lifting import (
     GROUPED,
     RANK,
@@ -83,6 +84,7 @@ class LiftTo3d(Pass):
                 "linalg.pooling_nchw_sum": lambda op, rewriter: self._sum_pool(op, rewriter, state),
                 "linalg.generic": lambda op, rewriter: (
                     _generic(op, rewriter, state)
+                    and lift_reduction(op, rewriter)
                     and lift_reads(op, rewriter, state)
                     and fold_window_counts(op, rewriter, state)
                 ),

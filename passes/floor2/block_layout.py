@@ -8,7 +8,8 @@ whole blocks. A pad by less than nothing is a slice:
 
 One conversion on entry and one on exit are left. Padding becomes an insert into a zero-filled tensor, which the
 producer's kernel writes, border included: no padded copy is made between layers. The rules are in block_elementwise,
-block_pool, block_avg_pool, block_concat, block_channels, block_interleave, block_moments and block_resample.
+block_pool, block_avg_pool, block_concat, block_channels, block_interleave, block_moments, block_reduction and
+block_resample.
 
 Given:
     %u = linalg.unpack %yb ... : tensor<1x4x4x4x4x4xf32> -> tensor<1x16x4x4x4xf32>
@@ -42,6 +43,7 @@ from rt3d_mlir.passes.floor2.block_elementwise import block_elementwise
 from rt3d_mlir.passes.floor2.block_interleave import block_interleave, cut_interleave
 from rt3d_mlir.passes.floor2.block_moments import block_moments
 from rt3d_mlir.passes.floor2.block_pool import block_max_pool
+from rt3d_mlir.passes.floor2.block_reduction import block_reduction
 from rt3d_mlir.passes.floor2.block_resample import block_join, block_pad, block_resample, block_steps, drop_unchanged
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, Pattern, State, apply_patterns, first_match
 from rt3d_mlir.passes.ir.build import filled, padded
@@ -62,7 +64,9 @@ class BlockLayout(Pass):
         patterns = {
             "linalg.pack": _pack,
             "tensor.pad": first_match(_crop, first(block_pad, gather_pad)),
-            "linalg.generic": first(block_resample, gather_index, block_elementwise, block_max_pool, block_mean),
+            "linalg.generic": first_match(
+                first(block_resample, gather_index, block_elementwise, block_max_pool, block_mean), block_reduction
+            ),
             "linalg.transpose": first(block_avg_pool),
             "tensor.concat": first_match(block_concat, first(gather_concat, block_join), join_along_space),
             "tensor.insert_slice": first(block_write),

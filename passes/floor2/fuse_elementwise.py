@@ -5,6 +5,8 @@
 What follows a conv, `relu(conv + bias + residual)`, `x * sigmoid(x)`, hard-swish, is then one epilogue for the conv's
 kernel, and the values in between are never in memory. A producer with other readers stays: it would be computed again.
 So does one that is read by another map than it is written, a gate per channel: it would be computed for each position.
+What subtracts a number of each position, as a mean over channels, is computed for each of its readers all the same: a
+kernel of channels has both at hand (ops/channel_program.py).
 The bodies are then written in ops that vectors have (scalar_math).
 
 Given (after block-layout):
@@ -26,6 +28,8 @@ from rt3d_mlir.passes.floor2.scalar_math import simplify_math
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, Pass, State, apply_patterns
 from rt3d_mlir.passes.ir.build import clone_body, empty, fused_location, generic
 from rt3d_mlir.passes.ir.match import defining_op, generic_body, is_elementwise, is_identity, is_pure_scalar
+from rt3d_mlir.passes.ops.channel_program import is_reduced_only, readers, spreads_reduction
+from rt3d_mlir.passes.ops.channel_reduction import ChannelReduction
 
 _Read = tuple[ir.Value, ir.Attribute]
 
@@ -89,4 +93,13 @@ def _producer(value: ir.Value, reads: list[_Read]) -> ir.OpView | None:
 
 
 def _one_reader(producer: ir.OpView) -> bool:
-    return len({use.owner for use in producer.results[0].uses}) == 1
+    return len({use.owner for use in producer.results[0].uses}) == 1 or _is_off_a_mean(producer)
+
+
+def _is_off_a_mean(producer: ir.OpView) -> bool:
+    """Whether what an op takes from a reduction over channels is reduced again, in one kernel with the others."""
+    if not spreads_reduction(producer):
+        return False
+    found = readers(producer.results[0])
+    reduced = [each for each in found if ChannelReduction.marks(each) or (_is_scalar(each) and is_reduced_only(each))]
+    return bool(reduced) and all(each in reduced or _is_scalar(each) for each in found)

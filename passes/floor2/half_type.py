@@ -44,18 +44,20 @@ class HalfType:
         found = self.source(value)
         return value if found is None else found
 
-    def elementwise(self, op: ir.OpView, inputs: Sequence[ir.Value]) -> ir.OpView:
+    def elementwise(self, op: ir.OpView, inputs: Sequence[ir.Value], stored: bool = True) -> ir.OpView:
         """An elementwise generic on other inputs of the same shapes, of this type or f32: it computes f32 and yields
-        this type. It may do so already, where two convs meet in it: only what it reads changes then."""
+        this type. It may do so already, where two convs meet in it: only what it reads changes then. What is not
+        `stored` stays f32."""
 
         def body(*arguments: ir.Value) -> ir.Value:
             old = generic_body(op).arguments  # the last argument, the output's, is not read
             pairs = zip(arguments[:-1], list(old)[:-1], strict=True)
             given = [a if o.type == self.element else widened(a) for a, o in pairs]
             result = clone_body(generic_body(op), given)
-            return result if result.type == self.element else self.narrowed(result)
+            return self.narrowed(result) if stored and result.type != self.element else result
 
-        return generic(inputs, empty(op.results[0].type.shape, self.element), op.attributes["indexing_maps"], 0, body)
+        out = empty(op.results[0].type.shape, self.element if stored else None)
+        return generic(inputs, out, op.attributes["indexing_maps"], 0, body)
 
     def store(self, op: ir.OpView, new: ir.Value, rewriter: rewrite.PatternRewriter, state: State) -> None:
         """Replaces an op by `new`, f32 sums, whose epilogue, or a generic of its own, then ends with a truncf."""

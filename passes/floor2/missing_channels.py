@@ -6,6 +6,8 @@ tensor hold the same number, for a constant per channel is zero there.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import iree.compiler.ir as ir
 import numpy as np
@@ -14,16 +16,28 @@ from rt3d_mlir.passes.ir.evaluate import evaluate_body
 from rt3d_mlir.passes.ir.match import defining_op, integers
 from rt3d_mlir.passes.ops.avg_pool import AvgPool
 from rt3d_mlir.passes.ops.channel_gather import ChannelGather
+from rt3d_mlir.passes.ops.channel_reduction import ChannelReduction
 from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.ops.interleave import Interleave
+from rt3d_mlir.passes.ops.marked import Marked
 from rt3d_mlir.passes.ops.max_pool import MaxPool
 from rt3d_mlir.passes.ops.moments import Mean, Variance
 from rt3d_mlir.passes.ops.packed_conv import PackedConv
 from rt3d_mlir.passes.ops.resample import Resample
 
 
-def finite_in_missing_channels(op: ir.OpView, inputs: Sequence[ir.Value | float]) -> bool:
-    """Whether an elementwise generic gives a finite number there, of blocked inputs or the numbers they have there."""
+@dataclass(frozen=True, eq=False)
+class ZeroBehind(Marked):
+    """On an elementwise generic that writes zero in missing channels."""
+
+    name: ClassVar[str] = "zero_behind"
+
+
+def finite_in_missing_channels(op: ir.OpView, inputs: Sequence[ir.Value | float | None]) -> bool:
+    """Whether an elementwise generic gives a finite number there, of blocked inputs or the numbers they have there.
+
+    None is a number that is not known.
+    """
     number = _computed(op, inputs, {})
     return number is not None and bool(np.isfinite(number))
 
@@ -37,7 +51,7 @@ def _missing(value: ir.Value, known: dict[ir.Value, float | None]) -> float | No
 
 
 def _left_by(op: ir.OpView, known: dict[ir.Value, float | None]) -> float | None:
-    zeros = (PackedConv, DepthwiseConv, Interleave, ChannelGather)
+    zeros = (PackedConv, DepthwiseConv, Interleave, ChannelGather, ChannelReduction, ZeroBehind)
     if op.name == "linalg.pack" or any(kind.marks(op) for kind in zeros):
         return 0.0
     if (mean := Mean.match(op)) is not None:
@@ -54,7 +68,9 @@ def _left_by(op: ir.OpView, known: dict[ir.Value, float | None]) -> float | None
     if (resampled := Resample.match(op)) is not None:
         return 0.0 if _missing(resampled.x, known) == 0 and resampled.leaves_zeros else None
     if op.name == "linalg.generic":
-        return _computed(op, [value if len(value.type.shape) == 6 else 0.0 for value in op.inputs], known)
+        return _computed(
+            op, [_read(*each) for each in zip(op.inputs, op.attributes["indexing_maps"], strict=False)], known
+        )
     return None
 
 
@@ -72,8 +88,17 @@ def _written(op: ir.OpView, known: dict[ir.Value, float | None]) -> float | None
     return number if number == _missing(whole, known) else None
 
 
-def _computed(op: ir.OpView, inputs: Sequence[ir.Value | float], known: dict[ir.Value, float | None]) -> float | None:
-    numbers = [value if isinstance(value, float) else _missing(value, known) for value in inputs]
+def _read(value: ir.Value, mapping: ir.Attribute) -> ir.Value | float | None:
+    """What an elementwise generic reads for missing channels; None for the first channel, which is no missing one."""
+    if len(value.type.shape) < 6:
+        return 0.0
+    return None if str(ir.AffineMapAttr(mapping).value.results[-1]) == "0" else value
+
+
+def _computed(
+    op: ir.OpView, inputs: Sequence[ir.Value | float | None], known: dict[ir.Value, float | None]
+) -> float | None:
+    numbers = [_missing(value, known) if isinstance(value, ir.Value) else value for value in inputs]
     if any(number is None for number in numbers):
         return None
     result = evaluate_body(op, [np.asarray(number, np.float32) for number in numbers])

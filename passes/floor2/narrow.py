@@ -36,6 +36,7 @@ from rt3d_mlir.passes.ir.match import (
 from rt3d_mlir.passes.ops import (
     avg_pool,
     channel_gather,
+    channel_reduction,
     depthwise_conv,
     interleave,
     max_pool,
@@ -45,6 +46,8 @@ from rt3d_mlir.passes.ops import (
 from rt3d_mlir.passes.ops.avg_pool import AvgPool
 from rt3d_mlir.passes.ops.channel_gather import ChannelGather
 from rt3d_mlir.passes.ops.channel_layout import is_channel_layout, pack_channels, unpack_channels
+from rt3d_mlir.passes.ops.channel_program import is_reduced_only
+from rt3d_mlir.passes.ops.channel_reduction import ChannelReduction
 from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.ops.interleave import Interleave
 from rt3d_mlir.passes.ops.max_pool import MaxPool
@@ -174,14 +177,16 @@ def _average(half: HalfType, op: ir.OpView, rewriter: rewrite.PatternRewriter, s
 
 
 def _moments(half: HalfType, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
-    """Means and variances stay f32."""
-    moments = Mean.match(op) or Variance.match(op)
+    """Means, variances and reductions over channels stay f32."""
+    moments = Mean.match(op) or Variance.match(op) or ChannelReduction.match(op)
     x = moments and half.source(moments.x)
     if moments is None or x is None:
         return NO_MATCH
     with rewriter.ip, op.operation.location:
         if isinstance(moments, Mean):
             new = build_mean(x, moments.groups)
+        elif isinstance(moments, ChannelReduction):
+            new = channel_reduction.build(x, moments.kind, moments.channels.count)
         else:
             new = build_variance(x, moments.mean, moments.groups)
     rewriter.replace_op(op, [new])
@@ -211,7 +216,8 @@ def _elementwise(half: HalfType, op: ir.OpView, rewriter: rewrite.PatternRewrite
     if len(op.results[0].type.shape) != 6 or all(half.source(value) is None for value in op.inputs):
         return NO_MATCH
     with rewriter.ip, op.operation.location:
-        new = half.elementwise(op, [half.same_or_source(value) for value in op.inputs]).results[0]
+        stored = not is_reduced_only(op)  # a square is added up as it is computed, and may be beyond f16
+        new = half.elementwise(op, [half.same_or_source(value) for value in op.inputs], stored).results[0]
         value = widened(new) if is_f32(op.results[0]) else new
     rewriter.replace_op(op, [value])
     return None

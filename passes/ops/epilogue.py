@@ -1,6 +1,6 @@
 """Elementwise arithmetic read back from its blocked generic, and built again on vectors inside a kernel."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import iree.compiler.ir as ir
@@ -23,15 +23,21 @@ from rt3d_mlir.passes.ops.activation import Blocked, view
 
 _CHANNEL_MAP = "(d0, d1, d2, d3, d4, d5) -> (d1, d5)"
 _GATE_MAP = "(d0, d1, d2, d3, d4, d5) -> (d0, d1, 0, 0, 0, d5)"
+_POSITION_MAPS = (
+    "(d0, d1, d2, d3, d4, d5) -> (d0, 0, d2, d3, d4, 0)",
+    "(d0, d1, d2, d3, d4, d5) -> (d0, 0, 0, 0, 0, 0)",
+)
 
 
 @dataclass(frozen=True, eq=False)
 class Operand:
     """What is read besides a kernel's own sums: a constant per channel, [O, C], or an activation, of which `view` says
-    where it lies: a residual of the result's shape, or a gate of one position, [N, O, 1, 1, 1, C]."""
+    where it lies: a residual of the result's shape, or a gate of one position, [N, O, 1, 1, 1, C]. With `spread` its
+    first channel, [N, 1, D, H, W, C] or of one position, goes to all channels."""
 
     value: ir.Value
     view: Blocked | None = None
+    spread: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,10 +79,12 @@ class Epilogue:
             values[inner.results[0]] = copy.results[0]
         raise AssertionError("a generic's body ends with linalg.yield")
 
-    def inputs(self, state: State, layer: str, channels: int) -> list[ir.Value]:
-        """What a dispatch binds for `operands`: constants as [channels], zeros behind the last one."""
+    def inputs(self, state: State, layer: str, channels: int, held: Collection[ir.Value] = ()) -> list[ir.Value]:
+        """What a dispatch binds for `operands` that are not `held`: constants as [channels], zeros behind the last."""
         return [
-            operand.value if operand.view else _flat(state, layer, operand.value, channels) for operand in self.operands
+            operand.value if operand.view else _flat(state, layer, operand.value, channels)
+            for operand in self.operands
+            if operand.value not in held
         ]
 
 
@@ -107,10 +115,19 @@ def elementwise(op: ir.OpView, state: State, total: ir.Value | None = None) -> E
     return Epilogue(op, tuple(operands), total_at)
 
 
+def reads_first_channel(mapping: ir.Attribute) -> bool:
+    """Whether a blocked elementwise generic reads the first channel of a value for all of its own."""
+    return _text(mapping) in _POSITION_MAPS
+
+
 def _operand(value: ir.Value, mapping: ir.Attribute, state: State) -> Operand | None:
     if _text(mapping) == _CHANNEL_MAP:
         return Operand(value) if constant_value(value, state.weights) else None
-    return Operand(*view(value)) if is_float(value) and (_text(mapping) == _GATE_MAP or is_identity(mapping)) else None
+    if not is_float(value):
+        return None
+    if is_identity(mapping) or _text(mapping) == _GATE_MAP:
+        return Operand(*view(value))
+    return Operand(*view(value), spread=True) if reads_first_channel(mapping) else None
 
 
 def _in_order(value: ir.Value, mapping: ir.Attribute, op: ir.OpView) -> bool:

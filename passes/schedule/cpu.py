@@ -34,6 +34,7 @@ from rt3d_mlir.passes.ops.epilogue import elementwise
 from rt3d_mlir.passes.ops.halo import note_halos
 from rt3d_mlir.passes.ops.packed_conv import NOT_AT_HAND, PackedConv
 from rt3d_mlir.passes.schedule.channel_gather import schedule_channel_gather
+from rt3d_mlir.passes.schedule.channel_program import schedule_channel_programs
 from rt3d_mlir.passes.schedule.const_eval import hold_constants
 from rt3d_mlir.passes.schedule.depthwise import schedule_depthwise
 from rt3d_mlir.passes.schedule.destination import Destination, destination, mark_concatenations, pad_links
@@ -73,6 +74,7 @@ class ScheduleCpu(Pass):
         mark_concatenations(module)
         apply_patterns(module, {"linalg.generic": conv})  # first: a conv may take the pool behind it
         apply_patterns(module, {"linalg.generic": first_match(pool, moved, moments), "linalg.pack": pack})
+        schedule_channel_programs(module, state, self.target)
         apply_patterns(module, {"linalg.generic": rest, "linalg.unpack": unpack})
         pad_links(module)
         hold_constants(module)

@@ -49,6 +49,7 @@ from rt3d_mlir.passes.ops.moments import Variance
 from rt3d_mlir.passes.ops.packed_conv import NOT_AT_HAND, PackedConv
 from rt3d_mlir.passes.ops.places import Places
 from rt3d_mlir.passes.ops.resample import Resample
+from rt3d_mlir.passes.schedule.channel_program import schedule_channel_programs
 from rt3d_mlir.passes.schedule.const_eval import hold_constants
 from rt3d_mlir.passes.schedule.destination import Destination, destination, mark_concatenations, pad_links
 from rt3d_mlir.passes.schedule.factors import hold_factors
@@ -76,6 +77,7 @@ class ScheduleVulkan(Pass):
         rules = (others.pool, others.interleave, others.channel_gather, others.moments, others.resample)
         moved = first_match(*rules)
         apply_patterns(module, {"linalg.generic": moved, "linalg.pack": others.pack, "linalg.unpack": unpack})
+        schedule_channel_programs(module, state, self.target)
         apply_patterns(module, {"linalg.generic": others.elementwise})
         pad_links(module)
         hold_constants(module)

@@ -15,6 +15,7 @@ from rt3d_mlir.passes.framework.provenance import tensor_ops
 from rt3d_mlir.passes.ir.match import body_ops, generic_body, reads_any
 from rt3d_mlir.passes.ops.avg_pool import AvgPool
 from rt3d_mlir.passes.ops.channel_gather import ChannelGather
+from rt3d_mlir.passes.ops.channel_reduction import ChannelReduction
 from rt3d_mlir.passes.ops.depthwise_conv import DepthwiseConv
 from rt3d_mlir.passes.ops.interleave import Interleave
 from rt3d_mlir.passes.ops.max_pool import MaxPool
@@ -87,7 +88,7 @@ def role(op: ir.OpView) -> str:
         return "pool"
     if Interleave.marks(op):
         return "interleave"
-    if Resample.marks(op) or ChannelGather.marks(op):
+    if Resample.marks(op) or ChannelGather.marks(op) or ChannelReduction.marks(op):
         return ""
     return {"linalg.generic": "epilogue", "tensor.insert_slice": "written"}.get(op.name, "")
 

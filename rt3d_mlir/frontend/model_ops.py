@@ -16,7 +16,16 @@ from torch.fx import GraphModule, Node
 from torch_mlir.extras.fx_decomp_util import get_decomposition_table
 
 from rt3d_mlir.frontend.crop import crop_and_pad
-from rt3d_mlir.frontend.norms import batch_norm_of_one, group_norm, instance_norm, native_group_norm
+from rt3d_mlir.frontend.norms import (
+    batch_norm_of_one,
+    group_norm,
+    instance_norm,
+    native_group_norm,
+    native_layer_norm,
+    std,
+    var,
+    var_mean,
+)
 from rt3d_mlir.frontend.picks import pad, repeated
 from rt3d_mlir.frontend.promotion import write_casts
 from rt3d_mlir.frontend.rms_norm import rms_norm
@@ -61,7 +70,11 @@ def with_locations(program: ExportedProgram) -> ExportedProgram:
         torch.ops.aten.instance_norm.default: instance_norm,
         torch.ops.aten.group_norm.default: group_norm,
         torch.ops.aten.native_group_norm.default: native_group_norm,
+        torch.ops.aten.native_layer_norm.default: native_layer_norm,
         torch.ops.aten._native_batch_norm_legit.no_stats: batch_norm_of_one,
+        torch.ops.aten.var.correction: var,
+        torch.ops.aten.std.correction: std,
+        torch.ops.aten.var_mean.correction: var_mean,
         torch.ops.aten.pad.default: pad,
         torch.ops.aten.repeat_interleave.self_int: repeated,
     }

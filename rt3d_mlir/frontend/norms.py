@@ -1,17 +1,20 @@
-"""Instance and group norms in the form that block-layout knows: means over positions, of volumes.
+"""Norms in the form that block-layout knows: instance and group norms as means over positions, of volumes.
 
     mean = mean of x by group             variance = mean of (x - mean)^2 by group
     y    = (x - mean) * (rsqrt(variance + epsilon) * weight) + bias
 
 torch-mlir's own form computes variances in float64, views a volume as [N, G, C/G, positions], and gathers weights by
-tables of indices.
+tables of indices. Layer norms and variances along one axis, as over channels, are means of the same kind.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 
 Parameter = torch.Tensor | None
+Axes = Sequence[int] | None
+Correction = float | None
 
 
 def instance_norm(x: torch.Tensor, weight: Parameter, bias: Parameter, *options: Any) -> torch.Tensor:
@@ -55,6 +58,42 @@ def batch_norm_of_one(
         return NotImplemented
     y, mean, inverse = _normalized(x, x.shape[1], weight, bias, epsilon)
     return y, mean.view(-1), inverse.view(-1)
+
+
+def native_layer_norm(
+    x: torch.Tensor, shape: Sequence[int], weight: Parameter, bias: Parameter, epsilon: float
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """aten.native_layer_norm over the last axes of x, of sizes `shape`: with the mean and the inverse deviation."""
+    axes = list(range(x.ndim - len(shape), x.ndim))
+    mean = x.mean(axes, keepdim=True)
+    off = x - mean
+    inverse = torch.rsqrt((off * off).mean(axes, keepdim=True) + epsilon)
+    y = off * inverse
+    y = y if weight is None else y * weight
+    return (y if bias is None else y + bias), mean, inverse
+
+
+def var(x: torch.Tensor, dim: Axes = None, *, correction: Correction = None, keepdim: bool = False) -> torch.Tensor:
+    """aten.var.correction along one axis. As it is along several."""
+    if dim is None or len(dim) != 1 or not isinstance(x.shape[dim[0]], int):
+        return NotImplemented
+    off = x - x.mean(dim, keepdim=True)
+    count = max(0, x.shape[dim[0]] - (1 if correction is None else correction))
+    return (off * off).sum(dim, keepdim=keepdim) / count
+
+
+def std(x: torch.Tensor, dim: Axes = None, *, correction: Correction = None, keepdim: bool = False) -> torch.Tensor:
+    """aten.std.correction along one axis. As it is along several."""
+    found = var(x, dim, correction=correction, keepdim=keepdim)
+    return found if found is NotImplemented else found.sqrt()
+
+
+def var_mean(
+    x: torch.Tensor, dim: Axes = None, *, correction: Correction = None, keepdim: bool = False
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """aten.var_mean.correction along one axis. As it is along several."""
+    found = var(x, dim, correction=correction, keepdim=keepdim)
+    return found if found is NotImplemented else (found, x.mean(dim, keepdim=keepdim))  # type: ignore[return-value]
 
 
 def _is_volume(x: torch.Tensor) -> bool:

@@ -23,6 +23,7 @@ from cases import (
     foreign,
     graphs,
     grouped,
+    over_channels,
     placed,
     planar,
     relu_after,
@@ -40,6 +41,10 @@ from rt3d_mlir.targets import get_target
 TOLERANCES = {"f32": 1e-5, "f16": 5e-3, "bf16": 3e-2}
 #: Whole numbers up to this one have no rounding.
 MOST = {"f32": 2**24, "f16": 2**11, "bf16": 2**8}
+
+
+#: What works over channels at all before the first conv: the input is not blocked yet, and IREE computes it.
+AT_THE_ENTRY = ("over-layer-norm-of-the-input", "last-start")
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,7 @@ FAMILIES = (
     channel_norms,
     expressions,
     foreign,
+    over_channels,
     attention,
     resampled,
     upsampled,
@@ -181,7 +187,16 @@ SUITES = [
     Suite("random", "8x4", "schedule-cpu", ("graphs", "grouped"), dtype="bf16", every=2),
     Suite("random", "4x4", "schedule-cpu", ("channels",), dtype="bf16", slow=True),
     Suite("random", "16x4", "schedule-cpu", ("pooled", "channel_norms", "upsampled_rounded"), dtype="bf16", every=5),
+    Suite("random", "16x4", "schedule-cpu", ("over_channels",), dtype="bf16", every=5),
     Suite("random", "8x8", "schedule-cpu", ("placed", "interpolated"), dtype="bf16", every=3, slow=True),
+    Suite("random", "8x4", "place-activations", ("over_channels",), slow=True),
+    Suite("random", "8x4", "schedule-cpu", ("over_channels",), every=2),
+    Suite("random", "8x8", "schedule-cpu", ("over_channels",), slow=True),
+    Suite("random", "6x3", "schedule-cpu", ("over_channels",), slow=True),
+    Suite("random", "8x4", "schedule-cpu", ("over_channels",), target="cortex-a76", slow=True),
+    Suite("random", "8x4", "schedule-cpu", ("over_channels",), target="cortex-a76", dtype="f16", every=3),
+    Suite("random", "8x4", "schedule-cpu", ("channels_last",), every=2),
+    Suite("random", "8x4", "schedule-cpu", ("channels_last",), target="cortex-a76", dtype="f16", every=4),
 ]
 
 
@@ -337,6 +352,51 @@ def test_nothing_is_left_around_a_transposed_conv(family: str, name: str):
     assert text.count("flow.dispatch @channel_layout") == 1
     assert "linalg." not in text.replace("#linalg", "").replace("linalg.fill", "")
     assert notes == []
+
+
+@pytest.mark.parametrize(
+    ("family", "name"),
+    [
+        *(("over_channels", name) for name in over_channels.over_channels()),
+        *(("channels_last", name) for name in over_channels.channels_last()),
+    ],
+)
+def test_what_works_over_channels_stays_blocked(family: str, name: str):
+    """One conversion on entry and one on exit; a transpose where the net begins or ends channels-last."""
+    text, notes = _rewrite(_family(family)[name], kind="random")
+    assert text.count("flow.dispatch @block_layout") == 1
+    assert text.count("flow.dispatch @channel_layout") == 1
+    assert ("linalg.generic" in text) == (name in AT_THE_ENTRY)
+    assert ("linalg.transpose" in text) == (name in ("last-softmax", "last-end", "last-start"))
+    assert notes == []
+
+
+def test_argmax(tmp_path: Path):
+    """The first of the largest, on whole numbers, many of which are alike; NaN is the largest. A kernel finds it."""
+    model = Net(lambda net, x: net.a(x).argmax(1), a=conv(5, 7, 1))
+    numerics.draw(model, "8x4", "integers")
+    x = numerics.draw_input((2, 5, 4, 5, 6), "integers")
+    x[0, 0, 0, 0, 0] = torch.nan
+    built = numerics.build(model, [x], tmp_path)
+    np.testing.assert_array_equal(built.run([x.numpy()])[0], model(x).numpy())
+    assert built.notes == []
+    assert built.text.count("flow.dispatch @channels") == 1
+    assert '"reduction"' not in built.text
+
+
+def test_the_largest_channels_with_their_numbers(tmp_path: Path):
+    model = Net(lambda net, x: net.a(x).max(1)[1].float() + net.a(x).min(1)[0], a=conv(5, 7, 1))
+    numerics.draw(model, "8x4", "integers")
+    x = numerics.draw_input((1, 5, 4, 5, 6), "integers")
+    built = numerics.build(model, [x], tmp_path)
+    np.testing.assert_array_equal(built.run([x.numpy()])[0], model(x).detach().numpy())
+
+
+def test_a_layer_norm_is_one_kernel():
+    """Its means, deviations and arithmetic, the activation behind it too; x is read once."""
+    text, _ = _rewrite(_family("over_channels")["over-layer-norm-plane"], kind="random")
+    assert text.count("flow.dispatch @channels") == 1
+    assert text.count("flow.dispatch @") == 5
 
 
 @pytest.mark.parametrize(

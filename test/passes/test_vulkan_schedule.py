@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 import vulkan
-from cases import Case, channel_moves, channel_norms, foreign, resampled, upsampled
+from cases import Case, channel_moves, channel_norms, foreign, over_channels, resampled, upsampled
 from numerics import Several
 from torch import nn
 from torch.nn import functional as F
@@ -194,6 +194,14 @@ def test_channel_norms(dtype: str, step: int, bound: float, tmp_path: Path):
     """Each second, or fifth, of them is kernels of ours."""
     cases = dict([*channel_norms.channel_norms().items()][::step])
     text = run_cases(cases, tmp_path, dtype, bound)
+    assert "linalg.generic" not in text, "an op is left to IREE"
+
+
+@pytest.mark.parametrize(("dtype", "step", "bound"), [("f32", 3, 1e-5), ("f16", 5, 5e-3)])
+def test_over_channels(dtype: str, step: int, bound: float, tmp_path: Path):
+    """Each third, or fifth, of them, and some written channels last, is kernels of ours."""
+    found = over_channels.over_channels() | dict([*over_channels.channels_last().items()][:8])
+    text = run_cases(dict([*found.items()][::step]), tmp_path, dtype, bound)
     assert "linalg.generic" not in text, "an op is left to IREE"
 
 

@@ -12,7 +12,7 @@ import onnx
 from rt3d_mlir.frontend.onnx_rewrites.fold import fold
 from rt3d_mlir.frontend.onnx_rewrites.graph import Builder, Values, names_in, opset_of
 from rt3d_mlir.frontend.onnx_rewrites.grid_sample import grid_sample
-from rt3d_mlir.frontend.onnx_rewrites.norms import instance_normalization
+from rt3d_mlir.frontend.onnx_rewrites.norms import instance_normalization, layer_normalization
 from rt3d_mlir.frontend.onnx_rewrites.opset import expand, lift
 from rt3d_mlir.frontend.onnx_rewrites.pools import average_pool, lp_pool, max_pool
 from rt3d_mlir.frontend.onnx_rewrites.recurrent import recurrent
@@ -43,6 +43,7 @@ RULES: Mapping[str, Rule] = {
     "GRU": recurrent,
     "GridSample": grid_sample,
     "InstanceNormalization": instance_normalization,
+    "LayerNormalization": layer_normalization,
     "LSTM": recurrent,
     "LpNormalization": lp_normalization,
     "LpPool": lp_pool,

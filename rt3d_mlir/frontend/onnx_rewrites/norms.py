@@ -1,4 +1,4 @@
-"""Instance and group norms in the form that block-layout knows, as rt3d_mlir.frontend.norms has them for PyTorch."""
+"""Norms in the form that block-layout knows, as rt3d_mlir.frontend.norms has them for PyTorch."""
 
 from collections.abc import Sequence
 
@@ -24,6 +24,22 @@ def instance_normalization(node: onnx.NodeProto, builder: Builder) -> Sequence[s
     repeated = [_repeated(builder, each, shape[1], whole[1] // shape[1]) for each in (scale, bias)]
     y = _normalized(builder, viewed.input[0], whole, shape[1], repeated, epsilon)
     return [builder.add("Reshape", [y, builder.array(list(shape))])]
+
+
+def layer_normalization(node: onnx.NodeProto, builder: Builder) -> Sequence[str] | None:
+    """Of [..., *axes]; as it is where somebody reads its mean or deviation. torch-mlir computes in float64."""
+    x, scale, *bias = node.input
+    shape, given = builder.values.shapes.get(x), attributes(node)
+    if shape is None or any(node.output[1:]):
+        return None
+    axes = list(range(given.get("axis", -1) % len(shape), len(shape)))
+    off = builder.add("Sub", [x, _reduced(builder, x, axes)])
+    variance = _reduced(builder, builder.add("Mul", [off, off]), axes)
+    dtype = onnx.helper.tensor_dtype_to_np_dtype(builder.values.types[x])
+    epsilon = builder.array(np.array(given.get("epsilon", _EPSILON), dtype))
+    deviation = builder.add("Sqrt", [builder.add("Add", [variance, epsilon])])
+    y = builder.add("Mul", [builder.add("Div", [off, deviation]), scale])
+    return [builder.add("Add", [y, bias[0]]) if any(bias) else y]
 
 
 def group_norm_body(node: onnx.NodeProto, opset: int, x: onnx.TypeProto) -> onnx.FunctionProto | None:
