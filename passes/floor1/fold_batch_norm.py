@@ -66,9 +66,8 @@ class FoldBatchNorm(Pass):
             )
         if not (np.isfinite(scale).all() and np.isfinite(shift).all()):
             return state.refuse(self.name, layer, "the batch norm's scale or shift is not finite", op)
-        user = only_user(op.results[0])
-        if only_user(conv.result) is None and user is not None and conv.result in list(user.operands):
-            return NO_MATCH  # no batch norm, but the slopes of a PReLU
+        if only_user(conv.result) is None and _is_slope(op, conv):
+            return NO_MATCH  # no batch norm, but a PReLU's
         if only_user(conv.result) is None and max(scale.size, shift.size) == 1:
             return NO_MATCH  # no batch norm, but the `x + 3` of x * relu6(x + 3)
         if only_user(conv.result) is None:
@@ -85,6 +84,14 @@ class FoldBatchNorm(Pass):
             new = conv.build(w, init)
         rewriter.replace_op(op, [new])
         return None
+
+
+def _is_slope(op: ir.OpView, conv: Conv) -> bool:
+    """Whether either the conv's result or that of `op` is taken, by its sign."""
+    user = only_user(op.results[0])
+    if user is None or user.name != "linalg.generic" or conv.result not in list(user.operands):
+        return False
+    return "arith.select" in [inner.name for inner in body_ops(user)]
 
 
 def _affine_of_conv(op: ir.OpView, state: State) -> tuple[Conv, np.ndarray, np.ndarray] | None:
