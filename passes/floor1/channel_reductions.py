@@ -15,6 +15,7 @@ import numpy as np
 from iree.compiler import rewrite
 from iree.compiler.dialects import arith, tensor
 
+from rt3d_mlir.passes.floor1.channels_last import ChannelsLast
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, State
 from rt3d_mlir.passes.ir.build import clone_body, constant, empty, f32_constant, generic, identity_text, maps
 from rt3d_mlir.passes.ir.match import (
@@ -34,8 +35,8 @@ _RANKS = range(3, 6)
 
 def without_index(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
     """A maximum or minimum together with its index, as torch-mlir writes both."""
-    axis, kind = _reduced_channels(op), _extreme(op)
-    if axis is None or kind is None:
+    kind, axis = _extreme(op), _reduced_axis(op)
+    if kind is None or axis is None or (any(op.results[1].uses) and _reduced_channels(op) is None):
         return NO_MATCH
     largest, index = op.results
     with rewriter.ip, op.operation.location:
@@ -85,12 +86,19 @@ def keep_axis(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) ->
 
 
 def _reduced_channels(op: ir.OpView) -> int | None:
-    """The one axis, the second or the last, that a generic of one input reduces over; None for other generics."""
+    """The axis of channels, the second or in channels-last order the last, that a generic of one input reduces over."""
+    axis = _reduced_axis(op)
+    rank = len(op.inputs[0].type.shape) if axis is not None else 0
+    last = axis is not None and axis == rank - 1 and ChannelsLast.of(op.inputs[0]) is not None
+    return axis if rank in _RANKS and (axis == 1 or last) else None
+
+
+def _reduced_axis(op: ir.OpView) -> int | None:
+    """The one axis that a generic of one input reduces over; None for other generics."""
     if len(op.inputs) != 1 or any(static_shape(value) is None for value in op.operands):
         return None
-    found, rank = reduced_axes(op), len(op.inputs[0].type.shape)
-    axes = found[0] if found else ()
-    return axes[0] if rank in _RANKS and axes in ((1,), (rank - 1,)) else None
+    axes, _ = reduced_axes(op) or ((), False)
+    return axes[0] if len(axes) == 1 else None
 
 
 def _extreme(op: ir.OpView) -> str | None:

@@ -1,8 +1,9 @@
 """channels-first: what is computed in channels-last order is computed in the order of the convs, channels first.
 
-    f(last(x), last(y), bias) = last(f(x, y, bias))          last(x) = transpose of [N, C, *P] to [N, *P, C]
+    f(last(x), last(y), bias) = last(f(x, y, bias))
     sum over the last axis of last(x) = last(sum over axis 1 of x)
-    matmul(last(x), W) = last(conv1x1x1(x, W))               first(last(x)) = x
+    matmul(last(x), W) = last(conv1x1x1(x, W))
+    first(last(x)) = x      where last(x) is the transpose of [N, C, *P] to [N, *P, C]
 
 torch-mlir writes a layer norm or a linear layer between two permutations as PyTorch does, and TensorFlow's exports to
 ONNX have two around each conv. Transposes sink through elementwise ops, reductions, linear layers, concatenations,

@@ -19,6 +19,7 @@ from rt3d_mlir.passes.ir.match import defining_op, is_elementwise, is_pure_scala
 from rt3d_mlir.passes.ops.activation import view
 from rt3d_mlir.passes.ops.channel_reduction import ChannelReduction
 from rt3d_mlir.passes.ops.epilogue import Epilogue, Operand, elementwise, reads_first_channel
+from rt3d_mlir.passes.ops.marked import gathering_op
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,9 +63,8 @@ def program_of(op: ir.OpView, state: State) -> ChannelProgram | None:
     members = _members(op)
     if not any(map(ChannelReduction.marks, members)):
         return None
-    before = cmp_to_key(lambda a, b: -1 if a.operation.is_before_in_block(b.operation) else 1)
     steps: list[Step] = []
-    for each in sorted(members, key=before):
+    for each in sorted(members, key=cmp_to_key(_order)):
         if each != op and not members[each]:
             continue  # what a reduction adds up
         step = _step(each, members, state)
@@ -72,6 +72,11 @@ def program_of(op: ir.OpView, state: State) -> ChannelProgram | None:
             return None
         steps.append(step)
     return ChannelProgram(tuple(steps))
+
+
+def _order(a: ir.OpView, b: ir.OpView) -> int:
+    """Of two ops in their block."""
+    return -1 if a.operation.is_before_in_block(b.operation) else 1
 
 
 def spreads_reduction(op: ir.OpView) -> bool:
@@ -99,8 +104,8 @@ def is_reduced_only(op: ir.OpView) -> bool:
 
 def readers(value: ir.Value) -> set[ir.OpView]:
     """The ops that read a value, some of them in their bodies."""
-    owners = [use.owner for use in value.uses]
-    return {(each.operation.parent if each.name == "tensor.extract" else each.operation).opview for each in owners}
+    users = [use.owner.opview for use in value.uses]
+    return {gathering_op(user) or user for user in users}
 
 
 def _members(op: ir.OpView) -> dict[ir.OpView, bool]:

@@ -92,9 +92,14 @@ def read_index(name: str, table: ir.Value, *at: ir.Value) -> ir.Value:
 def gathering_user(value: ir.Value) -> ir.OpView | None:
     """The only user of a value, if its body reads it by `read`."""
     user = only_user(value)
-    if user is None or user.name != "tensor.extract" or user.operation.parent is None:
+    return None if user is None else gathering_op(user)
+
+
+def gathering_op(read: ir.OpView) -> ir.OpView | None:
+    """The op whose body has a `read`; None for an op that is none."""
+    if read.name != "tensor.extract" or read.operation.parent is None:
         return None
-    return user.operation.parent.opview
+    return read.operation.parent.opview
 
 
 @functools.cache

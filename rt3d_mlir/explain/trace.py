@@ -32,10 +32,7 @@ _NO_WORK = (
 
 _VARIANCE = "on import its variance became arithmetic in float64, for precision"
 #: Kinds that torch-mlir's decompositions compute in other types than the model does.
-_DECOMPOSED = {
-    **dict.fromkeys(("norm", "var", "std"), _VARIANCE),
-    "softmax": "on import its maximum came with an index, which is a whole number",
-}
+_DECOMPOSED = dict.fromkeys(("norm", "var", "std"), _VARIANCE)
 
 
 class Trace:

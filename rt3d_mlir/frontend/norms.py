@@ -77,9 +77,10 @@ def var(x: torch.Tensor, dim: Axes = None, *, correction: Correction = None, kee
     """aten.var.correction along one axis. As it is along several."""
     if dim is None or len(dim) != 1 or not isinstance(x.shape[dim[0]], int):
         return NotImplemented
-    off = x - x.mean(dim, keepdim=True)
-    count = max(0, x.shape[dim[0]] - (1 if correction is None else correction))
-    return (off * off).sum(dim, keepdim=keepdim) / count
+    (axis,) = dim
+    off = x - x.mean(axis, keepdim=True)
+    count = max(0, x.shape[axis] - (1 if correction is None else correction))
+    return (off * off).sum(axis, keepdim=keepdim) / count
 
 
 def std(x: torch.Tensor, dim: Axes = None, *, correction: Correction = None, keepdim: bool = False) -> torch.Tensor:
