@@ -1,4 +1,4 @@
-"""Artifacts small enough to compile in a test: `scores` weighs a clip's mean, `pair` has two inputs."""
+"""Artifacts small enough to compile in a test: `scores` weighs a clip, `pair` has two inputs, `signs` segments."""
 
 import platform
 import subprocess
@@ -41,6 +41,31 @@ func.func @main(%x: tensor<2xf32>, %n: tensor<3xi32>) -> (tensor<3xi32>, tensor<
   return %0, %1 : tensor<3xi32>, tensor<2xf32>
 }
 """
+
+
+SIGNS = """
+#in = affine_map<(n, k, d, h, w) -> (n, 0, d, h, w)>
+#row = affine_map<(n, k, d, h, w) -> (k)>
+#out = affine_map<(n, k, d, h, w) -> (n, k, d, h, w)>
+func.func @main(%x: tensor<2x1x4x4x4xf32>) -> tensor<2x2x4x4x4xf32> {
+  %signs = arith.constant dense<[-1.0, 1.0]> : tensor<2xf32>
+  %empty = tensor.empty() : tensor<2x2x4x4x4xf32>
+  %y = linalg.generic {indexing_maps = [#in, #row, #out],
+      iterator_types = ["parallel", "parallel", "parallel", "parallel", "parallel"]}
+      ins(%x, %signs : tensor<2x1x4x4x4xf32>, tensor<2xf32>) outs(%empty : tensor<2x2x4x4x4xf32>) {
+  ^bb0(%a: f32, %sign: f32, %_: f32):
+    %0 = arith.mulf %a, %sign : f32
+    linalg.yield %0 : f32
+  } -> tensor<2x2x4x4x4xf32>
+  return %y : tensor<2x2x4x4x4xf32>
+}
+"""
+
+
+def signs(folder: Path) -> Path:
+    """2x1x4x4x4 float32 -> 2x2x4x4x4 float32: class 1 where a number is positive."""
+    x = np.random.default_rng(0).standard_normal((2, 1, 4, 4, 4), np.float32)
+    return _build(folder, SIGNS, [x], [np.concatenate([-x, x], 1)])
 
 
 def scores(folder: Path) -> Path:

@@ -4,11 +4,12 @@ from typing import TYPE_CHECKING
 
 from rt3d_mlir.runtime.artifact import Manifest
 from rt3d_mlir.runtime.module import Module, load
+from rt3d_mlir.runtime.volumes import run_in_windows
 
 if TYPE_CHECKING:
     from rt3d_mlir.runtime.video import read_clip, read_frames
 
-__all__ = ["Manifest", "Module", "load", "read_clip", "read_frames"]
+__all__ = ["Manifest", "Module", "load", "read_clip", "read_frames", "run_in_windows"]
 
 
 def __getattr__(name: str) -> object:
