@@ -69,9 +69,11 @@ class GroupTime:
     def winograd_is_faster(self, share: float) -> bool:
         """Whether Winograd, which needs all taps, beats a direct conv that takes `share` of the dense one's cycles."""
         filters, channels, depth, *plane = self.conv.weight.type.shape
-        if plane != [KERNEL, KERNEL] or self.conv.strides[1:] != [1, 1] or self.conv.dilations[1:] != [1, 1]:
+        apart = self.conv.dilations[1], self.conv.dilations[2]
+        read = [extent + (KERNEL - 1) * each for extent, each in zip(self.conv.shape[3:], apart, strict=True)]
+        if self.half or plane != [KERNEL, KERNEL] or self.conv.strides[1:] != [1, 1]:
             return False
-        if self.half or [extent - KERNEL + 1 for extent in self.conv.x.type.shape[3:]] != self.conv.shape[3:]:
+        if read != list(self.conv.x.type.shape[3:]):
             return False
         halo, (_, _, *size) = self._halo, self.conv.shape
         shape = Shape(
@@ -85,6 +87,7 @@ class GroupTime:
             planes=halo.size[0],
             inside=(halo.share(0, size[0], depth), halo.share(1, size[1], KERNEL)),
             kept=share,
+            apart=apart,
         )
         return choose(shape, self.target, list(POINTS)) is not None
 

@@ -33,7 +33,7 @@ class Shape:
 
     `channels` fill the blocks, `live` have weights; `planes` are the input's without padding; `inside` is the share of
     taps that do not fall on padding, by (d, h); `kept` is the share of a dense conv's time that the direct one takes,
-    for the taps that it leaves out.
+    for the taps that it leaves out; `apart` is the dilation of (h, w).
     """
 
     filters: int
@@ -46,6 +46,7 @@ class Shape:
     planes: int
     inside: tuple[float, float]
     kept: float = 1.0
+    apart: tuple[int, int] = (1, 1)
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,9 @@ def direct_cycles(shape: Shape, target: CpuTarget) -> float:
 
 def plan_tile(shape: Shape, target: CpuTarget, tile: int) -> Plan | None:
     """The fastest grouping for a tile size; None where the plane is smaller than a tile, or filters do not group."""
-    if min(shape.size[1:]) < tile or target.widest % shape.block:
+    parts = [extent // apart for extent, apart in zip(shape.size[1:], shape.apart, strict=True)]
+    uneven = any(extent % apart for extent, apart in zip(shape.size[1:], shape.apart, strict=True))
+    if min(parts) < tile or uneven or target.widest % shape.block:
         return None
     widths = {max(shape.block, target.widest >> i) for i in range(target.widest.bit_length())}
     plans = [plan_width(shape, target, tile, filters) for filters in sorted(widths, reverse=True)]
@@ -107,7 +110,7 @@ def plan_width(shape: Shape, target: CpuTarget, tile: int, filters: int) -> Plan
     most = max(1, target.sums // registers)
     plans = []
     for columns in range(1, most + 1):
-        tiling = Tiling(tile, height, width, columns)
+        tiling = Tiling(tile, height, width, columns, *shape.apart)
         rows = ceil(shape.filters / filters)
         each = columns * tiling.groups * tiling.points * shape.batch  # columns of V in a plane, and of M in a row of it
         reduced = shape.channels * shape.kernel_depth * shape.inside[0]

@@ -49,8 +49,9 @@ class InputKernel:
         g, d, n = ids
         (whole, depth, height, width), blocks, block = self.source.full, self.source.blocks, self.source.block
         _, planes, groups, points, _, columns, _ = self.result
-        b = matrices(self.facts.tiling.tile).input
-        across = range(len(b))
+        tiling = self.facts.tiling
+        b = matrices(tiling.tile).input
+        across, down, right = range(len(b)), tiling.down * width, tiling.right
         panel = blocks * columns * block
         with k.loop(k.index(0), k.index(blocks)) as q, k.loop(k.index(0), k.index(columns)) as t:
             at = k.at(f"(a * {columns} + b) * 2", g, t)
@@ -58,7 +59,7 @@ class InputKernel:
             plane = k.at(f"(a * {whole} + b) * {depth} + c + {self.facts.low}", n, q, d)
             corner = k.at(f"((a * {height} + b) * {width} + c + {self.source.start}) * {block}", plane, h, w)
             patch = [
-                [k.load_vector(x, k.at(f"a + {(i * width + j) * block}", corner), block) for j in across]
+                [k.load_vector(x, k.at(f"a + {(i * down + j * right) * block}", corner), block) for j in across]
                 for i in across
             ]
             turned = [_times(b, [patch[i][j] for i in across]) for j in across]  # [column][row of B]
@@ -190,7 +191,7 @@ class OutputKernel:
         """All tiles of a plane, for `width` filters from `part` on."""
         d, f, n = ids
         _, depth, rows, groups, points, columns, filters = self.source
-        tile = self.facts.tiling.tile
+        tile, down, right = self.facts.tiling.tile, self.facts.tiling.down, self.facts.tiling.right
         pd, ph, pw = self.pool
         windows = list(pairs(range(tile // ph), range(tile // pw)))
         with k.loop(k.index(0), k.index(groups)) as g, k.loop(k.index(0), k.index(columns)) as t:
@@ -203,7 +204,7 @@ class OutputKernel:
                 place = k.at(f"(a * {points * columns} + b) * {filters} + {part}", panel, t)
                 line = k.at(f"(a * {pd} + b) * {self.facts.tiling.height} + c", d, i, h)
                 sums = self._tile(m, place)
-                values = [finish(row, k.at(f"a + {r}", line), w) for r, row in enumerate(sums)]
+                values = [self._finished(finish, row, k.at(f"a + {r * down}", line), w) for r, row in enumerate(sums)]
                 return [
                     k.largest([values[r * ph + i][c * pw + j] for i, j in pairs(range(ph), range(pw))])
                     for r, c in windows
@@ -221,12 +222,21 @@ class OutputKernel:
 
             def write(block: ir.Value, r: int) -> None:
                 for value, (row, c) in zip(values, windows, strict=True):
-                    start = self.out.row_offset(n, block, k.at(f"a + {row}", line))
+                    start = self.out.row_offset(n, block, k.at(f"a + {row * down}", line))
                     piece = k.slice_vector(value, r * self.out.block, self.out.block)
-                    k.store_vector(piece, y, k.at(f"a + (b + {c}) * {self.out.block}", start, column))
+                    k.store_vector(piece, y, k.at(f"a + (b + {c * right}) * {self.out.block}", start, column))
 
             for r in range(self.width // self.out.block):
                 self._if_exists(f, part // self.out.block + r, lambda block, r=r: write(block, r))
+
+    def _finished(
+        self, finish: Finish, sums: Sequence[ir.Value], row: ir.Value, column: ir.Value
+    ) -> Sequence[ir.Value]:
+        """The epilogue on a row of a tile, whose columns may lie apart."""
+        right = self.facts.tiling.right
+        if right == 1:
+            return finish(sums, row, column)
+        return [finish([total], row, k.at(f"a + {c * right}", column))[0] for c, total in enumerate(sums)]
 
     def _tile(self, m: ir.Value, place: ir.Value) -> list[list[ir.Value]]:
         """The tile's sums, row by row, from its points at `place`."""

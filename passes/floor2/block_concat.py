@@ -76,10 +76,9 @@ def block_write(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) 
     found = constant_value(dest, state.weights)
     if found is not None and not found[0].any():
         high = [extent - first - size for extent, first, size in zip(shape, offsets, sizes, strict=True)]
-        channels = [[amount if axis == 1 else 0 for axis, amount in enumerate(side)] for side in (offsets, high)]
-        space = [[amount if axis != 1 else 0 for axis, amount in enumerate(side)] for side in (offsets, high)]
         with rewriter.ip, op.operation.location:
-            whole = padded(padded(part, *space, 0.0), *channels, 0.0)
+            in_space = padded(part, [offsets[0], 0, *offsets[2:]], [high[0], 0, *high[2:]], 0.0)
+            whole = padded(in_space, [0, offsets[1], 0, 0, 0], [0, high[1], 0, 0, 0], 0.0)
         rewriter.replace_op(op, [whole])
         return None
     block = blocked.type.shape[-1]

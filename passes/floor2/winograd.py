@@ -1,6 +1,6 @@
 """winograd: 3x3 convs by Winograd's algorithm, where a model of the core says that it is faster.
 
-A packed conv whose kernel is Kd x 3 x 3, strides 1 and dilation 1 in (h, w), and whose taps are all kept, or so many
+A packed conv whose kernel is Kd x 3 x 3, with strides of 1 in (h, w), and whose taps are all kept, or so many
 that leaving the others out saves less, becomes three steps (see winograd_matrices). Transformed weights are dense: what
 was pruned is multiplied again. The depth taps are summed between the transforms, so these are paid once for all Kd and
 all filters:
@@ -84,7 +84,9 @@ class Winograd(Pass):
         weight, key, kept = dense
         depth, height, width = conv.op.results[0].type.shape[2:5]
         batch, blocks, *_, block = conv.x.type.shape
-        if height != conv.x.type.shape[3] - KERNEL + 1 or width != conv.x.type.shape[4] - KERNEL + 1:
+        apart = conv.dilations[1], conv.dilations[2]
+        read = [extent + (KERNEL - 1) * each for extent, each in zip((height, width), apart, strict=True)]
+        if read != list(conv.x.type.shape[3:5]):
             return NO_MATCH  # the input has more rows or columns than the conv reads
         halo = conv_halo(conv)
         shape = Shape(
@@ -98,6 +100,7 @@ class Winograd(Pass):
             planes=halo.size[0],
             inside=(halo.share(0, depth, weight.shape[2]), halo.share(1, height, KERNEL)),
             kept=kept,
+            apart=apart,
         )
         wanted = [self.tile] if self.tile else list(POINTS)
         plan = choose(shape, self.target, wanted, always=bool(self.tile))
@@ -123,7 +126,7 @@ def _dense_weights(conv: PackedConv, state: State) -> tuple[np.ndarray, str | No
     found = conv.constants(state.weights)
     if found is None or not is_f32(conv.x) or found[0].weights.dtype != np.float32:
         return None
-    if conv.strides[1:] != (1, 1) or conv.dilations[1:] != (1, 1) or conv.group.n != conv.x.type.shape[5]:
+    if conv.strides[1:] != (1, 1) or conv.group.n != conv.x.type.shape[5]:
         return None
     packed, key = found
     _, _, *kernel = packed.weight_shape

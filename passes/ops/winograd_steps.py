@@ -66,7 +66,11 @@ def build_input(state: State, x: ir.Value, facts: Facts, planes: int) -> ir.Valu
         at = arith.addi(arith.muli(g, index_constant(tiling.columns)), t)
         h, w = (read_index("tiles", starts, at, index_constant(axis)) for axis in range(2))
         plane = arith.addi(d, index_constant(facts.low))
-        value = read("source", x, [n, q, plane, arith.addi(h, i), arith.addi(w, j), c])
+        h, w = (
+            arith.addi(first, arith.muli(step, index_constant(apart)))
+            for first, step, apart in ((h, i, tiling.down), (w, j, tiling.right))
+        )
+        value = read("source", x, [n, q, plane, h, w, c])
         return arith.addf(acc, arith.mulf(factor, value))
 
     indexing = maps(
@@ -108,9 +112,8 @@ def build_output(state: State, m: ir.Value, facts: Facts, shape: Sequence[int]) 
 
     def body(_point: ir.Value, acc: ir.Value) -> ir.Value:
         n, o, d, h, w, c, p = (linalg.IndexOp(axis).result for axis in range(7))
-        (row, y), (column, x) = (
-            _within(at, tiling.tile, extent) for at, extent in ((h, tiling.height), (w, tiling.width))
-        )
+        axes = ((h, tiling.height, tiling.down), (w, tiling.width, tiling.right))
+        (row, y), (column, x) = (_within(at, tiling.tile, extent, apart) for at, extent, apart in axes)
         at = arith.addi(arith.muli(row, index_constant(tiling.across)), column)
         g, t = (op(at, index_constant(tiling.columns)) for op in (arith.divui, arith.remui))
         channel = arith.addi(arith.muli(o, index_constant(block)), c)
@@ -123,11 +126,17 @@ def build_output(state: State, m: ir.Value, facts: Facts, shape: Sequence[int]) 
     return _marked(op, "window", OUTPUT, facts)
 
 
-def _within(at: ir.Value, tile: int, extent: int) -> tuple[ir.Value, ir.Value]:
-    """(tile, place in it) of an output row or column; the last tile begins at `extent - tile`."""
-    number = arith.divui(at, index_constant(tile))
-    start = arith.minui(arith.muli(number, index_constant(tile)), index_constant(extent - tile))
-    return number, arith.subi(at, start)
+def _within(at: ir.Value, tile: int, extent: int, apart: int) -> tuple[ir.Value, ir.Value]:
+    """(tile, place in it) of an output row or column; the last tile of a part begins `tile` before its end."""
+    part = extent // apart
+    inside = arith.divui(at, index_constant(apart)) if apart > 1 else at
+    number = arith.divui(inside, index_constant(tile))
+    start = arith.minui(arith.muli(number, index_constant(tile)), index_constant(part - tile))
+    place = arith.subi(inside, start)
+    if apart > 1:
+        before = arith.muli(arith.remui(at, index_constant(apart)), index_constant(-(-part // tile)))
+        number = arith.addi(before, number)
+    return number, place
 
 
 def _marked(op: ir.OpView, input_name: str, step: str, facts: Facts) -> ir.Value:

@@ -63,7 +63,8 @@ def _output(step: Step, module: ir.Module, rewriter: rewrite.PatternRewriter, st
     epilogue = epilogue_after(step.op.results[0], state)
     value = epilogue.result if epilogue else step.op.results[0]
     pool, tile = tiling_pool_after(value), step.facts.tiling.tile
-    if pool is not None and any(tile % extent for extent in pool.kernel[1:]):
+    apart = step.facts.tiling.down * step.facts.tiling.right > 1
+    if pool is not None and (apart or any(tile % extent for extent in pool.kernel[1:])):
         pool = None
     to = destination(pool.op.results[0] if pool else value)
     source = tuple(step.source.type.shape)

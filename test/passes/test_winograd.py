@@ -10,6 +10,7 @@ import pytest
 import torch
 from cases import Case, Net, conv, relu_after
 from torch import nn
+from torch.nn import functional as F
 
 from rt3d_mlir import targets
 from rt3d_mlir.errors import PassError
@@ -42,6 +43,14 @@ def networks() -> dict[str, Case]:
         "odd-channels": Case(nn.Sequential(relu_after(conv(7, 13, padding=(0, 1, 1))), conv(13, 5)), (1, 7, 6, 7, 10)),
         "depth-stride-dilation": Case(
             conv(4, 8, (3, 3, 3), stride=(2, 1, 1), dilation=(2, 1, 1), padding=(3, 1, 1)), (2, 4, 6, 5, 8)
+        ),
+        "dilated": Case(relu_after(conv(8, 8, padding=(1, 2, 2), dilation=(1, 2, 2))), (2, 8, 3, 10, 12)),
+        "dilated-more-to-the-right": Case(
+            nn.Sequential(conv(4, 12, padding=(2, 2, 3), dilation=(2, 2, 3)), nn.MaxPool3d(2)), (1, 4, 4, 8, 15)
+        ),
+        "dilated-residual": Case(
+            Net(lambda net, x: F.relu(net.a(x) + x), a=conv(8, 8, (1, 3, 3), padding=(0, 4, 4), dilation=(1, 4, 4))),
+            (1, 8, 2, 16, 24),
         ),
         "padded-planes-only": Case(conv(4, 8, padding=(3, 1, 1)), (1, 4, 2, 5, 6)),
         "pool": Case(
@@ -127,6 +136,11 @@ def test_the_last_tiles_move_back_into_the_output():
     np.testing.assert_array_equal(tiling.starts(), [(0, 0), (0, 4), (0, 5), (1, 0), (1, 4), (1, 5), (1, 5), (1, 5)])
 
 
+def test_the_tiles_of_a_dilated_conv_are_those_of_each_part():
+    tiling = Tiling(tile=2, height=6, width=4, columns=4, down=2)
+    np.testing.assert_array_equal(tiling.starts(), [(0, 0), (0, 2), (2, 0), (2, 2), (1, 0), (1, 2), (3, 0), (3, 2)])
+
+
 def shape(filters: int, channels: int, *size: int) -> Shape:
     depth, height, width = size
     return Shape(
@@ -150,6 +164,9 @@ def shape(filters: int, channels: int, *size: int) -> Shape:
         (shape(512, 512, 4, 14, 14), 2),  # 4 covers 14 with 16, and has 113 MB of weights
         (shape(512, 512, 2, 7, 7), None),  # covers 7 with 8, and the direct kernel skips more of its padding
         (shape(64, 3, 16, 112, 112), None),  # transforms cost more than three channels do
+        (dataclasses.replace(shape(64, 64, 16, 56, 56), apart=(4, 4)), 4),
+        (dataclasses.replace(shape(64, 64, 16, 56, 56), apart=(3, 4)), None),  # 3 does not divide 56
+        (shape(16, 16, 32, 32, 32), 4),  # in tiles of 16 filters
     ],
 )
 def test_the_choice_for_c3d_with_wide_vectors(layer: Shape, tile: int | None):
