@@ -2,7 +2,8 @@
 
 The models are passes/cost/gpu_tile.py, for threads that wait for the workgroup and for subgroups of their own, and
 passes/cost/gpu_matrix_tile.py. `prepare DIR` compiles what `python -m rt3d_mlir.bench.gpu DIR` times where the GPU
-is, and `read DIR` takes its answer into fit/data. The weights of a layer are one number, so that the folder packs well.
+is, and `read DIR` takes its answer into fit/data. The weights of a layer are one number and its negative, in turn by
+channel: the folder packs well, and no sum overflows.
 """
 
 import argparse
@@ -86,8 +87,13 @@ def _exported(net: str, config: str, model: Model) -> Exported:
     group = model.target.group_of(model.dtype)
     masks = masks_for(load_config(config), parameters, group, transposed=source.transposed)
     layers = {name: array for name, array in parameters.items() if array.ndim > 1}
-    weights = {name: np.full_like(array, np.abs(array).mean()) for name, array in layers.items()}
+    weights = {name: _in_turn(array) for name, array in layers.items()}
     return export_source(source, masks, weights=weights, dtype=model.dtype)
+
+
+def _in_turn(weights: np.ndarray) -> np.ndarray:
+    signs = np.where(np.arange(weights.shape[1]) % 2, -1, 1).reshape(1, -1, *[1] * (weights.ndim - 2))
+    return (signs * np.abs(weights).mean() * np.ones_like(weights)).astype(np.float32)
 
 
 @contextmanager
