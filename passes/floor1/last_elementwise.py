@@ -19,8 +19,8 @@ from rt3d_mlir.passes.ir.match import generic_body, is_elementwise, is_f32, is_p
 
 def move_elementwise(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
     """Computes an elementwise generic on the volumes that its inputs show."""
-    if not op.inputs or not is_elementwise(op) or not is_pure_scalar(op) or static_shape(op.results[0]) is None:
-        return NO_MATCH
+    if not op.inputs or not is_elementwise(op) or not is_pure_scalar(op) or not static_shape(op.results[0]):
+        return NO_MATCH  # a tensor of one number has no axis of channels
     reads = list(zip(op.inputs, op.attributes["indexing_maps"], strict=False))
     *lead, channels = shape = list(op.results[0].type.shape)
     views = [ChannelsLast.of(value) for value, _ in reads] if len(shape) > 1 else []
