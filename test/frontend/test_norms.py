@@ -7,7 +7,14 @@ import torch
 from torch import nn
 
 from rt3d_mlir.compile.exported import export_source
-from rt3d_mlir.frontend.norms import batch_norm_of_one, native_group_norm
+from rt3d_mlir.frontend.norms import (
+    batch_norm_of_one,
+    native_group_norm,
+    native_layer_norm,
+    std,
+    var,
+    var_mean,
+)
 from rt3d_mlir.frontend.pt2 import open_pt2
 
 
@@ -44,3 +51,30 @@ def test_core_aten(clips: int, tmp_path: Path):
     exported.compile(tmp_path / "artifact", "host")  # compares with PyTorch
     numbers = exported.explain().numbers()
     assert (numbers["left"] == 0) == (clips == 1)
+
+
+@pytest.mark.parametrize("shape", [(6,), (5, 6)])
+def test_native_layer_norm_gives_its_statistics(shape: tuple[int, ...]):
+    torch.manual_seed(0)
+    x, weight, bias = torch.randn(2, 4, 5, 6), torch.randn(shape), torch.randn(shape)
+    for operands in ((x, shape, weight, bias, 1e-5), (x, shape, None, None, 1e-3)):
+        for ours, wanted in zip(native_layer_norm(*operands), torch.native_layer_norm(*operands), strict=True):
+            torch.testing.assert_close(ours, wanted)
+
+
+@pytest.mark.parametrize("correction", [None, 0, 1, 2, 7, 9])
+@pytest.mark.parametrize("keepdim", [False, True])
+def test_variances_along_one_axis(correction: float | None, keepdim: bool):
+    """Of seven numbers; with as many or more taken off, PyTorch divides by zero."""
+    torch.manual_seed(0)
+    x = torch.randn(2, 7, 5) + 10
+    said = {"correction": correction, "keepdim": keepdim}
+    wanted = torch.ops.aten.var_mean.correction(x, [1], **said)
+    for ours, theirs in zip(var_mean(x, [1], **said), wanted, strict=True):
+        torch.testing.assert_close(ours, theirs)
+    torch.testing.assert_close(std(x, [-2], **said), torch.ops.aten.std.correction(x, [1], **said))
+
+
+def test_variances_along_several_axes_are_left_as_they_are():
+    x = torch.zeros(2, 7, 5)
+    assert [f(x, [1, 2]) for f in (var, std, var_mean)] == [NotImplemented] * 3
