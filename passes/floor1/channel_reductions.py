@@ -25,6 +25,7 @@ from rt3d_mlir.passes.ir.match import (
     is_elementwise,
     is_f32,
     is_identity,
+    is_pure_scalar,
     static_shape,
 )
 from rt3d_mlir.passes.ir.reductions import Reduction, reduce_axis, reduced_axes, starts_at
@@ -158,6 +159,29 @@ def read_for_all_channels(op: ir.OpView, rewriter: rewrite.PatternRewriter, stat
         every = ir.ArrayAttr.get([*mapping, op.attributes["indexing_maps"][len(reads)]])
         new = generic(values, op.operands[len(reads)], every, 0, lambda *given: clone_body(generic_body(op), given))
     rewriter.replace_op(op, [new.results[0]])
+    return None
+
+
+def before_axis_drops(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
+    """Arithmetic on a number a position, whose axis of channels was dropped, is computed before it drops."""
+    if len(op.inputs) != 1 or not is_elementwise(op) or not is_pure_scalar(op):
+        return NO_MATCH
+    collapse = defining_op(op.inputs[0])
+    if (
+        collapse is None
+        or collapse.name != "tensor.collapse_shape"
+        or not is_identity(op.attributes["indexing_maps"][0])
+    ):
+        return NO_MATCH
+    kept, shape = list(collapse.operands[0].type.shape), list(op.results[0].type.shape)
+    if len(kept) not in _RANKS or kept[1] != 1 or [kept[0], *kept[2:]] != shape:
+        return NO_MATCH
+    with rewriter.ip, op.operation.location:
+        mapping, out = maps(*[identity_text(len(kept))] * 2), empty(kept, op.results[0].type.element_type)
+        body = generic_body(op)
+        new = generic([collapse.operands[0]], out, mapping, 0, lambda *given: clone_body(body, given)).results[0]
+        result = tensor.collapse_shape(op.results[0].type, new, collapse.attributes["reassociation"])
+    rewriter.replace_op(op, [result])
     return None
 
 

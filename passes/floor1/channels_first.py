@@ -27,7 +27,13 @@ import iree.compiler.ir as ir
 from iree.compiler import rewrite
 from iree.compiler.dialects import linalg, tensor
 
-from rt3d_mlir.passes.floor1.channel_reductions import keep_axis, read_for_all_channels, split_reduction, without_index
+from rt3d_mlir.passes.floor1.channel_reductions import (
+    before_axis_drops,
+    keep_axis,
+    read_for_all_channels,
+    split_reduction,
+    without_index,
+)
 from rt3d_mlir.passes.floor1.channels_last import RESHAPES, ChannelsLast, shown
 from rt3d_mlir.passes.floor1.last_elementwise import move_elementwise
 from rt3d_mlir.passes.floor1.last_moves import move_concat, move_pad, move_slice
@@ -56,7 +62,7 @@ class ChannelsFirst(Pass):
     name: ClassVar[str] = "channels-first"
 
     def run(self, module: ir.Module, state: State) -> None:
-        reductions = (without_index, split_reduction, keep_axis, read_for_all_channels)
+        reductions = (without_index, split_reduction, keep_axis, read_for_all_channels, before_axis_drops)
         moves = (_over_channels, _over_positions, partial(move_elementwise, state=state))
         patterns: dict[str, Pattern] = {
             "linalg.generic": first_match(*(partial(rule, state=state) for rule in reductions), *moves),

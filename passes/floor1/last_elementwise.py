@@ -51,7 +51,7 @@ def move_elementwise(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: St
 
 @dataclass(frozen=True, eq=False)
 class _Input:
-    """What is read in place of an input, by `read`: a volume, or numbers by channel, `vector`; or one `number`."""
+    """What is read in place of an input, by `read`: a volume, or constant numbers, `vector`; or one `number`."""
 
     read: str
     volume: ir.Value | None = None
@@ -88,7 +88,17 @@ def _input(
         return _Input("", number=float(array.reshape(-1)[0]))
     if array.size == target[1] and loops[-1] == f"d{len(lead)}" and array.shape[-1] == array.size:
         return _Input("d1", vector=np.ascontiguousarray(array.reshape(-1)), key=key)
-    return None
+    return _by_position(array, key, target, lead) if _in_place(loops, value.type.shape) else None
+
+
+def _by_position(array: np.ndarray, key: str | None, target: list[int], lead: list[int]) -> _Input | None:
+    """A constant of each position, [*lead, C] or [*lead, 1], as an embedding of positions is, of one clip."""
+    batch, channels, *space = target
+    if batch != 1 or list(array.shape[:-1]) != lead or array.shape[-1] not in (1, channels):
+        return None
+    volume = np.moveaxis(array.reshape(1, *space, array.shape[-1]), -1, 1)
+    read = [f"d{at}" if at != 1 or array.shape[-1] == channels else "0" for at in range(len(target))]
+    return _Input(", ".join(read), vector=np.ascontiguousarray(volume), key=key)
 
 
 def _in_place(loops: list[str], shape: list[int]) -> bool:

@@ -147,6 +147,12 @@ def over_channels() -> dict[str, Case]:
         "gate-of-one": (
             Net(lambda n, x: n.b(n.a(x) * torch.sigmoid(n.s(n.a(x).mean((2, 3, 4), keepdim=True)))),
                 a=conv(3, 8), s=conv(8, 1, 1), b=conv(8, 8, padding=1)), (2, 3, 4, 5, 6)),
+        "gate-without-axis": (
+            Net(lambda n, x: n.b(n.a(x) * torch.sigmoid(n.a(x).mean(1)).unsqueeze(1)), a=conv(3, 8), b=conv(8, 8)),
+            (1, 3, 6, 7, 8)),
+        "gate-without-axis-plane": (
+            Net(lambda n, x: n.b(n.a(x) * torch.sigmoid(n.a(x).mean(1)).unsqueeze(1)), a=conv2d(3, 8), b=conv2d(8, 8)),
+            (2, 3, 7, 9)),
         "mask": (
             Net(lambda n, x: n.b(n.a(x) * n.m(x)), a=conv(3, 8, padding=1), m=conv(3, 1, 1), b=conv(8, 8, padding=1)),
             SHAPE),
@@ -193,6 +199,10 @@ def channels_last() -> dict[str, Case]:
         "end": (Net(lambda n, x: n.l(n.a(x).permute(0, 2, 3, 4, 1)), a=conv(3, 8), l=nn.Linear(8, 5)), (2, 3, 4, 5, 6)),
         "start": (Net(lambda n, x: n.a(F.relu(x).permute(0, 4, 1, 2, 3)).permute(0, 2, 3, 4, 1), a=conv(3, 8)),
                   (1, 4, 5, 6, 3)),
+        "embedding": (
+            Net(lambda n, x: n.b(
+                    (n.a(x).permute(0, 2, 3, 4, 1) + n.l.weight.view(1, 4, 5, 6, 8)).permute(0, 4, 1, 2, 3)),
+                a=conv(3, 8), l=nn.Linear(8, 120), b=conv(8, 8)), (1, 3, 6, 7, 8)),
         "batch-norm": (
             Net(lambda n, x: n.b(
                     F.relu(n.a(x).permute(0, 2, 3, 4, 1) * n.s.weight[0] + n.s.bias).permute(0, 4, 1, 2, 3)),
