@@ -133,10 +133,11 @@ def gather_index(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State)
     inputs = zip(op.inputs, op.attributes["indexing_maps"], strict=False)
     evaluate_body(op, [numbers_of(value, mapping, state) for value, mapping in inputs], other=keep)
     whole = [np.arange(extent) for extent in reads[0].operands[0].type.shape]
-    if len(lines) != 5 or any(not np.array_equal(lines[axis], whole[axis]) for axis in (0, 2, 3, 4)):  # type: ignore[arg-type]
+    known = [line for line in lines if line is not None]
+    if len(lines) != 5 or len(known) != 5 or any(not np.array_equal(known[i], whole[i]) for i in (0, 2, 3, 4)):
         return NO_MATCH
-    channels = lines[1]
-    if channels is None or (channels < 0).any() or (channels >= len(whole[1])).any():
+    channels = known[1]
+    if (channels < 0).any() or (channels >= len(whole[1])).any():
         return NO_MATCH
     with rewriter.ip, op.operation.location:
         plain = unpack_channels(_gathered(state, blocked, channels), shape)

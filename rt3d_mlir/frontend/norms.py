@@ -94,7 +94,9 @@ def var_mean(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """aten.var_mean.correction along one axis. As it is along several."""
     found = var(x, dim, correction=correction, keepdim=keepdim)
-    return found if found is NotImplemented else (found, x.mean(dim, keepdim=keepdim))  # type: ignore[return-value]
+    if found is NotImplemented or dim is None:
+        return NotImplemented
+    return found, x.mean(list(dim), keepdim=keepdim)
 
 
 def _is_volume(x: torch.Tensor) -> bool:
