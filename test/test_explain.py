@@ -254,7 +254,7 @@ def test_what_is_off_the_path_says_why():
     assert left["conv3d_2"] == "fold-mask: its weights are not a constant expression"
     assert fates["grouped"].reason == "dense"
     assert fates["up"].reason.startswith("as one conv of all phases; dense")
-    assert left["cat"].startswith("no pass has a blocked form of tensor.concat")  # its slices are read in place
+    assert left["cat"].startswith("no pass has a blocked form of tensor.insert_slice")  # its parts are copied
     assert left["topk"] == "it computes with whole numbers, such as indices (i64); kernels know float32"
     assert fates["conv3d_1"].where == PACKED
     assert (fates["mul"].where, fates["mul"].reason) == (FOLDED, "evaluated when compiled")

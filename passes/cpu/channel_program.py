@@ -16,7 +16,7 @@ from rt3d_mlir.passes.cpu.epilogue import Finisher
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.ir.reductions import COMBINE, KINDS
 from rt3d_mlir.passes.ops.activation import Blocked
-from rt3d_mlir.passes.ops.channel_program import ChannelProgram, Step
+from rt3d_mlir.passes.ops.channel_program import ChannelProgram, ProgramStep
 from rt3d_mlir.targets import CpuTarget
 
 
@@ -121,7 +121,7 @@ class _Tile:
         for v, value in enumerate(values):
             k.store_vector(value, self.target, k.at(f"a + {v * columns * out.block}", line))
 
-    def _one(self, step: Step, bindings: list[ir.Value]) -> Sequence[ir.Value]:
+    def _one(self, step: ProgramStep, bindings: list[ir.Value]) -> Sequence[ir.Value]:
         """The vectors of a step that gives one number a position, in the first lane of each column."""
         if step.reduction is None:
             return self._values(step, bindings, k.index(0))
@@ -152,7 +152,7 @@ class _Tile:
             parts = [*(COMBINE[kind](a, b) for a, b in pairs), *(parts[-1:] if len(parts) % 2 else [])]
         return vector.shuffle(parts[0], k.splat(0.0, len(lanes)), [i if i % size == 0 else len(lanes) for i in lanes])
 
-    def _values(self, step: Step, bindings: list[ir.Value], block: ir.Value) -> list[ir.Value]:
+    def _values(self, step: ProgramStep, bindings: list[ir.Value], block: ir.Value) -> list[ir.Value]:
         """What a step's arithmetic gives, or what it reads, for a channel block: a vector for each of the tile."""
         kernel, size = self.kernel, self.kernel.out.block
         if step.arithmetic is not None:

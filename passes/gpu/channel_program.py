@@ -14,7 +14,7 @@ from rt3d_mlir.passes.gpu.epilogue import GpuFinisher, narrow
 from rt3d_mlir.passes.gpu.vectors import LANES
 from rt3d_mlir.passes.ir.reductions import COMBINE, KINDS
 from rt3d_mlir.passes.ops.activation import Blocked
-from rt3d_mlir.passes.ops.channel_program import ChannelProgram, Step
+from rt3d_mlir.passes.ops.channel_program import ChannelProgram, ProgramStep
 
 THREADS = 64
 
@@ -87,7 +87,7 @@ class _Position:
         place = gpu.place(self.kernel.out, self.n, block, *self.position)
         memref.store(narrow(value, gpu.element(self.target)), self.target, [place])
 
-    def _one(self, step: Step, bindings: list[ir.Value]) -> ir.Value:
+    def _one(self, step: ProgramStep, bindings: list[ir.Value]) -> ir.Value:
         """The vector of a step that gives one number a position, in its first lane."""
         if step.reduction is None:
             return self._value(step, bindings, k.index(0))
@@ -111,7 +111,7 @@ class _Position:
         kind = gpu.vector_type(ir.F32Type.get())
         return vector.from_elements(kind, [reduce(combine, numbers), *[zero] * (LANES - 1)])
 
-    def _value(self, step: Step, bindings: list[ir.Value], block: ir.Value) -> ir.Value:
+    def _value(self, step: ProgramStep, bindings: list[ir.Value], block: ir.Value) -> ir.Value:
         """What a step's arithmetic gives, or what it reads, for a channel block."""
         if step.arithmetic is not None:
             finisher = GpuFinisher(step.arithmetic, bindings, self.kernel.out, self.target, held=self.held)

@@ -23,7 +23,7 @@ from rt3d_mlir.passes.ops.marked import gathering_op
 
 
 @dataclass(frozen=True, eq=False)
-class Step:
+class ProgramStep:
     """What gives `result`: `arithmetic`, or the `reduction` of its results; one without arithmetic reduces `x`."""
 
     result: ir.Value
@@ -44,7 +44,7 @@ class Step:
 class ChannelProgram:
     """The steps, in order. Each of but the last gives one number a position, [N, 1, D, H, W, C]."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[ProgramStep, ...]
 
     @property
     def ops(self) -> list[ir.OpView]:
@@ -63,7 +63,7 @@ def program_of(op: ir.OpView, state: State) -> ChannelProgram | None:
     members = _members(op)
     if not any(map(ChannelReduction.marks, members)):
         return None
-    steps: list[Step] = []
+    steps: list[ProgramStep] = []
     for each in sorted(members, key=cmp_to_key(_order)):
         if each != op and not members[each]:
             continue  # what a reduction adds up
@@ -140,14 +140,14 @@ def _reads(op: ir.OpView, one: bool) -> Iterator[tuple[ir.Value, bool]]:
             yield value, one or reads_first_channel(mapping)
 
 
-def _step(op: ir.OpView, members: dict[ir.OpView, bool], state: State) -> Step | None:
+def _step(op: ir.OpView, members: dict[ir.OpView, bool], state: State) -> ProgramStep | None:
     """The step of an op; None where there is no kernel for its arithmetic."""
     result, reduction = op.results[0], ChannelReduction.match(op)
     if reduction is None:
         arithmetic = elementwise(op, state)
-        return None if arithmetic is None else Step(result, arithmetic)
+        return None if arithmetic is None else ProgramStep(result, arithmetic)
     before = defining_op(reduction.x)
     if before is None or before not in members:
-        return Step(result, x=Operand(*view(reduction.x)), reduction=reduction)
+        return ProgramStep(result, x=Operand(*view(reduction.x)), reduction=reduction)
     arithmetic = elementwise(before, state)
-    return None if arithmetic is None else Step(result, arithmetic, reduction=reduction)
+    return None if arithmetic is None else ProgramStep(result, arithmetic, reduction=reduction)

@@ -20,7 +20,7 @@ _LOOPS = "(n, d, h, w, c, k)"
 
 
 @dataclass(frozen=True)
-class Channels:
+class ReducedChannels:
     """How many there are."""
 
     count: int
@@ -33,7 +33,7 @@ class ChannelReduction(Marked):
     name: ClassVar[str] = "channel_reduction"
     x: ir.Value
     kind: str
-    channels: Channels
+    channels: ReducedChannels
 
 
 def build(x: ir.Value, kind: str, channels: int) -> ir.Value:
@@ -50,5 +50,5 @@ def build(x: ir.Value, kind: str, channels: int) -> ir.Value:
 
     mapping = maps(f"{_LOOPS} -> (k)", f"{_LOOPS} -> (n, 0, d, h, w, c)")
     op = generic([empty([channels])], start, mapping, 1, body)
-    ChannelReduction.mark(op, ["window"], kind=kind, channels=Channels(channels))
+    ChannelReduction.mark(op, ["window"], kind=kind, channels=ReducedChannels(channels))
     return op.results[0]
