@@ -22,6 +22,7 @@ from rt3d_mlir.tools.compile import main
 
 C3D_CLIP = (1, 3, 16, 16, 16)
 PASSES = [
+    "channels-first",
     "lift-to-3d",
     "fold-mask",
     "trim-taps",
