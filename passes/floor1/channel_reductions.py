@@ -140,8 +140,12 @@ def _as(value: ir.Value, like: ir.Value) -> ir.Value:
     if shape == kept:
         return value
     axis = next(at for at in range(len(kept)) if kept[:at] + kept[at + 1 :] == shape and kept[at] == 1)
-    axis = max(axis, 1)
-    groups = [[at] for at in range(axis - 1)] + [[axis - 1, axis]] + [[at] for at in range(axis + 1, len(kept))]
+    axis = max(axis, 1) if shape else 0
+    groups = (
+        []
+        if not shape
+        else [[at] for at in range(axis - 1)] + [[axis - 1, axis]] + [[at] for at in range(axis + 1, len(kept))]
+    )
     return tensor.collapse_shape(ir.RankedTensorType.get(shape, value.type.element_type), value, groups)
 
 
