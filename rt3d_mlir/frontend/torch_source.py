@@ -214,4 +214,5 @@ def _origin(weight: Node, program: ExportedProgram) -> str | None:
     constants = [node for node in read if node.op == "placeholder"]
     if not constants or any(node.name not in names for node in constants):
         return None
-    return names[max(constants, key=lambda node: node.meta["val"].numel()).name]
+    parameters = signature.inputs_to_parameters  # a mask is as large as what it masks
+    return names[max(constants, key=lambda node: (node.meta["val"].numel(), node.name in parameters)).name]
