@@ -170,9 +170,8 @@ def _fill(op: ir.OpView) -> Constant | None:
 
 
 def _largest(parts: list[Constant]) -> str | None:
-    """The name of the largest that has one."""
-    named = [part for part in parts if part[1]]
-    return max(named, key=lambda part: part[0].size, default=(None, None))[1]
+    """The name of the largest that has one; of several the last by name: weight_orig, not weight_mask."""
+    return max(((array.size, name) for array, name in parts if name), default=(0, None))[1]
 
 
 def _extents(op: ir.OpView, maps: list[ir.AffineMap]) -> list[int]:

@@ -214,5 +214,5 @@ def _origin(weight: Node, program: ExportedProgram) -> str | None:
     constants = [node for node in read if node.op == "placeholder"]
     if not constants or any(node.name not in names for node in constants):
         return None
-    parameters = signature.inputs_to_parameters  # a mask is as large as what it masks
-    return names[max(constants, key=lambda node: (node.meta["val"].numel(), node.name in parameters)).name]
+    sizes = {names[node.name]: node.meta["val"].numel() for node in constants}
+    return max(sizes, key=lambda name: (sizes[name], name))  # as constant_folding has it
