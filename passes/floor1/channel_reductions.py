@@ -15,7 +15,7 @@ import numpy as np
 from iree.compiler import rewrite
 from iree.compiler.dialects import arith, tensor
 
-from rt3d_mlir.passes.floor1.channels_last import ChannelsLast
+from rt3d_mlir.passes.floor1.channels_last import RANKS, ChannelsLast
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, State
 from rt3d_mlir.passes.ir.build import clone_body, constant, empty, f32_constant, generic, identity_text, maps
 from rt3d_mlir.passes.ir.match import (
@@ -29,9 +29,6 @@ from rt3d_mlir.passes.ir.match import (
     static_shape,
 )
 from rt3d_mlir.passes.ir.reductions import Reduction, reduce_axis, reduced_axes, starts_at
-
-#: Ranks of volumes, planes and rows of several channels.
-_RANKS = range(3, 6)
 
 
 def without_index(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
@@ -78,7 +75,7 @@ def split_reduction(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: Sta
 def keep_axis(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:
     """A reduction over axis 1 that drops it."""
     found = Reduction.of(op)
-    if found is None or found.kept or found.axes != (1,) or len(found.x.type.shape) not in _RANKS:
+    if found is None or found.kept or found.axes != (1,) or len(found.x.type.shape) not in RANKS:
         return NO_MATCH
     with rewriter.ip, op.operation.location:
         result = _as(reduce_axis(found.x, found.kind, 1), op.results[0])
@@ -91,7 +88,7 @@ def _reduced_channels(op: ir.OpView) -> int | None:
     axis = _reduced_axis(op)
     rank = len(op.inputs[0].type.shape) if axis is not None else 0
     last = axis is not None and axis == rank - 1 and ChannelsLast.of(op.inputs[0]) is not None
-    return axis if rank in _RANKS and (axis == 1 or last) else None
+    return axis if rank in RANKS and (axis == 1 or last) else None
 
 
 def _reduced_axis(op: ir.OpView) -> int | None:
@@ -140,12 +137,9 @@ def _as(value: ir.Value, like: ir.Value) -> ir.Value:
     if shape == kept:
         return value
     axis = next(at for at in range(len(kept)) if kept[:at] + kept[at + 1 :] == shape and kept[at] == 1)
-    axis = max(axis, 1) if shape else 0
-    groups = (
-        []
-        if not shape
-        else [[at] for at in range(axis - 1)] + [[axis - 1, axis]] + [[at] for at in range(axis + 1, len(kept))]
-    )
+    groups = [[at] for at in range(len(kept)) if at != axis]
+    if groups:  # the axis goes with the one before it, the first with the second
+        groups[max(axis - 1, 0)] = [max(axis, 1) - 1, max(axis, 1)]
     return tensor.collapse_shape(ir.RankedTensorType.get(shape, value.type.element_type), value, groups)
 
 
@@ -178,7 +172,7 @@ def before_axis_drops(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: S
     ):
         return NO_MATCH
     kept, shape = list(collapse.operands[0].type.shape), list(op.results[0].type.shape)
-    if len(kept) not in _RANKS or kept[1] != 1 or [kept[0], *kept[2:]] != shape:
+    if len(kept) not in RANKS or kept[1] != 1 or [kept[0], *kept[2:]] != shape:
         return NO_MATCH
     with rewriter.ip, op.operation.location:
         mapping, out = maps(*[identity_text(len(kept))] * 2), empty(kept, op.results[0].type.element_type)
@@ -210,7 +204,7 @@ def _kept_numbers(value: ir.Value, mapping: ir.Attribute) -> tuple[ir.Value, ir.
         source, read = collapse.operands[0], [read[0], "0", *read[1:]]
     wanted = ["d0", "0", *(f"d{axis}" for axis in range(2, rank))]
     shape = list(value.type.shape)
-    if rank not in _RANKS or read != wanted or list(source.type.shape) != [shape[0], 1, *shape[2:]]:
+    if rank not in RANKS or read != wanted or list(source.type.shape) != [shape[0], 1, *shape[2:]]:
         return None
     head = ", ".join(f"d{axis}" for axis in range(rank))
     return source, maps(f"({head}) -> ({', '.join(wanted)})")[0]

@@ -16,7 +16,8 @@ from rt3d_mlir.passes.ir.build import empty
 from rt3d_mlir.passes.ir.match import defining_op, integers, reassociation, static_shape
 
 RESHAPES = ("tensor.expand_shape", "tensor.collapse_shape")
-_RANKS = range(3, 6)
+#: Of volumes, planes and rows of several channels.
+RANKS = range(3, 6)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +36,7 @@ class ChannelsLast:
         if op is None or op.name != "linalg.transpose" or shape is None or static_shape(op.results[0]) is None:
             return None
         rank = len(op.results[0].type.shape)
-        if rank not in _RANKS or integers(op.attributes["permutation"]) != [0, *range(2, rank), 1]:
+        if rank not in RANKS or integers(op.attributes["permutation"]) != [0, *range(2, rank), 1]:
             return None
         channels = op.results[0].type.shape[-1]
         return ChannelsLast(value, _unflattened(op.operands[0])) if shape[-1] == channels else None
@@ -88,7 +89,7 @@ def reshaped(value: ir.Value, shape: Sequence[int]) -> ir.Value:
 def _unflattened(volume: ir.Value) -> ir.Value:
     """The volume [N, C, *P] that [N, C, L] is a flatten of."""
     op = defining_op(volume)
-    if op is None or op.name != "tensor.collapse_shape" or len(op.operands[0].type.shape) not in _RANKS:
+    if op is None or op.name != "tensor.collapse_shape" or len(op.operands[0].type.shape) not in RANKS:
         return volume
     groups = reassociation(op)
     source = op.operands[0]

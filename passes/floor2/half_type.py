@@ -10,7 +10,7 @@ from iree.compiler import rewrite
 from iree.compiler.dialects import arith
 
 from rt3d_mlir.passes.framework.base import State
-from rt3d_mlir.passes.ir.build import clone_body, empty, generic, identity_text, maps, widened
+from rt3d_mlir.passes.ir.build import clone_body, empty, generic, identity_text, like, maps, widened
 from rt3d_mlir.passes.ir.match import defining_op, generic_body, is_f32
 from rt3d_mlir.passes.ops.epilogue import epilogue_after
 
@@ -29,9 +29,7 @@ class HalfType:
 
     def narrowed(self, value: ir.Value) -> ir.Value:
         """A scalar or tensor of f32 in this type."""
-        kind = value.type
-        shaped = isinstance(kind, ir.RankedTensorType)
-        return arith.truncf(ir.RankedTensorType.get(kind.shape, self.element) if shaped else self.element, value)
+        return arith.truncf(like(value, self.element), value)
 
     def source(self, value: ir.Value) -> ir.Value | None:
         """The tensor of this type that `value` is the extf of; None for any other value."""
@@ -77,5 +75,3 @@ class HalfType:
 
 F16 = HalfType("f16", np.dtype(np.float16), float(np.finfo(np.float16).max))
 BF16 = HalfType("bf16", np.dtype(ml_dtypes.bfloat16), float(ml_dtypes.finfo(ml_dtypes.bfloat16).max))
-#: By the name of a dtype.
-HALF_TYPES = {each.name: each for each in (F16, BF16)}

@@ -15,10 +15,6 @@ def f32() -> ir.Type:
     return ir.F32Type.get()
 
 
-def f16() -> ir.Type:
-    return ir.F16Type.get()
-
-
 def index_constant(number: int) -> ir.Value:
     return arith.constant(ir.IndexType.get(), number)
 
@@ -72,18 +68,14 @@ def padded(source: ir.Value, low: Sequence[int], high: Sequence[int], number: fl
     return pad.result
 
 
-def narrowed(value: ir.Value) -> ir.Value:
-    """A scalar or tensor of f32 as f16."""
-    return arith.truncf(_like(value, f16()), value)
-
-
 def widened(value: ir.Value) -> ir.Value:
     """A scalar or tensor as f32; f32 is left as it is."""
-    kind = _like(value, f32())
+    kind = like(value, f32())
     return value if kind == value.type else arith.extf(kind, value)
 
 
-def _like(value: ir.Value, element: ir.Type) -> ir.Type:
+def like(value: ir.Value, element: ir.Type) -> ir.Type:
+    """The type of a scalar or tensor with other elements."""
     kind = value.type
     return ir.RankedTensorType.get(kind.shape, element) if isinstance(kind, ir.RankedTensorType) else element
 
