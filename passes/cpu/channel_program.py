@@ -13,6 +13,7 @@ import iree.compiler.ir as ir
 from iree.compiler.dialects import arith, vector
 
 from rt3d_mlir.passes.cpu.epilogue import Finisher
+from rt3d_mlir.passes.cpu.row_tile import tile_vectors, vector_columns
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.ir.reductions import COMBINE, KINDS
 from rt3d_mlir.passes.ops.activation import Blocked
@@ -32,15 +33,12 @@ class ChannelProgramKernel:
     @cached_property
     def columns(self) -> int:
         """Columns of a vector, a power of two."""
-        fit = min(self.target.lanes // self.out.block, self.out.size[2])
-        return 1 << max(1, fit).bit_length() - 1
+        return vector_columns(self.target, self.out)
 
     @cached_property
     def vectors(self) -> int:
-        """Vectors of a tile, up to 4: with the fewest of them in a row, and few tiles."""
-        width = self.out.size[2]
-        fit = [v for v in range(1, 5) if v * self.columns <= width]
-        return min(fit, key=lambda v: ceil(width / (v * self.columns)) * (v + 0.5))
+        """Vectors of a tile."""
+        return tile_vectors(self.out.size[2], self.columns)
 
     @property
     def _tile(self) -> int:

@@ -23,6 +23,7 @@ import iree.compiler.ir as ir
 from iree.compiler.dialects import vector
 
 from rt3d_mlir.passes.cpu.epilogue import Finisher
+from rt3d_mlir.passes.cpu.row_tile import vector_columns
 from rt3d_mlir.passes.emit import vectors as k
 from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.epilogue import Epilogue
@@ -71,8 +72,7 @@ class DepthwiseKernel:
     @cached_property
     def columns(self) -> int:
         """Output columns of a vector, a power of two."""
-        fit = min(self.target.lanes // self.out.block, self.out.size[2])
-        return 1 << max(1, fit).bit_length() - 1
+        return vector_columns(self.target, self.out)
 
     @cached_property
     def unrolled(self) -> tuple[int, int]:
