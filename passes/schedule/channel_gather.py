@@ -1,18 +1,13 @@
 """The gathers' part of schedule-cpu: one becomes one dispatch, with the arithmetic after it."""
 
-from functools import partial
-
 import iree.compiler.ir as ir
 import numpy as np
 from iree.compiler import rewrite
 
 from rt3d_mlir.passes.cpu.channel_gather import ChannelGatherKernel
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, State
-from rt3d_mlir.passes.ir.build import constant
-from rt3d_mlir.passes.ops.activation import view
 from rt3d_mlir.passes.ops.channel_gather import NOT_AT_HAND, ChannelGather
-from rt3d_mlir.passes.ops.epilogue import epilogue_after
-from rt3d_mlir.passes.schedule.destination import destination
+from rt3d_mlir.passes.schedule.one_input import replace_reader
 
 
 def schedule_channel_gather(
@@ -25,13 +20,8 @@ def schedule_channel_gather(
     table = found.table(state.weights)
     if table is None:
         return state.refuse("schedule-cpu", found.name, NOT_AT_HAND)
-    x, source = view(found.x)
-    epilogue = epilogue_after(op.results[0], state)
-    to = destination(epilogue.result if epilogue else op.results[0])
-    kernel = ChannelGatherKernel(table, source, to.out)
-    with to.place(op, epilogue and epilogue.op):
-        flat = constant(state, "channel_gather.channels", np.ascontiguousarray(table.reshape(-1)))
-        channels = to.out.blocks * to.out.block
-        inputs = [x, flat, *(epilogue.inputs(state, found.name, channels) if epilogue else ())]
-        to.dispatch(rewriter, module, found.name, inputs, kernel.grid, partial(kernel.body, epilogue=epilogue))
+    tables = {"channel_gather.channels": np.ascontiguousarray(table.reshape(-1))}
+    replace_reader(
+        found, lambda source, out: (ChannelGatherKernel(table, source, out), tables), rewriter, module, state
+    )
     return None

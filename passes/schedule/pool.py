@@ -1,19 +1,18 @@
 """The pools' part of schedule-cpu: a max or average pool becomes one dispatch, with the arithmetic after it."""
 
-from functools import partial
+from collections.abc import Mapping
 
 import iree.compiler.ir as ir
+import numpy as np
 from iree.compiler import rewrite
 
 from rt3d_mlir.passes.cpu.avg_pool import AvgPoolKernel
 from rt3d_mlir.passes.cpu.pool import PoolKernel
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, State
-from rt3d_mlir.passes.ir.build import constant
-from rt3d_mlir.passes.ops.activation import view
+from rt3d_mlir.passes.ops.activation import Blocked
 from rt3d_mlir.passes.ops.avg_pool import AvgPool
-from rt3d_mlir.passes.ops.epilogue import epilogue_after
 from rt3d_mlir.passes.ops.max_pool import MaxPool
-from rt3d_mlir.passes.schedule.destination import destination
+from rt3d_mlir.passes.schedule.one_input import ReaderKernel, replace_reader
 from rt3d_mlir.targets import CpuTarget
 
 
@@ -27,16 +26,11 @@ def schedule_pool(
     scale = pool.factors(state.weights) if isinstance(pool, AvgPool) else None
     if isinstance(pool, AvgPool) and scale is None:
         return state.refuse("schedule-cpu", pool.name, "its scale is no constant at hand")
-    x, source = view(pool.x)
-    epilogue = epilogue_after(op.results[0], state)
-    to = destination(epilogue.result if epilogue else op.results[0])
-    if isinstance(pool, AvgPool):
-        kernel = AvgPoolKernel(target, pool, source, to.out)
-    else:
-        kernel = PoolKernel(pool, source, to.out)
-    with to.place(op, epilogue and epilogue.op):
-        factors = [] if scale is None else [constant(state, f"{pool.name}.scale", scale)]
-        channels = to.out.blocks * to.out.block
-        inputs = [x, *factors, *(epilogue.inputs(state, pool.name, channels) if epilogue else ())]
-        to.dispatch(rewriter, module, pool.name, inputs, kernel.grid, partial(kernel.body, epilogue=epilogue))
+
+    def make(source: Blocked, out: Blocked) -> tuple[ReaderKernel, Mapping[str, np.ndarray]]:
+        if isinstance(pool, MaxPool):
+            return PoolKernel(pool, source, out), {}
+        return AvgPoolKernel(target, pool, source, out), {} if scale is None else {f"{pool.name}.scale": scale}
+
+    replace_reader(pool, make, rewriter, module, state)
     return None

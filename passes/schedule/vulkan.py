@@ -14,11 +14,13 @@ Result:
     %p = flow.dispatch @conv2::@conv2(%x, %weights, %offsets, %starts, %bias)
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 import iree.compiler.ir as ir
+import numpy as np
 from iree.compiler import rewrite
 
 from rt3d_mlir.passes.emit.dispatch import GpuLaunch
@@ -36,7 +38,7 @@ from rt3d_mlir.passes.ir.build import constant
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ir.match import defining_op, is_f32, only_user, static_shape
 from rt3d_mlir.passes.ops import channel_gather, resample
-from rt3d_mlir.passes.ops.activation import view
+from rt3d_mlir.passes.ops.activation import Blocked, view
 from rt3d_mlir.passes.ops.avg_pool import AvgPool
 from rt3d_mlir.passes.ops.channel_gather import ChannelGather
 from rt3d_mlir.passes.ops.channel_layout import is_channel_layout
@@ -55,6 +57,7 @@ from rt3d_mlir.passes.schedule.destination import Destination, destination, mark
 from rt3d_mlir.passes.schedule.factors import hold_factors
 from rt3d_mlir.passes.schedule.gpu_choice import conv_kernel, may_interleave
 from rt3d_mlir.passes.schedule.moments import gpu_moments
+from rt3d_mlir.passes.schedule.one_input import Reader, ReaderKernel
 from rt3d_mlir.passes.schedule.sums import hold_sums
 from rt3d_mlir.targets import GpuTarget, get_gpu_target
 
@@ -176,8 +179,30 @@ class _Layers(_Rules):
         return None
 
 
+class _GpuKernel(ReaderKernel, Protocol):
+    @property
+    def threads(self) -> int: ...
+
+
+#: A kernel, the tables that it is given, by name, and which of its bindings are of numbers, not of vectors.
+_Made = tuple[_GpuKernel, Mapping[str, np.ndarray], frozenset[int]]
+
+
 class _Others(_Rules):
     """The patterns of all else."""
+
+    def _replace(
+        self, found: Reader, make: Callable[[Blocked, Blocked], _Made], rewriter: rewrite.PatternRewriter
+    ) -> None:
+        """Puts a dispatch, called like the op, in place of it and of the arithmetic behind it."""
+        x, source = view(found.x)
+        epilogue, to = self._behind(found.op)
+        kernel, tables, scalar = make(source, to.out)
+        with to.place(found.op, epilogue and epilogue.op):
+            inputs = [x, *(constant(self.state, name, table) for name, table in tables.items())]
+            inputs += self._operands(epilogue, found.name, to)
+            body, launch = partial(kernel.body, epilogue=epilogue), GpuLaunch(kernel.threads, scalar)
+            to.dispatch(rewriter, self.module, found.name, inputs, kernel.grid, body, launch)
 
     def pool(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
         pool = MaxPool.match(op) or AvgPool.match(op)
@@ -186,31 +211,24 @@ class _Others(_Rules):
         scale = pool.factors(self.state.weights) if isinstance(pool, AvgPool) else None
         if isinstance(pool, AvgPool) and scale is None:
             return self.state.refuse(self.step.name, pool.name, "its scale is no constant at hand")
-        x, source = view(pool.x)
-        epilogue, to = self._behind(op)
-        kernel = GpuPoolKernel(pool, source, to.out, scale)
-        with to.place(op, epilogue and epilogue.op):
-            inputs = [x]
-            if kernel.table is not None:
-                inputs.append(constant(self.state, f"{pool.name}.scale", kernel.table))
-            launch = GpuLaunch(kernel.threads, frozenset(range(1, len(inputs))))
-            inputs += self._operands(epilogue, pool.name, to)
-            body = partial(kernel.body, epilogue=epilogue)
-            to.dispatch(rewriter, self.module, pool.name, inputs, kernel.grid, body, launch)
-        return None
+
+        def make(source: Blocked, out: Blocked) -> _Made:
+            kernel = GpuPoolKernel(pool, source, out, scale)
+            tables = {} if kernel.table is None else {f"{pool.name}.scale": kernel.table}
+            return kernel, tables, frozenset(range(1, 1 + len(tables)))
+
+        return self._replace(pool, make, rewriter)
 
     def interleave(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
         found = Interleave.match(op)
         if found is None or not self._fits(op, found.name):
             return NO_MATCH
-        x, source = view(found.x)
-        epilogue, to = self._behind(op)
-        kernel = GpuInterleaveKernel(found, source, to.out)
-        with to.place(op, epilogue and epilogue.op):
-            inputs = [x, *self._operands(epilogue, found.name, to)]
-            body, launch = partial(kernel.body, epilogue=epilogue), GpuLaunch(kernel.threads, kernel.scalar)
-            to.dispatch(rewriter, self.module, found.name, inputs, kernel.grid, body, launch)
-        return None
+
+        def make(source: Blocked, out: Blocked) -> _Made:
+            kernel = GpuInterleaveKernel(found, source, out)
+            return kernel, {}, kernel.scalar
+
+        return self._replace(found, make, rewriter)
 
     def channel_gather(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
         found = ChannelGather.match(op)
@@ -219,15 +237,10 @@ class _Others(_Rules):
         table = found.table(self.state.weights)
         if table is None:
             return self.state.refuse(self.step.name, found.name, channel_gather.NOT_AT_HAND)
-        x, source = view(found.x)
-        epilogue, to = self._behind(op)
-        kernel = GpuChannelGatherKernel(source, to.out)
-        with to.place(op, epilogue and epilogue.op):
-            flat = constant(self.state, "channel_gather.channels", table.reshape(-1).copy())
-            inputs = [x, flat, *self._operands(epilogue, found.name, to)]
-            body, launch = partial(kernel.body, epilogue=epilogue), GpuLaunch(kernel.threads, frozenset({0}))
-            to.dispatch(rewriter, self.module, found.name, inputs, kernel.grid, body, launch)
-        return None
+        tables = {"channel_gather.channels": table.reshape(-1).copy()}
+        return self._replace(
+            found, lambda source, out: (GpuChannelGatherKernel(source, out), tables, frozenset({0})), rewriter
+        )
 
     def resample(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
         found = Resample.match(op)
@@ -236,17 +249,12 @@ class _Others(_Rules):
         separable = found.numbers(self.state.weights)
         if separable is None:
             return self.state.refuse(self.step.name, found.name, resample.NOT_AT_HAND)
-        x, source = view(found.x)
-        epilogue, to = self._behind(op)
-        kernel = GpuResampleKernel(separable, source, to.out)
-        with to.place(op, epilogue and epilogue.op):
-            tables = {"positions": kernel.positions, "weights": kernel.weights}
-            inputs = [x, *(constant(self.state, f"resample.{name}", table) for name, table in tables.items())]
-            launch = GpuLaunch(kernel.threads, frozenset({2}))
-            inputs += self._operands(epilogue, found.name, to)
-            body = partial(kernel.body, epilogue=epilogue)
-            to.dispatch(rewriter, self.module, found.name, inputs, kernel.grid, body, launch)
-        return None
+
+        def make(source: Blocked, out: Blocked) -> _Made:
+            kernel = GpuResampleKernel(separable, source, out)
+            return kernel, {"resample.positions": kernel.positions, "resample.weights": kernel.weights}, frozenset({2})
+
+        return self._replace(found, make, rewriter)
 
     def elementwise(self, op: ir.OpView, rewriter: rewrite.PatternRewriter) -> Failure | None:
         if not op.results or len(op.results[0].type.shape) != 6:
