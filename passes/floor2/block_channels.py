@@ -16,7 +16,7 @@ from iree.compiler.dialects import tensor
 
 from rt3d_mlir.passes.floor2.block_resample import line_of, numbers_of
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, State
-from rt3d_mlir.passes.ir.build import empty
+from rt3d_mlir.passes.ir.build import empty, padded
 from rt3d_mlir.passes.ir.evaluate import evaluate_body
 from rt3d_mlir.passes.ir.match import (
     body_ops,
@@ -38,9 +38,11 @@ def gather_slice(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State)
     if blocked is None or len(op.operands) != 1 or len(shape) != 5:
         return NO_MATCH
     offsets, sizes, strides = (integers(op.attributes[f"static_{name}"]) for name in ("offsets", "sizes", "strides"))
-    if sizes != shape or {*strides[:1], *strides[2:]} != {1}:
-        return NO_MATCH
     channels = offsets[1] + np.arange(sizes[1]) * strides[1]
+    if sizes != shape or strides[0] != 1:
+        return NO_MATCH
+    if {*strides[2:]} != {1}:
+        return _steps_first(op, offsets, sizes, strides, rewriter)
     with rewriter.ip, op.operation.location:
         source, first = list(blocked.type.shape), [offsets[0], 0, *offsets[2:], 0]
         cut = [sizes[0], source[1], *sizes[2:], source[5]]
@@ -49,6 +51,24 @@ def gather_slice(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State)
             blocked = tensor.extract_slice(kind, blocked, [], [], [], first, cut, [1] * 6)
         plain = unpack_channels(_gathered(state, blocked, channels), shape)
     rewriter.replace_op(op, [plain])
+    return None
+
+
+def _steps_first(
+    op: ir.OpView, offsets: list[int], sizes: list[int], strides: list[int], rewriter: rewrite.PatternRewriter
+) -> Failure | None:
+    """A slice of channels that steps through space, as one along space and one of channels."""
+    x, kind = op.operands[0], ir.RankedTensorType(op.results[0].type)
+    if [sizes[1], strides[1]] == [x.type.shape[1], 1]:
+        return NO_MATCH
+    with rewriter.ip, op.operation.location:
+        whole = [sizes[0], x.type.shape[1], *sizes[2:]]
+        step, first = [1, 1, *strides[2:]], [offsets[0], 0, *offsets[2:]]
+        inner = ir.RankedTensorType.get(whole, kind.element_type)
+        value = tensor.extract_slice(inner, x, [], [], [], first, whole, step)
+        place, step = [0, offsets[1], 0, 0, 0], [1, strides[1], 1, 1, 1]
+        value = tensor.extract_slice(kind, value, [], [], [], place, sizes, step)
+    rewriter.replace_op(op, [value])
     return None
 
 
@@ -84,14 +104,24 @@ def gather_pad(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -
     shape = list(op.results[0].type.shape)
     if amounts is None or blocked is None or amounts.value != 0 or len(shape) != 5:
         return NO_MATCH
-    (batch, low, *space), (after, high, *behind) = amounts.low, amounts.high
-    if not low + high or any((batch, after, *space, *behind)):
+    (_, low, *_), (_, high, *_) = amounts.low, amounts.high
+    if not low + high:
         return NO_MATCH
+    if sum(amounts.low) + sum(amounts.high) > low + high:
+        with rewriter.ip, op.operation.location:
+            rewriter.replace_op(op, [padded_by_zeros(amounts.source, amounts.low, amounts.high)])
+        return None
     channels = [*[-1] * low, *range(amounts.source.type.shape[1]), *[-1] * high]
     with rewriter.ip, op.operation.location:
         plain = unpack_channels(_gathered(state, blocked, np.asarray(channels)), shape)
     rewriter.replace_op(op, [plain])
     return None
+
+
+def padded_by_zeros(x: ir.Value, low: Sequence[int], high: Sequence[int]) -> ir.Value:
+    """[N, C, D, H, W] with zeros around, as a pad of all but the channels and one of these: each has a rule."""
+    others = padded(x, [low[0], 0, *low[2:]], [high[0], 0, *high[2:]], 0.0)
+    return padded(others, [0, low[1], 0, 0, 0], [0, high[1], 0, 0, 0], 0.0)
 
 
 def gather_shuffle(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) -> Failure | None:

@@ -11,8 +11,9 @@ import iree.compiler.ir as ir
 from iree.compiler import rewrite
 from iree.compiler.dialects import tensor
 
+from rt3d_mlir.passes.floor2.block_channels import padded_by_zeros
 from rt3d_mlir.passes.framework.base import NO_MATCH, Failure, State
-from rt3d_mlir.passes.ir.build import empty, padded
+from rt3d_mlir.passes.ir.build import empty
 from rt3d_mlir.passes.ir.constant_folding import constant_value
 from rt3d_mlir.passes.ir.match import integers
 from rt3d_mlir.passes.ops.channel_layout import blocked_source, pack_channels, packed_anyway, unpack_channels
@@ -77,9 +78,7 @@ def block_write(op: ir.OpView, rewriter: rewrite.PatternRewriter, state: State) 
     if found is not None and not found[0].any():
         high = [extent - first - size for extent, first, size in zip(shape, offsets, sizes, strict=True)]
         with rewriter.ip, op.operation.location:
-            in_space = padded(part, [offsets[0], 0, *offsets[2:]], [high[0], 0, *high[2:]], 0.0)
-            whole = padded(in_space, [0, offsets[1], 0, 0, 0], [0, high[1], 0, 0, 0], 0.0)
-        rewriter.replace_op(op, [whole])
+            rewriter.replace_op(op, [padded_by_zeros(part, offsets, high)])
         return None
     block = blocked.type.shape[-1]
     ends = offsets[1] + sizes[1] == shape[1] or sizes[1] % block == 0

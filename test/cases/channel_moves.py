@@ -73,6 +73,8 @@ def channel_moves() -> dict[str, Case]:
         "parts-of-one": (lambda x: torch.cat([x[:, 5:], x[:, :2], x[:, 1:4]], 1), 8, 8),
         "with-what-was-read": (lambda x: torch.cat([F.relu(x), x + 1, x[:, :1]], 1), 5, 11),
         "padded-channels": (lambda x: F.pad(x[..., ::2], (0, 0, 0, 0, 0, 0, 3, 2)), 8, 13),
+        "padded-everywhere": (lambda x: F.pad(x, (1, 0, 0, 2, 0, 1, 2, 1)), 6, 9),
+        "steps-of-channels-and-columns": (lambda x: x[:, 1::2, :, ::2, 1::3], 10, 5),
         "sum-of-halves": (lambda x: x[:, :3] + x[:, 3:], 6, 3),
         "gated-halves": (lambda x: x[:, :5] * F.relu(x[:, 5:]), 10, 5),
     }
