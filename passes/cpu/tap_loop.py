@@ -127,4 +127,5 @@ def _add_pairs(word: ir.Value, weights: ir.Value, total: ir.Value) -> ir.Value:
             part = llvm.call_intrinsic(part.type, name, [part, spread, own], [], [])
             total = vector.insert_strided_slice(part, total, [done], [1])
             done += lanes
+    assert done == filters, "narrow-bf16 leaves rows of other filters in f32"
     return total

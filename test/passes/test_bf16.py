@@ -1,9 +1,15 @@
 """bf16 on the host: pairs of channels, and how they are laid out."""
 
+import iree.compiler.ir as ir
+import numerics
 import numpy as np
 import pytest
+import torch
+from cases import Net, conv
+from torch.nn import functional as F
 
 from rt3d_mlir.errors import TargetError
+from rt3d_mlir.frontend.torch_import import import_torch
 from rt3d_mlir.ir_io.weights import BFLOAT16
 from rt3d_mlir.passes.ops.tap_layout import arrange
 from rt3d_mlir.sparsity import GroupSize, pack
@@ -35,6 +41,23 @@ def test_pairs_of_channels(group: str, channels: int):
     assert found.step == 2
     assert found.weights.dtype == BFLOAT16
     np.testing.assert_array_equal(unpaired(found, channels, (1, 2, 3)), weights)
+
+
+def test_nothing_is_left_between_the_kernels():
+    """Epilogues, pools, residuals and concatenations of bf16 are the kernels' business, as those of f32 are."""
+    net = Net(_several, a=conv(3, 8, padding=1), b=conv(8, 8, padding=1), last=conv(16, 4, 1))
+    numerics.draw(net, "8x4", "random")
+    with ir.Context(), ir.Location.unknown():
+        floor1 = import_torch(net, (numerics.draw_input((1, 3, 4, 6, 8), "random"),))
+        text, notes = numerics.rewrite(*floor1, "8x4", "schedule-cpu", "host", False, "bf16")
+    assert "dpbf16ps" in text
+    assert "linalg." not in text.replace("#linalg", "").replace("linalg.fill", "")
+    assert not notes
+
+
+def _several(net: Net, x: torch.Tensor) -> torch.Tensor:
+    y = F.max_pool3d(F.relu(net.a(x)), (1, 2, 2))
+    return net.last(torch.cat([torch.sigmoid(net.b(y)) * y, F.leaky_relu(net.b(y) + y)], 1))
 
 
 def test_channels_that_are_missing_are_not_multiplied():
